@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The symbolic names of errno values (errno.h of POSIX, and those that sockets add). */
+#ifndef DG_BINDING_ERRNO_NAME_H
+#define DG_BINDING_ERRNO_NAME_H
+
+#include "../net/hidden.h"
+
+DG_HIDDEN_BEGIN
+
+/* Takes a negative errno; "UNKNOWN" when it has no name here. */
+const char *dg_errno_name(int error);
+
+DG_HIDDEN_END
+
+#endif

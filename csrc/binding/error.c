@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "error.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "errno_name.h"
+#include "hub.h"
+
+/* Pushes "file:line:" of the user's code nearest to the call: dgram's own Lua files are passed over. */
+static void push_where(lua_State *L)
+{
+    lua_Debug frame;
+    size_t length = 0;
+    dg_hub_get(L, DG_STORE_SOURCE);
+    const char *own = lua_tolstring(L, -1, &length);
+    for (int level = 0; lua_getstack(L, level, &frame); level++) {
+        lua_getinfo(L, "Sl", &frame);
+        if (frame.currentline <= 0 || (own != NULL && strncmp(frame.source, own, length) == 0))
+            continue;
+        lua_pop(L, 1);
+        lua_pushfstring(L, "%s:%d:", frame.short_src, frame.currentline);
+        return;
+    }
+    lua_pop(L, 1);
+    lua_pushnil(L);
+}
+
+/* Pops the message; pushes the object. */
+static void push_object(lua_State *L, const char *name, const char *code)
+{
+    lua_createtable(L, 0, 8);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "message");
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, code);
+    lua_setfield(L, -2, "code");
+    push_where(L);
+    lua_setfield(L, -2, "where");
+    dg_hub_get(L, DG_STORE_ERROR);
+    lua_setmetatable(L, -2);
+}
+
+int dg_error_raise(lua_State *L, const char *name, const char *code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    lua_pushvfstring(L, format, arguments);
+    va_end(arguments);
+    push_object(L, name, code);
+    return lua_error(L);
+}
+
+/* Pushes what a value looks like in a message. */
+static const char *push_description(lua_State *L, int index)
+{
+    size_t length;
+    const char *text;
+    switch (lua_type(L, index)) {
+    case LUA_TNONE:
+    case LUA_TNIL:
+        return lua_pushfstring(L, "nil");
+    case LUA_TSTRING:
+        text = lua_tolstring(L, index, &length);
+        if (length > 28) {
+            lua_pushlstring(L, text, 25);
+            return lua_pushfstring(L, "type string (\"%s...\")", lua_tostring(L, -1));
+        }
+        return lua_pushfstring(L, "type string (\"%s\")", text);
+    case LUA_TNUMBER:
+        lua_pushvalue(L, index);
+        return lua_pushfstring(L, "type number (%s)", lua_tostring(L, -1));
+    case LUA_TBOOLEAN:
+        return lua_pushfstring(L, "type boolean (%s)", lua_toboolean(L, index) ? "true" : "false");
+    default:
+        return lua_pushfstring(L, "type %s", luaL_typename(L, index));
+    }
+}
+
+int dg_error_describe(lua_State *L)
+{
+    push_description(L, 1);
+    return 1;
+}
+
+int dg_error_arg_type(lua_State *L, int index, const char *argument, const char *expected)
+{
+    const char *received = push_description(L, index);
+    return dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_TYPE", "The \"%s\" argument must be %s. Received %s", argument,
+                          expected, received);
+}
+
+int dg_error_range(lua_State *L, int index, const char *argument, const char *expected)
+{
+    const char *received = push_description(L, index);
+    return dg_error_raise(L, "RangeError", "ERR_OUT_OF_RANGE",
+                          "The value of \"%s\" is out of range. It must be %s. Received %s", argument, expected, received);
+}
+
+void dg_error_surplus(lua_State *L, int last)
+{
+    for (int index = last + 1; index <= lua_gettop(L); index++)
+        if (!lua_isnil(L, index))
+            dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE",
+                           "Too many arguments: this call takes at most %d. Received %s as number %d", last - 1,
+                           push_description(L, index), index - 1);
+}
+
+/* Pops the message; pushes the object of a failed system call. */
+static void push_system_object(lua_State *L, int error, const char *syscall)
+{
+    push_object(L, "Error", dg_errno_name(error));
+    lua_pushinteger(L, error);
+    lua_setfield(L, -2, "errno");
+    lua_pushstring(L, syscall);
+    lua_setfield(L, -2, "syscall");
+}
+
+void dg_error_push_system(lua_State *L, int error, const char *syscall, const dg_address *address)
+{
+    char text[DG_ADDRESS_TEXT];
+    if (address == NULL || address->length == 0) {
+        lua_pushfstring(L, "%s %s", syscall, dg_errno_name(error));
+        push_system_object(L, error, syscall);
+        return;
+    }
+    dg_address_format(address, text);
+    lua_pushfstring(L, "%s %s %s:%d", syscall, dg_errno_name(error), text, (int)dg_address_port(address));
+    push_system_object(L, error, syscall);
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, "address");
+    lua_pushinteger(L, (lua_Integer)dg_address_port(address));
+    lua_setfield(L, -2, "port");
+}
+
+int dg_error_raise_system(lua_State *L, int error, const char *syscall, const dg_address *address)
+{
+    dg_error_push_system(L, error, syscall, address);
+    return lua_error(L);
+}
+
+int dg_error_new(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1), *code = luaL_checkstring(L, 2);
+    luaL_checkstring(L, 3);
+    lua_pushvalue(L, 3);
+    push_object(L, name, code);
+    if (!lua_istable(L, 4))
+        return 1;
+    for (lua_pushnil(L); lua_next(L, 4);) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2); /* object, key, key, value */
+        lua_rawset(L, -4);
+    }
+    return 1;
+}
+
+int dg_error_new_system(lua_State *L)
+{
+    int error = (int)luaL_checkinteger(L, 1);
+    const char *syscall = luaL_checkstring(L, 2);
+    lua_settop(L, 4);
+    if (lua_isnil(L, 3))
+        lua_pushfstring(L, "%s %s", syscall, dg_errno_name(error));
+    else if (lua_isnil(L, 4))
+        lua_pushfstring(L, "%s %s %s", syscall, dg_errno_name(error), lua_tostring(L, 3));
+    else
+        lua_pushfstring(L, "%s %s %s:%d", syscall, dg_errno_name(error), lua_tostring(L, 3), (int)lua_tointeger(L, 4));
+    push_system_object(L, error, syscall);
+    lua_pushvalue(L, 3);
+    lua_setfield(L, -2, "address");
+    lua_pushvalue(L, 4);
+    lua_setfield(L, -2, "port");
+    return 1;
+}
+
+/* System errors read as Node's messages do; a wrong argument also tells where the call stands. */
+static int error_tostring(lua_State *L)
+{
+    lua_settop(L, 1);
+    if (!lua_istable(L, 1))
+        return dg_error_arg_type(L, 1, "self", "an error object");
+    lua_getfield(L, 1, "message");
+    lua_getfield(L, 1, "code");
+    lua_getfield(L, 1, "where");
+    lua_getfield(L, 1, "errno");
+    const char *message = lua_tostring(L, 2), *code = lua_tostring(L, 3), *where = lua_tostring(L, 4);
+    if (message == NULL)
+        lua_pushliteral(L, "dgram.Error");
+    else if (!lua_isnil(L, 5) || code == NULL)
+        lua_pushvalue(L, 2);
+    else if (where == NULL)
+        lua_pushfstring(L, "%s (%s)", message, code);
+    else
+        lua_pushfstring(L, "%s %s (%s)", where, message, code);
+    return 1;
+}
+
+void dg_error_open(lua_State *L)
+{
+    lua_createtable(L, 0, 2);
+    lua_pushliteral(L, "dgram.Error");
+    lua_setfield(L, -2, "__name");
+    lua_pushcfunction(L, error_tostring);
+    lua_setfield(L, -2, "__tostring");
+    dg_hub_set(L, DG_STORE_ERROR);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* Error objects: tables with name, code, message (and errno, syscall, address, port from a system call), after Node.js'
+ * errors. Everything that dgram raises or reports is one of them. */
+#ifndef DG_BINDING_ERROR_H
+#define DG_BINDING_ERROR_H
+
+#include "../net/address.h"
+#include "compat.h"
+
+DG_HIDDEN_BEGIN
+
+/* Creates the metatable in the hub and leaves nothing on the stack. */
+void dg_error_open(lua_State *L);
+
+/* Raises an error of `name` ("Error", "TypeError", "RangeError"); the format is lua_pushfstring's. */
+int dg_error_raise(lua_State *L, const char *name, const char *code, const char *format, ...);
+
+/* TypeError ERR_INVALID_ARG_TYPE: The "<argument>" argument must be <expected>. Received ... */
+int dg_error_arg_type(lua_State *L, int index, const char *argument, const char *expected);
+/* RangeError ERR_OUT_OF_RANGE: The value of "<argument>" is out of range. It must be <expected>. Received ... */
+int dg_error_range(lua_State *L, int index, const char *argument, const char *expected);
+/* Raises when there is a value past `last`: surplus arguments hide mistakes. */
+void dg_error_surplus(lua_State *L, int last);
+
+/* Pushes the error of a failed system call; `error` is a negative errno, `address` may be NULL. */
+void dg_error_push_system(lua_State *L, int error, const char *syscall, const dg_address *address);
+int dg_error_raise_system(lua_State *L, int error, const char *syscall, const dg_address *address);
+
+/* core.error(name, code, message [, fields]): the constructor for the Lua side; returns the object. */
+int dg_error_new(lua_State *L);
+/* core.systemError(errno, syscall [, address [, port]]) likewise. */
+int dg_error_new_system(lua_State *L);
+/* core.describe(value): the "Received ..." part of messages. */
+int dg_error_describe(lua_State *L);
+
+DG_HIDDEN_END
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "hub.h"
+
+#include <string.h>
+
+static const char registry_key = 0; /* its address is the key */
+
+static int hub_gc(lua_State *L)
+{
+    dg_hub *hub = lua_touserdata(L, 1);
+    dg_arena_free(hub->arena);
+    dg_fifo_free(&hub->spare);
+    hub->arena = NULL;
+    /* Sockets that are finalized later must not find luv either. */
+    hub->luv_gone = 1;
+    return 0;
+}
+
+static void new_weak_table(lua_State *L)
+{
+    lua_newtable(L);
+    lua_newtable(L);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+}
+
+dg_hub *dg_hub_open(lua_State *L)
+{
+    lua_createtable(L, DG_STORE_SOURCE, 0);
+    dg_hub *hub = dg_newuserdata(L, sizeof *hub);
+    lua_pop(L, 1);
+    memset(hub, 0, sizeof *hub);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, hub_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    lua_rawseti(L, -2, DG_STORE_HUB);
+    new_weak_table(L);
+    lua_rawseti(L, -2, DG_STORE_SOCKETS);
+    for (int slot = DG_STORE_ANCHORS; slot <= DG_STORE_EVENTS; slot++) {
+        lua_newtable(L);
+        lua_rawseti(L, -2, slot);
+    }
+    lua_pushvalue(L, -1);
+    dg_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
+    return hub;
+}
+
+void dg_hub_store(lua_State *L)
+{
+    dg_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+}
+
+void dg_hub_get(lua_State *L, int slot)
+{
+    dg_hub_store(L);
+    lua_rawgeti(L, -1, slot);
+    lua_remove(L, -2);
+}
+
+void dg_hub_set(lua_State *L, int slot)
+{
+    dg_hub_store(L);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, slot);
+    lua_pop(L, 1);
+}
+
+dg_hub *dg_hub_of(lua_State *L)
+{
+    dg_hub_get(L, DG_STORE_HUB);
+    dg_hub *hub = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return hub;
+}
+
+dg_arena *dg_hub_take_arena(dg_hub *hub)
+{
+    dg_arena *arena = hub->arena;
+    hub->arena = NULL;
+    return arena != NULL ? arena : dg_arena_new();
+}
+
+void dg_hub_give_arena(dg_hub *hub, dg_arena *arena)
+{
+    if (hub->arena == NULL && !hub->luv_gone)
+        hub->arena = arena;
+    else
+        dg_arena_free(arena);
+}

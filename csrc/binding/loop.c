@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop.h"
+
+#include "dispatch.h"
+#include "error.h"
+#include "tick.h"
+
+/* At lua_close luv may be finalized before the sockets. Finalizers run in the reverse order of creation: this one, made
+ * right after luv was found, comes before luv's own, and after those of all sockets made since. Older sockets see the flag. */
+static int sentinel_gc(lua_State *L)
+{
+    dg_hub_of(L)->luv_gone = 1;
+    return 0;
+}
+
+static void make_sentinel(lua_State *L)
+{
+    dg_newuserdata(L, 1);
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, sentinel_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    dg_hub_set(L, DG_STORE_SENTINEL);
+}
+
+/* Pushes luv's module table and returns 1, or pushes nothing and returns 0. */
+static int push_uv(lua_State *L)
+{
+    dg_hub_get(L, DG_STORE_UV);
+    if (lua_istable(L, -1))
+        return 1;
+    lua_pop(L, 1);
+    dg_hub_get(L, DG_STORE_HOOKS);
+    lua_getfield(L, -1, "findUv");
+    lua_remove(L, -2);
+    lua_call(L, 0, 1);
+    if (!lua_istable(L, -1)) {
+        lua_pop(L, 1);
+        return 0;
+    }
+    lua_pushvalue(L, -1);
+    dg_hub_set(L, DG_STORE_UV);
+    make_sentinel(L);
+    return 1;
+}
+
+/* Pushes one of luv's functions; there is a luv. */
+static void push_function(lua_State *L, const char *name)
+{
+    dg_hub_get(L, DG_STORE_UV);
+    lua_getfield(L, -1, name);
+    lua_remove(L, -2);
+}
+
+int dg_loop_available(lua_State *L)
+{
+    int found = push_uv(L);
+    if (found)
+        lua_pop(L, 1);
+    return found;
+}
+
+void dg_loop_need(lua_State *L, const char *what)
+{
+    if (!dg_loop_available(L))
+        dg_error_raise(L, "Error", "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
+                       "%s needs an event loop: neither require \"luv\" nor require \"uv\" finds one. "
+                       "Install luv (luarocks install luv, or Debian's lua-luv)",
+                       what);
+}
+
+/* Prioritized data never comes on a datagram socket, but with it in the set libuv tells of a socket error as an event,
+ * where otherwise it stops the handle and luv prints. */
+#if defined(__linux__)
+static const char *const modes[] = {NULL, "rp", "wp", "rwp", "dp", "rdp", "wdp", "rwdp"};
+#else
+static const char *const modes[] = {NULL, "r", "w", "rw", "d", "rd", "wd", "rwd"};
+#endif
+
+/* luv's functions return nil, message, name when they fail. */
+static void check_result(lua_State *L, const char *call)
+{
+    if (!lua_isnil(L, -3))
+        return;
+    const char *code = lua_tostring(L, -1);
+    dg_error_raise(L, "Error", code != NULL ? code : "UNKNOWN", "%s %s", call, lua_tostring(L, -2));
+}
+
+static void new_poll(lua_State *L, int index, dg_socket *s)
+{
+    push_function(L, "new_poll");
+    lua_pushinteger(L, s->fd);
+    lua_call(L, 1, 3);
+    check_result(L, "new_poll");
+    lua_pop(L, 2);
+    dg_gettable(L, index);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, DG_SLOT_POLL);
+    lua_pop(L, 1);
+}
+
+static void push_poll(lua_State *L, int index)
+{
+    dg_gettable(L, index);
+    lua_rawgeti(L, -1, DG_SLOT_POLL);
+    lua_remove(L, -2);
+}
+
+static void start_poll(lua_State *L, int index, dg_socket *s, unsigned watch)
+{
+    push_function(L, "poll_start");
+    push_poll(L, index);
+    lua_pushstring(L, modes[watch]);
+    lua_pushlightuserdata(L, s);
+    lua_pushcclosure(L, dg_dispatch_poll, 1);
+    lua_call(L, 3, 3);
+    check_result(L, "poll_start");
+    lua_pop(L, 3);
+}
+
+static void close_poll(lua_State *L, int index, dg_socket *s)
+{
+    push_function(L, "close");
+    push_poll(L, index);
+    s->watching = 0;
+    s->hub->watched--;
+    lua_call(L, 1, 0);
+    dg_gettable(L, index);
+    lua_pushnil(L);
+    lua_rawseti(L, -2, DG_SLOT_POLL);
+    lua_pop(L, 1);
+}
+
+static void reference_poll(lua_State *L, int index, dg_socket *s)
+{
+    push_function(L, s->unreferenced ? "unref" : "ref");
+    push_poll(L, index);
+    lua_call(L, 1, 0);
+    s->poll_unreferenced = s->unreferenced;
+}
+
+void dg_loop_watch(lua_State *L, int index, dg_socket *s, unsigned watch)
+{
+    index = dg_absindex(L, index);
+    if (watch == 0) {
+        if (s->watching != 0)
+            close_poll(L, index, s);
+        if (s->hub->watched == 0 && !s->hub->ticking && s->hub->depth == 0)
+            dg_loop_stop_tick(L, s->hub);
+        s->poll_unreferenced = s->unreferenced;
+        return;
+    }
+    if (!dg_loop_available(L)) {
+        if (watch & DG_WATCH_READ)
+            dg_loop_need(L, "Listening for messages");
+        return;
+    }
+    if (s->watching == 0) {
+        new_poll(L, index, s);
+        s->hub->watched++;
+        s->watching = DG_WATCH_ALIVE;
+        s->poll_unreferenced = 0;
+    }
+    start_poll(L, index, s, watch);
+    s->watching = (unsigned char)watch;
+    if (s->unreferenced != s->poll_unreferenced)
+        reference_poll(L, index, s);
+}
+
+void dg_loop_stopped(dg_socket *s)
+{
+    if (s->watching != 0)
+        s->watching = DG_WATCH_READ | DG_WATCH_WRITE | DG_WATCH_ALIVE; /* a set that is never asked for */
+}
+
+static int protected_close(lua_State *L)
+{
+    close_poll(L, 1, lua_touserdata(L, 2));
+    return 0;
+}
+
+void dg_loop_forget(lua_State *L, int index, dg_socket *s)
+{
+    if (s->watching == 0 || s->hub->luv_gone)
+        return;
+    index = dg_absindex(L, index);
+    lua_pushcfunction(L, protected_close);
+    lua_pushvalue(L, index);
+    lua_pushlightuserdata(L, s);
+    if (lua_pcall(L, 2, 0, 0) != 0)
+        lua_pop(L, 1);
+    s->watching = 0;
+}
+
+/* Pushes the idle handle, making it if there is none. */
+static void push_idle(lua_State *L)
+{
+    dg_hub_get(L, DG_STORE_IDLE);
+    if (!lua_isnil(L, -1))
+        return;
+    lua_pop(L, 1);
+    push_function(L, "new_idle");
+    lua_call(L, 0, 3);
+    check_result(L, "new_idle");
+    lua_pop(L, 2);
+    lua_pushvalue(L, -1);
+    dg_hub_set(L, DG_STORE_IDLE);
+}
+
+void dg_loop_start_tick(lua_State *L, dg_hub *hub)
+{
+    if (hub->ticking || !dg_loop_available(L))
+        return;
+    push_idle(L);
+    push_function(L, "idle_start");
+    lua_insert(L, -2);
+    lua_pushcfunction(L, dg_dispatch_tick);
+    lua_call(L, 2, 0);
+    hub->ticking = 1;
+}
+
+static void call_with_idle(lua_State *L, const char *name)
+{
+    push_function(L, name);
+    lua_insert(L, -2);
+    lua_call(L, 1, 0);
+}
+
+void dg_loop_stop_tick(lua_State *L, dg_hub *hub)
+{
+    dg_hub_get(L, DG_STORE_IDLE);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        return;
+    }
+    int ticking = hub->ticking;
+    hub->ticking = 0;
+    if (hub->watched == 0) {
+        lua_pushnil(L);
+        dg_hub_set(L, DG_STORE_IDLE);
+        call_with_idle(L, "close");
+    } else if (ticking) {
+        call_with_idle(L, "idle_stop");
+    } else {
+        lua_pop(L, 1);
+    }
+}
+
+void dg_loop_stop(lua_State *L)
+{
+    if (!dg_loop_available(L))
+        return;
+    push_function(L, "stop");
+    lua_call(L, 0, 0);
+}
+
+int dg_loop_run(lua_State *L)
+{
+    dg_error_surplus(L, 1);
+    dg_loop_need(L, "dgram.run");
+    dg_hub *hub = dg_hub_of(L);
+    lua_settop(L, 1);
+    push_function(L, "run");
+    int arguments = !lua_isnil(L, 1);
+    if (arguments)
+        lua_pushvalue(L, 1);
+    hub->running++;
+    int status = lua_pcall(L, arguments, 1, 0);
+    hub->running--;
+    if (dg_dispatch_take_uncaught(L) || status != 0)
+        return lua_error(L);
+    return 1;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* luaopen_dgram_core: opens the rooms and hands the Lua side what it is built on. */
+#include <string.h>
+
+#include "compat.h"
+#include "dispatch.h"
+#include "error.h"
+#include "loop.h"
+#include "memberships.h"
+#include "options.h"
+#include "receive.h"
+#include "send.h"
+#include "socket.h"
+#include "tick.h"
+
+#if defined(__GNUC__)
+#define EXPORT __attribute__((visibility("default")))
+#else
+#define EXPORT
+#endif
+
+/* core.configure(hooks): functions of the Lua side that C calls: emit, sendToName, findUv. The caller's folder is from now
+ * on passed over when an error says where it comes from. */
+static int core_configure(lua_State *L)
+{
+    lua_Debug caller;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    dg_hub_set(L, DG_STORE_HOOKS);
+    if (lua_getstack(L, 1, &caller)) {
+        lua_getinfo(L, "S", &caller);
+        const char *end = strrchr(caller.source, '/');
+        if (end != NULL) {
+            lua_pushlstring(L, caller.source, (size_t)(end - caller.source) + 1);
+            dg_hub_set(L, DG_STORE_SOURCE);
+        }
+    }
+    return 0;
+}
+
+/* core.emitLater(socket, event, argument) */
+static int core_emit_later(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TUSERDATA);
+    const char *event = luaL_checkstring(L, 2);
+    lua_settop(L, 3);
+    dg_tick_emit(L, 1, event);
+    return 0;
+}
+
+/* core.callLater(function, error, value) */
+static int core_call_later(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 3);
+    dg_tick_call(L);
+    return 0;
+}
+
+static int core_need_loop(lua_State *L)
+{
+    dg_loop_need(L, luaL_checkstring(L, 1));
+    return 0;
+}
+
+static const luaL_Reg core[] = {
+    {"configure", core_configure},
+    {"emitLater", core_emit_later},
+    {"callLater", core_call_later},
+    {"needLoop", core_need_loop},
+    {"error", dg_error_new},
+    {"systemError", dg_error_new_system},
+    {"describe", dg_error_describe},
+    {"run", dg_loop_run},
+    {"setUncaughtHandler", dg_dispatch_set_handler},
+    {NULL, NULL},
+};
+
+/* Openers that take (core, methods) on top of the stack and leave them there. */
+static void (*const rooms[])(lua_State *) = {
+    dg_socket_open, dg_receive_open, dg_send_open, dg_options_open, dg_memberships_open,
+};
+
+EXPORT int luaopen_dgram_core(lua_State *L);
+
+EXPORT int luaopen_dgram_core(lua_State *L)
+{
+    dg_hub_store(L);
+    if (lua_istable(L, -1)) {
+        lua_rawgeti(L, -1, DG_STORE_CORE);
+        return 1;
+    }
+    dg_hub_open(L);
+    lua_settop(L, 0);
+    lua_newtable(L); /* the sockets' metatable, not filled yet */
+    lua_pushliteral(L, "dgram.Socket");
+    lua_setfield(L, -2, "__name");
+    lua_pushvalue(L, -1);
+    dg_hub_set(L, DG_STORE_METATABLE);
+    dg_error_open(L);
+    dg_dispatch_open(L);
+    lua_newtable(L);
+    dg_setfuncs(L, core, 0);
+    lua_newtable(L); /* metatable, core, methods */
+    for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++)
+        rooms[i](L);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, 1, "__index");
+    lua_setfield(L, 2, "methods");
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    dg_hub_set(L, DG_STORE_CORE);
+    return 1;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "options.h"
+
+#include <errno.h>
+#include <stdint.h>
+
+#include "../net/interface.h"
+#include "../net/option.h"
+#include "error.h"
+#include "send_arguments.h"
+#include "socket.h"
+
+/* Options are data: what each method is called, what it takes, and how the kernel is told. */
+typedef struct option {
+    const char *method;
+    enum { FLAG, HOPS } kind;
+    int least; /* of HOPS; the most is 255 */
+    int answers; /* returns what it was given, as in Node */
+    int (*set)(int fd, int family, int value);
+} option;
+
+static const option options[] = {
+    {"setBroadcast", FLAG, 0, 0, dg_option_set_broadcast},
+    {"setTTL", HOPS, 1, 1, dg_option_set_ttl},
+    {"setMulticastTTL", HOPS, 0, 1, dg_option_set_multicast_ttl},
+    {"setMulticastLoopback", FLAG, 0, 1, dg_option_set_multicast_loopback},
+};
+
+#define UP_OPTION lua_upvalueindex(2)
+
+static int flag_argument(lua_State *L)
+{
+    if (!lua_isboolean(L, 2))
+        dg_error_arg_type(L, 2, "flag", "a boolean");
+    return lua_toboolean(L, 2);
+}
+
+static int hops_argument(lua_State *L, const option *o)
+{
+    lua_Integer hops = 0;
+    if (lua_type(L, 2) != LUA_TNUMBER)
+        dg_error_arg_type(L, 2, "ttl", "a number");
+    if (!dg_isinteger(L, 2, &hops) || hops < o->least || hops > 255)
+        dg_error_range(L, 2, "ttl", o->least == 0 ? "an integer >= 0 and <= 255" : "an integer >= 1 and <= 255");
+    return (int)hops;
+}
+
+/* Every method of the table above: socket:<method>(value). setsockopt(2) */
+static int set_option(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    const option *o = lua_touserdata(L, UP_OPTION);
+    dg_error_surplus(L, 2);
+    int value = o->kind == FLAG ? flag_argument(L) : hops_argument(L, o);
+    int status = o->set(s->fd, s->family, value);
+    if (status != 0)
+        return dg_error_raise_system(L, status, o->method, NULL);
+    lua_settop(L, 2);
+    return o->answers;
+}
+
+/* socket:setMulticastInterface(address): where multicast leaves: an address of the interface, "::%eth0" or "eth0";
+ * "0.0.0.0" or "::" leaves it to the kernel. */
+static int socket_set_multicast_interface(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    unsigned index;
+    dg_error_surplus(L, 2);
+    int status = dg_interface_index(dg_argument_address(L, 2, "multicastInterface"), &index);
+    if (status == 0)
+        status = dg_option_set_multicast_interface(s->fd, s->family, index);
+    if (status != 0)
+        return dg_error_raise_system(L, status, "setMulticastInterface", NULL);
+    return 0;
+}
+
+typedef struct buffer {
+    const char *getter, *setter, *syscall;
+    int (*get)(int fd, int *bytes);
+    int (*set)(int fd, int family, int bytes);
+} buffer;
+
+static const buffer buffers[] = {
+    {"getRecvBufferSize", "setRecvBufferSize", "uv_recv_buffer_size", dg_option_get_receive_buffer,
+     dg_option_set_receive_buffer},
+    {"getSendBufferSize", "setSendBufferSize", "uv_send_buffer_size", dg_option_get_send_buffer,
+     dg_option_set_send_buffer},
+};
+
+static int raise_buffer_error(lua_State *L, const buffer *b, int status)
+{
+    lua_pushcfunction(L, dg_error_new_system);
+    lua_pushinteger(L, status);
+    lua_pushstring(L, b->syscall);
+    lua_call(L, 2, 1);
+    lua_pushliteral(L, "ERR_SOCKET_BUFFER_SIZE");
+    lua_setfield(L, -2, "code");
+    lua_getfield(L, -1, "message");
+    lua_pushfstring(L, "Could not get or set buffer size: %s", lua_tostring(L, -1));
+    lua_setfield(L, -3, "message");
+    lua_pop(L, 1);
+    return lua_error(L);
+}
+
+/* socket:getRecvBufferSize(), socket:getSendBufferSize(): bytes, as the kernel counts. */
+static int get_buffer(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    const buffer *b = lua_touserdata(L, UP_OPTION);
+    int bytes;
+    dg_error_surplus(L, 1);
+    int status = b->get(s->fd, &bytes);
+    if (status != 0)
+        return raise_buffer_error(L, b, status);
+    lua_pushinteger(L, bytes);
+    return 1;
+}
+
+/* socket:setRecvBufferSize(bytes), socket:setSendBufferSize(bytes). SO_RCVBUF, SO_SNDBUF */
+static int set_buffer(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    const buffer *b = lua_touserdata(L, UP_OPTION);
+    lua_Integer bytes = 0;
+    dg_error_surplus(L, 2);
+    if (!dg_isinteger(L, 2, &bytes) || bytes < 0 || (uint64_t)bytes > UINT32_MAX)
+        return dg_error_raise(L, "TypeError", "ERR_SOCKET_BAD_BUFFER_SIZE",
+                              "Buffer size must be an integer from 0 to 4294967295");
+    int status = bytes <= INT32_MAX ? b->set(s->fd, s->family, (int)bytes) : -EINVAL;
+    if (status != 0)
+        return raise_buffer_error(L, b, status);
+    return 0;
+}
+
+static void add_method(lua_State *L, const char *name, lua_CFunction function, const void *data)
+{
+    dg_hub_get(L, DG_STORE_METATABLE);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)data);
+    lua_pushcclosure(L, function, 2);
+    lua_setfield(L, -2, name);
+}
+
+void dg_options_open(lua_State *L)
+{
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        add_method(L, options[i].method, set_option, &options[i]);
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
+        add_method(L, buffers[i].getter, get_buffer, &buffers[i]);
+        add_method(L, buffers[i].setter, set_buffer, &buffers[i]);
+    }
+    add_method(L, "setMulticastInterface", socket_set_multicast_interface, NULL);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "send_arguments.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "error.h"
+
+unsigned dg_argument_port(lua_State *L, int index, unsigned least)
+{
+    lua_Integer port;
+    if (dg_isinteger(L, index, &port) && port >= (lua_Integer)least && port <= 65535)
+        return (unsigned)port;
+    lua_pushcfunction(L, dg_error_describe);
+    if (lua_isnone(L, index))
+        lua_pushnil(L);
+    else
+        lua_pushvalue(L, index);
+    lua_call(L, 1, 1);
+    dg_error_raise(L, "RangeError", "ERR_SOCKET_BAD_PORT", "Port should be %s 0 and < 65536. Received %s.",
+                   least == 0 ? ">=" : ">", lua_tostring(L, -1));
+    return 0;
+}
+
+const char *dg_argument_address(lua_State *L, int index, const char *name)
+{
+    size_t length;
+    if (lua_type(L, index) != LUA_TSTRING)
+        dg_error_arg_type(L, index, name, "a string");
+    const char *text = lua_tolstring(L, index, &length);
+    if (length == 0)
+        dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE", "The \"%s\" argument must not be empty", name);
+    if (strlen(text) != length)
+        dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE", "The \"%s\" argument must not contain a NUL byte", name);
+    return text;
+}
+
+static void take_list(lua_State *L, dg_payload *out)
+{
+    out->parts = dg_rawlen(L, out->index);
+    out->length = 0;
+    for (size_t part = 1; part <= out->parts; part++) {
+        size_t length;
+        lua_rawgeti(L, out->index, (int)part);
+        if (lua_type(L, -1) != LUA_TSTRING)
+            dg_error_arg_type(L, lua_gettop(L), "msg", "a string, or a list of strings");
+        lua_tolstring(L, -1, &length);
+        out->length += length;
+        lua_pop(L, 1);
+    }
+}
+
+static void take_payload(lua_State *L, dg_payload *out)
+{
+    out->index = 2;
+    out->parts = out->offset = 0;
+    if (lua_istable(L, 2))
+        take_list(L, out);
+    else if (lua_type(L, 2) == LUA_TSTRING)
+        lua_tolstring(L, 2, &out->length);
+    else
+        dg_error_arg_type(L, 2, "msg", "a string, or a list of strings");
+}
+
+/* A count of bytes; nil stands for `absent`. */
+static size_t take_count(lua_State *L, int index, const char *name, size_t absent)
+{
+    lua_Integer count = 0;
+    if (lua_isnoneornil(L, index))
+        return absent;
+    if (lua_type(L, index) != LUA_TNUMBER)
+        dg_error_arg_type(L, index, name, "a number");
+    if (!dg_isinteger(L, index, &count) || count < 0)
+        dg_error_range(L, index, name, "an integer of 0 or more");
+    return (size_t)count;
+}
+
+static void take_slice(lua_State *L, dg_payload *out)
+{
+    if (lua_type(L, 2) != LUA_TSTRING)
+        dg_error_arg_type(L, 2, "msg", "a string when offset and length are given");
+    size_t offset = take_count(L, 3, "offset", 0);
+    if (offset > out->length)
+        dg_error_raise(L, "RangeError", "ERR_BUFFER_OUT_OF_BOUNDS", "\"offset\" is outside of the message");
+    size_t length = take_count(L, 4, "length", out->length - offset);
+    if (length > out->length - offset)
+        dg_error_raise(L, "RangeError", "ERR_BUFFER_OUT_OF_BOUNDS", "\"length\" is outside of the message");
+    out->offset = offset;
+    out->length = length;
+}
+
+/* The end of either form: port, [address], [callback] from `at` on. */
+static void take_destination(lua_State *L, dg_arguments *out, int at)
+{
+    out->address = out->callback = 0;
+    out->port = dg_argument_port(L, at, 1);
+    int next = at + 1;
+    if (!lua_isnoneornil(L, next) && !lua_isfunction(L, next)) {
+        dg_argument_address(L, next, "address");
+        out->address = next;
+    }
+    if (!lua_isfunction(L, next) && !lua_isnone(L, next))
+        next++;
+    if (!lua_isnoneornil(L, next)) {
+        if (!lua_isfunction(L, next))
+            dg_error_arg_type(L, next, "callback", "a function");
+        out->callback = next;
+    }
+    dg_error_surplus(L, next);
+}
+
+static int is_plain(lua_State *L, int index)
+{
+    return !lua_isnoneornil(L, index) && !lua_isfunction(L, index) && !lua_istable(L, index);
+}
+
+/* What comes third is a length or an address; where it is nil, what follows tells. */
+static int is_sliced(lua_State *L)
+{
+    return lua_type(L, 4) == LUA_TNUMBER || is_plain(L, 5) || is_plain(L, 6);
+}
+
+void dg_arguments_of_send(lua_State *L, dg_arguments *out)
+{
+    take_payload(L, &out->payload);
+    int sliced = is_sliced(L);
+    if (sliced)
+        take_slice(L, &out->payload);
+    take_destination(L, out, sliced ? 5 : 3);
+}
+
+void dg_arguments_of_sendto(lua_State *L, dg_arguments *out)
+{
+    take_payload(L, &out->payload);
+    for (int index = 3; index <= 4; index++)
+        if (lua_type(L, index) != LUA_TNUMBER)
+            dg_error_arg_type(L, index, index == 3 ? "offset" : "length", "a number");
+    take_slice(L, &out->payload);
+    take_destination(L, out, 5);
+    if (out->address == 0)
+        dg_error_arg_type(L, 6, "address", "a string");
+}
+
+void dg_payload_copy(lua_State *L, const dg_payload *payload, char *place)
+{
+    size_t length;
+    const char *text;
+    if (payload->parts == 0 && lua_type(L, payload->index) == LUA_TSTRING) {
+        text = lua_tolstring(L, payload->index, &length);
+        memcpy(place, text + payload->offset, payload->length);
+        return;
+    }
+    for (size_t part = 1; part <= payload->parts; part++) {
+        lua_rawgeti(L, payload->index, (int)part);
+        text = lua_tolstring(L, -1, &length);
+        memcpy(place, text, length);
+        place += length;
+        lua_pop(L, 1);
+    }
+}
+
+void dg_payload_push(lua_State *L, const dg_payload *payload)
+{
+    luaL_Buffer buffer;
+    size_t length;
+    if (lua_type(L, payload->index) == LUA_TSTRING) {
+        const char *text = lua_tolstring(L, payload->index, &length);
+        lua_pushlstring(L, text + payload->offset, payload->length);
+        return;
+    }
+    luaL_buffinit(L, &buffer);
+    for (size_t part = 1; part <= payload->parts; part++) {
+        lua_rawgeti(L, payload->index, (int)part);
+        luaL_addvalue(&buffer);
+    }
+    luaL_pushresult(&buffer);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* The argument forms of the send methods. Everything is checked here, before anything is acquired. */
+#ifndef DG_BINDING_SEND_ARGUMENTS_H
+#define DG_BINDING_SEND_ARGUMENTS_H
+
+#include "../net/hidden.h"
+#include "compat.h"
+
+DG_HIDDEN_BEGIN
+
+/* What one datagram is made of: a slice of a string, or the strings of a list one behind the other. */
+typedef struct dg_payload {
+    int index;     /* of the string or the list */
+    size_t parts;  /* of a list; 0 for a string */
+    size_t offset; /* into the string */
+    size_t length; /* of the datagram */
+} dg_payload;
+
+typedef struct dg_arguments {
+    dg_payload payload;
+    unsigned port;
+    int address;  /* stack index of the address, 0 when there is none */
+    int callback; /* likewise */
+} dg_arguments;
+
+/* (self, msg [, offset, length], port [, address] [, callback]) */
+void dg_arguments_of_send(lua_State *L, dg_arguments *out);
+/* (self, msg, offset, length, port, address [, callback]) */
+void dg_arguments_of_sendto(lua_State *L, dg_arguments *out);
+
+/* Writes the datagram's bytes; raises nothing. */
+void dg_payload_copy(lua_State *L, const dg_payload *payload, char *place);
+/* Pushes them as a string. */
+void dg_payload_push(lua_State *L, const dg_payload *payload);
+
+/* Raises unless the value is an integral number from `least` to 65535; returns it. */
+unsigned dg_argument_port(lua_State *L, int index, unsigned least);
+/* Raises unless the value is a string with neither nothing in it nor a NUL byte. */
+const char *dg_argument_address(lua_State *L, int index, const char *name);
+
+DG_HIDDEN_END
+
+#endif

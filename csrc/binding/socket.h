@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* The socket userdata and its life: new, bound, closing, closed, collected. Its methods reach the struct through
+ * dg_socket_check or dg_socket_running, and through nothing else.
+ *
+ *     unbound --bind--> bound --close--> closing --all sent--> closed
+ *
+ * A socket that the program has forgotten lives on while it is anchored: while datagrams can still reach a listener or
+ * its work is not done. */
+#ifndef DG_BINDING_SOCKET_H
+#define DG_BINDING_SOCKET_H
+
+#include "../net/queue.h"
+#include "../net/transmit.h"
+#include "hub.h"
+
+DG_HIDDEN_BEGIN
+
+typedef enum dg_life { DG_OPEN, DG_CLOSING, DG_CLOSED } dg_life;
+
+/* What a tick does for a socket that is due. */
+enum dg_due {
+    DG_DUE_FLUSH = 1,  /* hand the queue to the kernel */
+    DG_DUE_REPORT = 2, /* run the callbacks of datagrams that are done */
+    DG_DUE_RESUME = 4, /* deliver what a pause or an error left of a batch */
+    DG_DUE_CLOSE = 8,  /* see whether a closing socket can close */
+    DG_DUE_BIND = 16,  /* bind to any port, unless somebody has bound it by then */
+};
+
+/* Slots of a socket's own table. */
+enum dg_slot {
+    DG_SLOT_RECEIVER = 1, /* the one callable that messages go to, or nil */
+    DG_SLOT_SENDER,       /* the address string of the last sender */
+    DG_SLOT_CALLBACKS,    /* luaL_ref's table of send callbacks */
+    DG_SLOT_POLL,         /* luv's poll handle */
+    DG_SLOT_EVENTS,       /* the emitter's listeners */
+};
+
+/* The destination that was parsed last: programs send to the same one again and again. */
+typedef struct dg_memo {
+    char text[DG_ADDRESS_TEXT];
+    size_t length;
+    unsigned port;
+    dg_address address;
+} dg_memo;
+
+typedef struct dg_socket {
+    dg_hub *hub;
+    int fd; /* -1 once closed */
+    int family;
+    unsigned char life;      /* dg_life */
+    unsigned char bound;
+    unsigned char binding;   /* a bind waits for a name */
+    unsigned char v6only;
+    unsigned char receiving; /* there is a receiver */
+    unsigned char paused;
+    unsigned char blocked;   /* the kernel took no more: waiting until it does */
+    unsigned char unreferenced;
+    unsigned char watching;  /* what luv's poll watches (loop.h); 0 without a poll handle */
+    unsigned char poll_unreferenced;
+    unsigned char due;       /* set of dg_due: for the next round */
+    unsigned char doing;     /* set of dg_due: what the running round has still to do */
+    unsigned char listed;    /* it is in the hub's list */
+    unsigned char anchored;
+    unsigned char readable;  /* luv said so, and nobody has looked yet */
+    struct dg_socket *next_due;
+
+    dg_queue queue;
+    dg_transmitter transmitter;
+    dg_memo memo;
+    size_t report_limit;     /* callbacks that the running round may still run */
+    unsigned held;           /* sends that wait for a name */
+    size_t held_bytes;
+
+    dg_arena *batch;         /* received and not yet delivered: slots [at .. count), the first from `offset` on */
+    unsigned batch_count, batch_at;
+    uint32_t batch_offset;
+    unsigned want;           /* slots for the next receive */
+    unsigned patience, streak; /* full receives of one datagram before a batch is tried, and how many there were */
+    dg_address sender;       /* whose text is in DG_SLOT_SENDER */
+    uint64_t receive_calls, messages, bytes;
+} dg_socket;
+
+/* The metatable's methods have these upvalues. */
+#define DG_UP_METATABLE lua_upvalueindex(1)
+
+/* The socket at index 1, in whatever state; raises ERR_INVALID_ARG_TYPE for anything else. */
+dg_socket *dg_socket_check(lua_State *L);
+/* The same for methods that need it open: raises ERR_SOCKET_DGRAM_NOT_RUNNING after close(). */
+dg_socket *dg_socket_running(lua_State *L);
+/* The socket at any index, or NULL. */
+dg_socket *dg_socket_test(lua_State *L, int index);
+
+/* Pushes the userdata of a socket, or nil when it is being collected. */
+void dg_socket_push(lua_State *L, const dg_socket *s);
+
+/* Brings luv's poll and the anchor in line with what the socket wants now; call it after every change of state. */
+void dg_socket_update(lua_State *L, int index, dg_socket *s);
+
+/* Whether an IPv4 literal is meant for it as a mapped address. */
+static inline int dg_socket_maps(const dg_socket *s)
+{
+    return s->family == AF_INET6 && !s->v6only;
+}
+
+/* Binds to port 0 of the wildcard address if it is unbound; `listening` follows. 0 or a negative errno. */
+int dg_socket_bind_any(lua_State *L, int index, dg_socket *s);
+
+/* Closes the descriptor if the socket is closing and has nothing left to send; emits `close` when all is reported. */
+void dg_socket_finish_close(lua_State *L, int index, dg_socket *s);
+
+/* Adds this room's functions: to the table of methods, and to core's, which are on top of the stack (core, methods). */
+void dg_socket_open(lua_State *L);
+
+DG_HIDDEN_END
+
+#endif

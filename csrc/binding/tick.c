@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "tick.h"
+
+#include <string.h>
+
+#include "error.h"
+#include "loop.h"
+#include "receive.h"
+#include "send.h"
+
+/* A deferred call takes this many places of store[DG_STORE_EVENTS]: socket (or false), event name or function, and two
+ * arguments. */
+enum { EVENT_PLACES = 4 };
+
+static void unlist(dg_hub *hub, dg_socket *s)
+{
+    hub->due = s->next_due;
+    if (hub->due == NULL)
+        hub->last_due = NULL;
+    hub->due_count--;
+    s->next_due = NULL;
+    s->listed = 0;
+}
+
+static void list(dg_hub *hub, dg_socket *s)
+{
+    if (hub->last_due != NULL)
+        hub->last_due->next_due = s;
+    else
+        hub->due = s;
+    hub->last_due = s;
+    hub->due_count++;
+    s->listed = 1;
+}
+
+static void wake(lua_State *L, dg_hub *hub)
+{
+    if (hub->depth == 0 && !hub->ticking)
+        dg_loop_start_tick(L, hub);
+}
+
+void dg_tick_due(lua_State *L, int index, dg_socket *s, unsigned due)
+{
+    unsigned before = s->due;
+    s->due |= (unsigned char)due;
+    if (!s->anchored)
+        dg_socket_update(L, index, s);
+    if (before == 0 && !s->listed)
+        list(s->hub, s);
+    wake(L, s->hub);
+}
+
+/* Pops the four values of a deferred call into the queue. */
+static void defer(lua_State *L)
+{
+    dg_hub *hub = dg_hub_of(L);
+    dg_hub_get(L, DG_STORE_EVENTS);
+    lua_insert(L, -EVENT_PLACES - 1);
+    for (int place = EVENT_PLACES - 1; place >= 0; place--)
+        lua_rawseti(L, -2 - place, (int)hub->end_event + place + 1);
+    hub->end_event += EVENT_PLACES;
+    lua_pop(L, 1);
+    wake(L, hub);
+}
+
+void dg_tick_emit(lua_State *L, int index, const char *event)
+{
+    lua_pushvalue(L, dg_absindex(L, index));
+    lua_insert(L, -2);
+    lua_pushstring(L, event);
+    lua_insert(L, -2);
+    lua_pushnil(L);
+    defer(L);
+}
+
+void dg_tick_call(lua_State *L)
+{
+    lua_pushboolean(L, 0);
+    lua_insert(L, -4);
+    defer(L);
+}
+
+void dg_tick_fail(lua_State *L, int index, int callback, lua_Integer value)
+{
+    if (!lua_isfunction(L, callback)) {
+        dg_tick_emit(L, index, "error");
+        return;
+    }
+    lua_pushvalue(L, callback);
+    lua_insert(L, -2);
+    lua_pushinteger(L, value);
+    dg_tick_call(L);
+}
+
+/* Whether an event that was true when it was noted still is. */
+static int is_stale(lua_State *L, int index, const char *event)
+{
+    const dg_socket *s = lua_touserdata(L, index);
+    return s->life != DG_OPEN && strcmp(event, "listening") == 0;
+}
+
+/* Takes the first deferred call off the queue, then makes it. */
+static void run_event(lua_State *L, dg_hub *hub)
+{
+    int top = lua_gettop(L);
+    dg_hub_get(L, DG_STORE_EVENTS);
+    int events = lua_gettop(L);
+    for (int place = 1; place <= EVENT_PLACES; place++)
+        lua_rawgeti(L, events, (int)hub->first_event + place);
+    for (int place = 1; place <= EVENT_PLACES; place++) {
+        lua_pushnil(L);
+        lua_rawseti(L, events, (int)hub->first_event + place);
+    }
+    hub->first_event += EVENT_PLACES;
+    if (hub->first_event == hub->end_event)
+        hub->first_event = hub->end_event = 0;
+    if (lua_isfunction(L, events + 2)) {
+        lua_call(L, 2, 0);
+    } else if (!is_stale(L, events + 1, lua_tostring(L, events + 2))) {
+        dg_hub_get(L, DG_STORE_HOOKS);
+        lua_getfield(L, -1, "emit");
+        lua_insert(L, events + 1);
+        lua_settop(L, events + 4); /* emit, socket, event, argument */
+        lua_call(L, 3, 0);
+    }
+    lua_settop(L, top);
+}
+
+/* One step of what the socket has to do; each bit is cleared before its work, which may raise. */
+static void do_step(lua_State *L, int index, dg_socket *s)
+{
+    unsigned doing = s->doing;
+    if (doing & DG_DUE_BIND) {
+        s->doing &= (unsigned char)~DG_DUE_BIND;
+        int status = s->life == DG_OPEN ? dg_socket_bind_any(L, index, s) : 0;
+        if (status != 0) {
+            dg_error_push_system(L, status, "bind", NULL);
+            dg_tick_emit(L, index, "error");
+        }
+    } else if (doing & DG_DUE_FLUSH) {
+        s->doing &= (unsigned char)~DG_DUE_FLUSH;
+        dg_send_flush(L, index, s);
+        s->report_limit = s->queue.to_report;
+        s->doing |= DG_DUE_REPORT;
+    } else if (doing & DG_DUE_RESUME) {
+        s->doing &= (unsigned char)~DG_DUE_RESUME;
+        dg_receive(L, index, s, 0);
+    } else if (doing & DG_DUE_REPORT) {
+        dg_send_report(L, index, s);
+        s->doing &= (unsigned char)~DG_DUE_REPORT;
+        if (s->queue.to_report != 0)
+            dg_tick_due(L, index, s, DG_DUE_REPORT);
+    } else {
+        s->doing = 0;
+        dg_socket_finish_close(L, index, s);
+    }
+}
+
+/* Serves the socket that hub->serving names until it has nothing left to do in this round. */
+static void serve(lua_State *L, dg_hub *hub)
+{
+    dg_socket *s = hub->serving;
+    dg_socket_push(L, s);
+    int index = lua_gettop(L);
+    while (s->doing != 0)
+        do_step(L, index, s);
+    if (hub->serving == s)
+        hub->serving = NULL;
+    dg_socket_update(L, index, s);
+    lua_pop(L, 1);
+}
+
+void dg_tick_open_round(dg_hub *hub)
+{
+    hub->turn.opened = 1;
+    hub->turn.sockets = hub->due_count;
+    hub->turn.events = (unsigned)(hub->end_event - hub->first_event) / EVENT_PLACES;
+}
+
+void dg_tick_round(lua_State *L, dg_hub *hub)
+{
+    if (hub->serving != NULL)
+        serve(L, hub);
+    while (hub->turn.events != 0 && hub->first_event != hub->end_event) {
+        hub->turn.events--;
+        run_event(L, hub);
+    }
+    while (hub->turn.sockets != 0 && hub->due != NULL) {
+        dg_socket *s = hub->due;
+        hub->turn.sockets--;
+        unlist(hub, s);
+        s->doing = s->due;
+        s->due = 0;
+        s->report_limit = s->queue.to_report;
+        hub->serving = s;
+        serve(L, hub);
+    }
+}
+
+void dg_tick_settle(lua_State *L, dg_hub *hub)
+{
+    if (hub->depth != 0)
+        return;
+    if (hub->due != NULL || hub->serving != NULL || hub->first_event != hub->end_event)
+        dg_loop_start_tick(L, hub);
+    else if (hub->ticking || hub->watched == 0)
+        dg_loop_stop_tick(L, hub);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void set_in(dg_address *out, struct in_addr host, unsigned port)
+{
+    memset(&out->u.in, 0, sizeof out->u.in);
+    out->u.in.sin_family = AF_INET;
+    out->u.in.sin_port = htons((in_port_t)port);
+    out->u.in.sin_addr = host;
+    out->length = sizeof out->u.in;
+}
+
+static void set_in6(dg_address *out, const struct in6_addr *host, unsigned port)
+{
+    memset(&out->u.in6, 0, sizeof out->u.in6);
+    out->u.in6.sin6_family = AF_INET6;
+    out->u.in6.sin6_port = htons((in_port_t)port);
+    out->u.in6.sin6_addr = *host;
+    out->length = sizeof out->u.in6;
+}
+
+static void map_in6(dg_address *out, struct in_addr host, unsigned port)
+{
+    struct in6_addr mapped = {{{0}}};
+    mapped.s6_addr[10] = 0xff;
+    mapped.s6_addr[11] = 0xff;
+    memcpy(mapped.s6_addr + 12, &host, 4);
+    set_in6(out, &mapped, port);
+}
+
+/* A zone is an interface's name or its number (RFC 4007, 11.2). */
+static unsigned zone_index(const char *zone)
+{
+    unsigned index = if_nametoindex(zone);
+    if (index != 0)
+        return index;
+    char *end;
+    unsigned long number = strtoul(zone, &end, 10);
+    return *zone >= '0' && *zone <= '9' && *end == '\0' && number <= 0x7fffffff ? (unsigned)number : 0;
+}
+
+static int parse_in6(dg_address *out, const char *text, unsigned port)
+{
+    char literal[INET6_ADDRSTRLEN];
+    const char *zone = strchr(text, '%');
+    size_t length = zone != NULL ? (size_t)(zone - text) : strlen(text);
+    struct in6_addr host;
+    if (length >= sizeof literal)
+        return DG_NOT_A_LITERAL;
+    memcpy(literal, text, length);
+    literal[length] = '\0';
+    if (inet_pton(AF_INET6, literal, &host) != 1)
+        return DG_NOT_A_LITERAL;
+    set_in6(out, &host, port);
+    if (zone == NULL)
+        return 0;
+    out->u.in6.sin6_scope_id = zone_index(zone + 1);
+    return out->u.in6.sin6_scope_id != 0 ? 0 : -ENODEV;
+}
+
+int dg_address_parse(dg_address *out, int family, int mapped, const char *text, unsigned port)
+{
+    struct in_addr host;
+    if (inet_pton(AF_INET, text, &host) == 1) {
+        if (family == AF_INET)
+            set_in(out, host, port);
+        else if (mapped)
+            map_in6(out, host, port);
+        else
+            return -EINVAL;
+        return 0;
+    }
+    int status = parse_in6(out, text, port);
+    return status != DG_NOT_A_LITERAL && family == AF_INET ? -EINVAL : status;
+}
+
+void dg_address_any(dg_address *out, int family, unsigned port)
+{
+    if (family == AF_INET6) {
+        set_in6(out, &in6addr_any, port);
+    } else {
+        struct in_addr host = {htonl(INADDR_ANY)};
+        set_in(out, host, port);
+    }
+}
+
+void dg_address_loopback(dg_address *out, int family, unsigned port)
+{
+    if (family == AF_INET6) {
+        set_in6(out, &in6addr_loopback, port);
+    } else {
+        struct in_addr host = {htonl(INADDR_LOOPBACK)};
+        set_in(out, host, port);
+    }
+}
+
+/* Only these two kinds mean nothing without their interface; elsewhere a zone would be noise. */
+static int needs_zone(const struct in6_addr *host)
+{
+    return IN6_IS_ADDR_LINKLOCAL(host) || IN6_IS_ADDR_MC_LINKLOCAL(host);
+}
+
+static size_t format_in6(const struct sockaddr_in6 *in6, char text[DG_ADDRESS_TEXT])
+{
+    char name[IF_NAMESIZE];
+    inet_ntop(AF_INET6, &in6->sin6_addr, text, INET6_ADDRSTRLEN);
+    size_t length = strlen(text);
+    if (in6->sin6_scope_id == 0 || !needs_zone(&in6->sin6_addr))
+        return length;
+    int more = if_indextoname(in6->sin6_scope_id, name) != NULL
+                   ? snprintf(text + length, DG_ADDRESS_TEXT - length, "%%%s", name)
+                   : snprintf(text + length, DG_ADDRESS_TEXT - length, "%%%u", (unsigned)in6->sin6_scope_id);
+    return length + (size_t)more;
+}
+
+size_t dg_address_format(const dg_address *address, char text[DG_ADDRESS_TEXT])
+{
+    text[0] = '\0';
+    if (address->length == 0)
+        return 0;
+    if (address->u.any.sa_family == AF_INET6)
+        return format_in6(&address->u.in6, text);
+    if (address->u.any.sa_family == AF_INET)
+        inet_ntop(AF_INET, &address->u.in.sin_addr, text, DG_ADDRESS_TEXT);
+    return strlen(text);
+}
+
+unsigned dg_address_port(const dg_address *address)
+{
+    if (address->length == 0)
+        return 0;
+    /* sin_port and sin6_port lie at the same place. */
+    return ntohs(address->u.in.sin_port);
+}
+
+int dg_address_equal(const dg_address *a, const dg_address *b)
+{
+    return a->length == b->length && memcmp(&a->u, &b->u, a->length) == 0;
+}
+
+int dg_address_is_multicast(const dg_address *address)
+{
+    if (address->u.any.sa_family == AF_INET6)
+        return IN6_IS_ADDR_MULTICAST(&address->u.in6.sin6_addr);
+    return IN_MULTICAST(ntohl(address->u.in.sin_addr.s_addr));
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Socket addresses and their text: IPv4 and IPv6 literals (with zones, RFC 4007) to sockaddr and back.
+ * Looks nothing up: a host name is "not a literal" here. */
+#ifndef DG_NET_ADDRESS_H
+#define DG_NET_ADDRESS_H
+
+#include <netinet/in.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "hidden.h"
+
+DG_HIDDEN_BEGIN
+
+/* Room for any literal: 45 characters of IPv6, '%', a zone, and the final NUL. */
+#define DG_ADDRESS_TEXT 80
+
+typedef struct dg_address {
+    socklen_t length; /* 0: no address, as an unnamed sender has none */
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+        struct sockaddr_un un;
+    } u;
+} dg_address;
+
+/* What dg_address_parse answers beside 0 and negative errno values. */
+#define DG_NOT_A_LITERAL 1
+
+/* Parses `text` (NUL-terminated) as an address for a socket of `family` (AF_INET or AF_INET6); `port` in host order.
+ * On a dual-stack socket (`mapped` not 0) an IPv4 literal becomes ::ffff:a.b.c.d.
+ * Returns 0, DG_NOT_A_LITERAL, -EINVAL for a literal of the wrong family, or -ENODEV for an unknown zone. */
+int dg_address_parse(dg_address *out, int family, int mapped, const char *text, unsigned port);
+
+/* The wildcard (0.0.0.0 or ::) and the loopback address (127.0.0.1 or ::1) of a family. */
+void dg_address_any(dg_address *out, int family, unsigned port);
+void dg_address_loopback(dg_address *out, int family, unsigned port);
+
+/* Writes the literal without the port, with a zone for link-local addresses; returns its length. */
+size_t dg_address_format(const dg_address *address, char text[DG_ADDRESS_TEXT]);
+
+unsigned dg_address_port(const dg_address *address);
+int dg_address_equal(const dg_address *a, const dg_address *b);
+int dg_address_is_multicast(const dg_address *address);
+
+DG_HIDDEN_END
+
+#endif

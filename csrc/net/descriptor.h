@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a datagram socket's descriptor: open, bind, name, close, and the error that waits on it.
+ * Every function returns 0 (or a descriptor) or a negative errno. Batches of datagrams are os.h's. */
+#ifndef DG_NET_DESCRIPTOR_H
+#define DG_NET_DESCRIPTOR_H
+
+#include "address.h"
+
+DG_HIDDEN_BEGIN
+
+/* socket(2), non-blocking and close-on-exec. */
+int dg_descriptor_open(int family);
+int dg_descriptor_bind(int fd, const dg_address *address);
+/* getsockname(2). */
+int dg_descriptor_name(int fd, dg_address *out);
+/* Takes the pending error (SO_ERROR), as a negative errno; 0 when there is none. */
+int dg_descriptor_take_error(int fd);
+/* close(2); the descriptor is gone whatever it says, EINTR included. */
+void dg_descriptor_close(int fd);
+
+DG_HIDDEN_END
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* A first-in first-out queue of bytes in one contiguous block. Knows nothing of what the bytes mean. */
+#ifndef DG_NET_FIFO_H
+#define DG_NET_FIFO_H
+
+#include <stddef.h>
+
+#include "hidden.h"
+
+DG_HIDDEN_BEGIN
+
+/* All zero is an empty fifo. The bytes queued are block[head .. tail). */
+typedef struct dg_fifo {
+    char *block;
+    size_t head, tail, room;
+} dg_fifo;
+
+/* Makes place for `more` bytes at the end and returns where they go, or NULL when there is no memory (nothing changed).
+ * Pointers into the fifo are invalid after it. */
+void *dg_fifo_reserve(dg_fifo *fifo, size_t more);
+
+static inline void dg_fifo_commit(dg_fifo *fifo, size_t bytes)
+{
+    fifo->tail += bytes;
+}
+
+static inline void *dg_fifo_first(const dg_fifo *fifo)
+{
+    return fifo->block + fifo->head;
+}
+
+static inline size_t dg_fifo_size(const dg_fifo *fifo)
+{
+    return fifo->tail - fifo->head;
+}
+
+/* Drops bytes from the front. */
+static inline void dg_fifo_consume(dg_fifo *fifo, size_t bytes)
+{
+    fifo->head += bytes;
+    if (fifo->head == fifo->tail)
+        fifo->head = fifo->tail = 0;
+}
+
+/* Frees the block; the fifo is empty and may be used again. */
+void dg_fifo_free(dg_fifo *fifo);
+
+DG_HIDDEN_END
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Every header's declarations stand between these two, so that the module exports its opener and nothing else
+ * whatever flags it is compiled with (luarocks passes no -fvisibility). */
+#ifndef DG_NET_HIDDEN_H
+#define DG_NET_HIDDEN_H
+
+#if defined(__GNUC__)
+#define DG_HIDDEN_BEGIN _Pragma("GCC visibility push(hidden)")
+#define DG_HIDDEN_END _Pragma("GCC visibility pop")
+#else
+#define DG_HIDDEN_BEGIN
+#define DG_HIDDEN_END
+#endif
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "interface.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "address.h"
+
+static int is_wildcard(const dg_address *address)
+{
+    if (address->u.any.sa_family == AF_INET)
+        return address->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
+    return IN6_IS_ADDR_UNSPECIFIED(&address->u.in6.sin6_addr);
+}
+
+static int same_host(const struct sockaddr *theirs, const dg_address *ours)
+{
+    if (theirs == NULL || theirs->sa_family != ours->u.any.sa_family)
+        return 0;
+    if (theirs->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)theirs;
+        return in->sin_addr.s_addr == ours->u.in.sin_addr.s_addr;
+    }
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)theirs;
+    return IN6_ARE_ADDR_EQUAL(&in6->sin6_addr, &ours->u.in6.sin6_addr);
+}
+
+static int index_of_address(const dg_address *address, unsigned *index)
+{
+    struct ifaddrs *all;
+    if (getifaddrs(&all) != 0)
+        return -errno;
+    *index = 0;
+    for (struct ifaddrs *each = all; each != NULL && *index == 0; each = each->ifa_next)
+        if (same_host(each->ifa_addr, address))
+            *index = if_nametoindex(each->ifa_name);
+    freeifaddrs(all);
+    return *index != 0 ? 0 : -EADDRNOTAVAIL;
+}
+
+int dg_interface_index(const char *text, unsigned *index)
+{
+    dg_address address;
+    int status = dg_address_parse(&address, strchr(text, ':') != NULL ? AF_INET6 : AF_INET, 0, text, 0);
+    if (status == DG_NOT_A_LITERAL) {
+        *index = if_nametoindex(text);
+        return *index != 0 ? 0 : -EINVAL;
+    }
+    if (status != 0)
+        return status;
+    if (address.u.any.sa_family == AF_INET6 && address.u.in6.sin6_scope_id != 0) {
+        *index = address.u.in6.sin6_scope_id;
+        return 0;
+    }
+    if (is_wildcard(&address)) {
+        *index = 0;
+        return 0;
+    }
+    return index_of_address(&address, index);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#define _DEFAULT_SOURCE /* struct ip_mreqn */
+#include "option.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static int set(int fd, int level, int name, const void *value, size_t length)
+{
+    return setsockopt(fd, level, name, value, (socklen_t)length) == 0 ? 0 : -errno;
+}
+
+static int set_int(int fd, int level, int name, int value)
+{
+    return set(fd, level, name, &value, sizeof value);
+}
+
+/* The v4 half counts for mapped peers only: a system without it, or a v6-only socket, may refuse it. */
+static int set_both(int fd, int family, int v4, int v6, int value)
+{
+    int status = set_int(fd, IPPROTO_IP, v4, value);
+    return family == AF_INET6 ? set_int(fd, IPPROTO_IPV6, v6, value) : status;
+}
+
+int dg_option_set_broadcast(int fd, int family, int on)
+{
+    (void)family;
+    return set_int(fd, SOL_SOCKET, SO_BROADCAST, on);
+}
+
+int dg_option_set_reuse_address(int fd, int family, int on)
+{
+    (void)family;
+    return set_int(fd, SOL_SOCKET, SO_REUSEADDR, on);
+}
+
+int dg_option_set_reuse_port(int fd, int family, int on)
+{
+    (void)family;
+#if defined(SO_REUSEPORT_LB) /* FreeBSD: plain SO_REUSEPORT does not spread */
+    return set_int(fd, SOL_SOCKET, SO_REUSEPORT_LB, on);
+#elif defined(SO_REUSEPORT) && defined(__linux__)
+    return set_int(fd, SOL_SOCKET, SO_REUSEPORT, on);
+#else
+    (void)fd;
+    (void)on;
+    return -ENOTSUP;
+#endif
+}
+
+int dg_option_set_ipv6_only(int fd, int family, int on)
+{
+    return family == AF_INET6 ? set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, on) : 0;
+}
+
+int dg_option_set_ttl(int fd, int family, int hops)
+{
+    return set_both(fd, family, IP_TTL, IPV6_UNICAST_HOPS, hops);
+}
+
+int dg_option_set_multicast_ttl(int fd, int family, int hops)
+{
+    return set_both(fd, family, IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS, hops);
+}
+
+int dg_option_set_multicast_loopback(int fd, int family, int on)
+{
+    return set_both(fd, family, IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP, on);
+}
+
+int dg_option_set_multicast_interface(int fd, int family, unsigned index)
+{
+    struct ip_mreqn request;
+    if (family == AF_INET6)
+        return set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, (int)index);
+    memset(&request, 0, sizeof request);
+    request.imr_ifindex = (int)index;
+    return set(fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof request);
+}
+
+int dg_option_set_receive_buffer(int fd, int family, int bytes)
+{
+    (void)family;
+    return set_int(fd, SOL_SOCKET, SO_RCVBUF, bytes);
+}
+
+int dg_option_set_send_buffer(int fd, int family, int bytes)
+{
+    (void)family;
+    return set_int(fd, SOL_SOCKET, SO_SNDBUF, bytes);
+}
+
+static int get_int(int fd, int name, int *value)
+{
+    socklen_t length = sizeof *value;
+    return getsockopt(fd, SOL_SOCKET, name, value, &length) == 0 ? 0 : -errno;
+}
+
+int dg_option_get_receive_buffer(int fd, int *bytes)
+{
+    return get_int(fd, SO_RCVBUF, bytes);
+}
+
+int dg_option_get_send_buffer(int fd, int *bytes)
+{
+    return get_int(fd, SO_SNDBUF, bytes);
+}

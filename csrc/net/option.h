@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Socket options by subject, over both families (ip(7), ipv6(7), socket(7)). Each returns 0 or a negative errno.
+ * Ranges are the caller's to check. */
+#ifndef DG_NET_OPTION_H
+#define DG_NET_OPTION_H
+
+#include "hidden.h"
+
+DG_HIDDEN_BEGIN
+
+int dg_option_set_broadcast(int fd, int family, int on);
+int dg_option_set_reuse_address(int fd, int family, int on);
+/* Datagrams are spread over the sockets that share the port; -ENOTSUP where the system cannot. */
+int dg_option_set_reuse_port(int fd, int family, int on);
+int dg_option_set_ipv6_only(int fd, int family, int on);
+
+/* Hop limits. An IPv6 socket gets the IPv4 one too, for its mapped peers. */
+int dg_option_set_ttl(int fd, int family, int hops);
+int dg_option_set_multicast_ttl(int fd, int family, int hops);
+
+int dg_option_set_multicast_loopback(int fd, int family, int on);
+/* The interface by its index, 0 for the kernel's choice. */
+int dg_option_set_multicast_interface(int fd, int family, unsigned index);
+
+/* Buffer sizes in bytes, as the kernel counts (Linux reports twice what was set, socket(7)). */
+int dg_option_set_receive_buffer(int fd, int family, int bytes);
+int dg_option_set_send_buffer(int fd, int family, int bytes);
+int dg_option_get_receive_buffer(int fd, int *bytes);
+int dg_option_get_send_buffer(int fd, int *bytes);
+
+DG_HIDDEN_END
+
+#endif

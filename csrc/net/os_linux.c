@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* Linux: recvmmsg(2), sendmmsg(2), and udp(7)'s UDP_SEGMENT and UDP_GRO. */
+#define _GNU_SOURCE
+#include "os.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "cmsg.h"
+
+/* Not in every libc's headers; the values are the kernel's for good. */
+enum { OPT_UDP_SEGMENT = 103, OPT_UDP_GRO = 104 };
+#ifndef SOL_UDP
+#define SOL_UDP 17
+#endif
+
+enum {
+    CONTROL_BYTES = 192,
+    /* A power of two between slots would put the start of each into the same cache sets; this spreads them. */
+    SLOT_STRIDE = DG_SLOT_BYTES + 576,
+};
+
+typedef union control {
+    struct cmsghdr align;
+    char bytes[CONTROL_BYTES];
+} control;
+
+_Static_assert(CONTROL_BYTES >= CMSG_SPACE(sizeof(int)), "room for the segment size");
+
+struct dg_arena {
+    struct mmsghdr headers[DG_SLOTS];
+    struct iovec buffers[DG_SLOTS];
+    control controls[DG_SLOTS];
+    dg_received slots[DG_SLOTS];
+    char payload[DG_SLOTS][SLOT_STRIDE];
+};
+
+dg_arena *dg_arena_new(void)
+{
+    dg_arena *arena = malloc(sizeof *arena);
+    if (arena == NULL)
+        return NULL;
+    memset(arena->headers, 0, sizeof arena->headers);
+    for (unsigned i = 0; i < DG_SLOTS; i++) {
+        struct msghdr *header = &arena->headers[i].msg_hdr;
+        arena->buffers[i].iov_base = arena->payload[i];
+        arena->buffers[i].iov_len = DG_SLOT_BYTES;
+        header->msg_iov = &arena->buffers[i];
+        header->msg_iovlen = 1;
+        header->msg_name = &arena->slots[i].from.u;
+        header->msg_control = &arena->controls[i];
+        arena->slots[i].data = arena->payload[i];
+    }
+    return arena;
+}
+
+void dg_arena_free(dg_arena *arena)
+{
+    free(arena);
+}
+
+dg_received *dg_arena_slot(dg_arena *arena, unsigned i)
+{
+    return &arena->slots[i];
+}
+
+/* An uncoalesced datagram carries no segment size; a train's is an int (the send side's is 16 bits). */
+static uint32_t segment_size(struct msghdr *header, uint32_t length)
+{
+    int size = 0;
+    if (header->msg_controllen != 0 && dg_cmsg_read(header, SOL_UDP, OPT_UDP_GRO, &size, sizeof size) && size > 0)
+        return (uint32_t)size;
+    return length;
+}
+
+static void describe_slot(dg_arena *arena, unsigned i, uint32_t length)
+{
+    struct msghdr *header = &arena->headers[i].msg_hdr;
+    dg_received *slot = &arena->slots[i];
+    slot->length = length;
+    slot->segment = segment_size(header, length);
+    slot->truncated = (header->msg_flags & MSG_TRUNC) != 0;
+    slot->from.length = header->msg_namelen;
+}
+
+static void ready_slot(dg_arena *arena, unsigned i)
+{
+    struct msghdr *header = &arena->headers[i].msg_hdr;
+    header->msg_namelen = sizeof arena->slots[i].from.u;
+    header->msg_controllen = CONTROL_BYTES;
+}
+
+/* A single datagram is cheaper through recvmsg. */
+static int receive_one(int fd, dg_arena *arena)
+{
+    ssize_t length;
+    do
+        length = recvmsg(fd, &arena->headers[0].msg_hdr, MSG_DONTWAIT);
+    while (length < 0 && errno == EINTR);
+    if (length < 0)
+        return -errno;
+    describe_slot(arena, 0, (uint32_t)length);
+    return 1;
+}
+
+int dg_os_receive(int fd, dg_arena *arena, unsigned want)
+{
+    int count;
+    for (unsigned i = 0; i < want; i++)
+        ready_slot(arena, i);
+    if (want == 1)
+        return receive_one(fd, arena);
+    do
+        count = recvmmsg(fd, arena->headers, want, MSG_DONTWAIT, NULL);
+    while (count < 0 && errno == EINTR);
+    if (count < 0)
+        return -errno;
+    for (int i = 0; i < count; i++)
+        describe_slot(arena, (unsigned)i, arena->headers[i].msg_len);
+    return count;
+}
+
+/* What a send call needs beside the payload, for one message. */
+typedef struct envelope {
+    struct iovec buffer;
+    control control;
+} envelope;
+
+static void fill_header(struct msghdr *header, envelope *env, const dg_outgoing *out)
+{
+    env->buffer.iov_base = (void *)(uintptr_t)out->data; /* sendmsg only reads it */
+    env->buffer.iov_len = out->length;
+    memset(header, 0, sizeof *header);
+    if (out->to->length != 0) {
+        header->msg_name = (void *)(uintptr_t)&out->to->u;
+        header->msg_namelen = out->to->length;
+    }
+    header->msg_iov = &env->buffer;
+    header->msg_iovlen = 1;
+    if (out->segment != 0) {
+        uint16_t size = (uint16_t)out->segment;
+        header->msg_control = &env->control;
+        dg_cmsg_write(header, CONTROL_BYTES, SOL_UDP, OPT_UDP_SEGMENT, &size, sizeof size);
+    }
+}
+
+static int send_one(int fd, const dg_outgoing *out)
+{
+    struct msghdr header;
+    envelope env;
+    ssize_t sent;
+    fill_header(&header, &env, out);
+    do
+        sent = sendmsg(fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    return sent >= 0 ? 1 : -errno;
+}
+
+int dg_os_send(int fd, const dg_outgoing *out, unsigned count)
+{
+    struct mmsghdr headers[DG_BATCH];
+    envelope envelopes[DG_BATCH];
+    int sent;
+    if (count == 1)
+        return send_one(fd, out);
+    for (unsigned i = 0; i < count; i++) {
+        fill_header(&headers[i].msg_hdr, &envelopes[i], &out[i]);
+        headers[i].msg_len = 0;
+    }
+    do
+        sent = sendmmsg(fd, headers, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    return sent >= 0 ? sent : -errno;
+}
+
+void dg_os_offloads(int fd, dg_offloads *out)
+{
+    int size = 0, on = 1;
+    socklen_t length = sizeof size;
+    /* Reading the option proves that the kernel has it and changes nothing. */
+    out->segment = getsockopt(fd, SOL_UDP, OPT_UDP_SEGMENT, &size, &length) == 0;
+    out->coalesce = setsockopt(fd, SOL_UDP, OPT_UDP_GRO, &on, sizeof on) == 0;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* Any POSIX system: recvmsg(2) and sendmsg(2) alone, one datagram a call; no offloads. */
+#include "os.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+struct dg_arena {
+    dg_received slots[DG_SLOTS];
+    char payload[DG_SLOTS][DG_SLOT_BYTES];
+};
+
+dg_arena *dg_arena_new(void)
+{
+    dg_arena *arena = malloc(sizeof *arena);
+    if (arena == NULL)
+        return NULL;
+    for (unsigned i = 0; i < DG_SLOTS; i++)
+        arena->slots[i].data = arena->payload[i];
+    return arena;
+}
+
+void dg_arena_free(dg_arena *arena)
+{
+    free(arena);
+}
+
+dg_received *dg_arena_slot(dg_arena *arena, unsigned i)
+{
+    return &arena->slots[i];
+}
+
+static int receive_one(int fd, dg_received *slot, char *payload)
+{
+    struct iovec buffer = {payload, DG_SLOT_BYTES};
+    struct msghdr header;
+    ssize_t length;
+    memset(&header, 0, sizeof header);
+    header.msg_name = &slot->from.u;
+    header.msg_iov = &buffer;
+    header.msg_iovlen = 1;
+    do {
+        header.msg_namelen = sizeof slot->from.u;
+        length = recvmsg(fd, &header, 0);
+    } while (length < 0 && errno == EINTR);
+    if (length < 0)
+        return -errno;
+    slot->length = slot->segment = (uint32_t)length;
+    slot->truncated = (header.msg_flags & MSG_TRUNC) != 0;
+    slot->from.length = header.msg_namelen;
+    return 1;
+}
+
+/* An error after the first datagram comes again with the next call, as with recvmmsg. */
+int dg_os_receive(int fd, dg_arena *arena, unsigned want)
+{
+    for (unsigned i = 0; i < want; i++) {
+        int status = receive_one(fd, &arena->slots[i], arena->payload[i]);
+        if (status < 0)
+            return i != 0 ? (int)i : status;
+    }
+    return (int)want;
+}
+
+static int send_one(int fd, const dg_outgoing *out)
+{
+    struct iovec buffer = {(void *)(uintptr_t)out->data, out->length};
+    struct msghdr header;
+    ssize_t sent;
+    memset(&header, 0, sizeof header);
+    if (out->to->length != 0) {
+        header.msg_name = (void *)(uintptr_t)&out->to->u;
+        header.msg_namelen = out->to->length;
+    }
+    header.msg_iov = &buffer;
+    header.msg_iovlen = 1;
+    do
+        sent = sendmsg(fd, &header, 0);
+    while (sent < 0 && errno == EINTR);
+    return sent >= 0 ? 1 : -errno;
+}
+
+int dg_os_send(int fd, const dg_outgoing *out, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        int status = send_one(fd, &out[i]);
+        if (status < 0)
+            return i != 0 ? (int)i : status;
+    }
+    return (int)count;
+}
+
+void dg_os_offloads(int fd, dg_offloads *out)
+{
+    (void)fd;
+    out->segment = out->coalesce = 0;
+}

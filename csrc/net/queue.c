@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "queue.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A payload block above this goes round between sockets, so that many idle ones hold little. */
+enum { KEPT_BLOCK = 2048 };
+
+void dg_queue_init(dg_queue *queue, dg_fifo *spare)
+{
+    memset(queue, 0, sizeof *queue);
+    queue->spare = spare;
+}
+
+void dg_queue_free(dg_queue *queue)
+{
+    dg_fifo_free(&queue->payload);
+    dg_fifo_free(&queue->entries);
+    dg_fifo_free(&queue->routes);
+    queue->next = queue->to_report = 0;
+}
+
+static dg_entry *entry_at(const dg_queue *queue, size_t i)
+{
+    return (dg_entry *)dg_fifo_first(&queue->entries) + i;
+}
+
+static size_t entry_count(const dg_queue *queue)
+{
+    return dg_fifo_size(&queue->entries) / sizeof(dg_entry);
+}
+
+static size_t route_count(const dg_queue *queue)
+{
+    return dg_fifo_size(&queue->routes) / sizeof(dg_address);
+}
+
+static dg_address *route_at(const dg_queue *queue, size_t i)
+{
+    return (dg_address *)dg_fifo_first(&queue->routes) + i;
+}
+
+size_t dg_queue_count(const dg_queue *queue)
+{
+    return entry_count(queue) - queue->next;
+}
+
+static void swap_blocks(dg_fifo *a, dg_fifo *b)
+{
+    dg_fifo held = *a;
+    *a = *b;
+    *b = held;
+}
+
+char *dg_queue_reserve(dg_queue *queue, size_t length)
+{
+    if (queue->payload.room < length && dg_fifo_size(&queue->payload) == 0 && queue->spare->room > queue->payload.room)
+        swap_blocks(&queue->payload, queue->spare);
+    return dg_fifo_reserve(&queue->payload, length);
+}
+
+/* Two datagrams share a route when they follow each other to one destination. */
+static int add_route(dg_queue *queue, const dg_address *to)
+{
+    size_t count = route_count(queue);
+    static const dg_address connected = {0, {{0}}};
+    if (to == NULL)
+        to = &connected;
+    if (count != 0 && dg_address_equal(route_at(queue, count - 1), to))
+        return 0;
+    dg_address *route = dg_fifo_reserve(&queue->routes, sizeof *route);
+    if (route == NULL)
+        return -ENOMEM;
+    *route = *to;
+    dg_fifo_commit(&queue->routes, sizeof *route);
+    return 0;
+}
+
+int dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback)
+{
+    dg_entry *entry = dg_fifo_reserve(&queue->entries, sizeof *entry);
+    if (entry == NULL || add_route(queue, to) != 0)
+        return -ENOMEM;
+    entry->length = (uint32_t)length;
+    entry->callback = callback;
+    entry->route = queue->first_route + (uint32_t)route_count(queue) - 1;
+    entry->error = 0;
+    dg_fifo_commit(&queue->entries, sizeof *entry);
+    dg_fifo_commit(&queue->payload, length);
+    return 0;
+}
+
+dg_entry *dg_queue_waiting(const dg_queue *queue, size_t i)
+{
+    return entry_at(queue, queue->next + i);
+}
+
+const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry)
+{
+    return route_at(queue, entry->route - queue->first_route);
+}
+
+/* Routes before that of the first entry are of no more use. */
+static void drop_entries(dg_queue *queue, size_t count)
+{
+    uint32_t last = queue->first_route + (uint32_t)route_count(queue);
+    dg_fifo_consume(&queue->entries, count * sizeof(dg_entry));
+    queue->next -= count;
+    uint32_t first = entry_count(queue) != 0 ? entry_at(queue, 0)->route : last;
+    dg_fifo_consume(&queue->routes, (first - queue->first_route) * sizeof(dg_address));
+    queue->first_route = first;
+}
+
+static void retire_block(dg_queue *queue)
+{
+    if (queue->payload.room > KEPT_BLOCK && queue->payload.room > queue->spare->room)
+        swap_blocks(&queue->payload, queue->spare);
+    if (queue->payload.room > KEPT_BLOCK)
+        dg_fifo_free(&queue->payload);
+}
+
+void dg_queue_done(dg_queue *queue, int error)
+{
+    dg_entry *entry = dg_queue_waiting(queue, 0);
+    entry->error = error;
+    dg_fifo_consume(&queue->payload, entry->length);
+    queue->next++;
+    if (error != 0 || entry->callback != 0)
+        queue->to_report++;
+    if (queue->to_report == 0 && queue->next == entry_count(queue))
+        drop_entries(queue, queue->next);
+    if (dg_fifo_size(&queue->payload) == 0 && dg_queue_count(queue) == 0)
+        retire_block(queue);
+}
+
+dg_entry *dg_queue_report(dg_queue *queue)
+{
+    size_t silent = 0;
+    while (silent < queue->next && entry_at(queue, silent)->callback == 0 && entry_at(queue, silent)->error == 0)
+        silent++;
+    if (silent != 0)
+        drop_entries(queue, silent);
+    return queue->next != 0 ? entry_at(queue, 0) : NULL;
+}
+
+void dg_queue_reported(dg_queue *queue)
+{
+    queue->to_report--;
+    drop_entries(queue, 1);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* The send queue of one socket: payloads laid end to end, one entry for each datagram, one route for each change of
+ * destination. Equal-sized datagrams to one destination are thereby a segmented send already, without a copy.
+ *
+ *     entries:   reported | done, to be reported | waiting for the kernel |
+ *                         ^ first                ^ next                   ^ end
+ *
+ * Sends nothing itself (transmit.h does) and calls nobody back. */
+#ifndef DG_NET_QUEUE_H
+#define DG_NET_QUEUE_H
+
+#include <stdint.h>
+
+#include "address.h"
+#include "fifo.h"
+
+DG_HIDDEN_BEGIN
+
+typedef struct dg_entry {
+    uint32_t length;   /* bytes of the datagram */
+    uint32_t callback; /* the owner's handle, 0 for none */
+    uint32_t route;    /* serial number of its route */
+    int error;         /* once done: 0 or a negative errno */
+} dg_entry;
+
+typedef struct dg_queue {
+    dg_fifo payload;      /* of the waiting datagrams */
+    dg_fifo entries;      /* dg_entry */
+    dg_fifo routes;       /* dg_address: where the datagrams of a route go */
+    dg_fifo *spare;       /* a payload block that the sockets of one state pass round */
+    size_t next;          /* entries from the front that are done */
+    size_t to_report;     /* of these, how many have a callback or an error */
+    uint32_t first_route; /* serial number of the first route in `routes` */
+} dg_queue;
+
+void dg_queue_init(dg_queue *queue, dg_fifo *spare);
+void dg_queue_free(dg_queue *queue);
+
+/* Where to write a datagram of `length` bytes, or NULL without memory. Nothing is queued until dg_queue_push. */
+char *dg_queue_reserve(dg_queue *queue, size_t length);
+/* Queues the datagram that was written there. `to` is NULL for a connected socket. 0 or -ENOMEM. */
+int dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback);
+
+/* Waiting for the kernel: */
+size_t dg_queue_count(const dg_queue *queue);
+static inline size_t dg_queue_bytes(const dg_queue *queue)
+{
+    return dg_fifo_size(&queue->payload);
+}
+/* The i-th waiting entry, and its route (length 0: the connected peer). */
+dg_entry *dg_queue_waiting(const dg_queue *queue, size_t i);
+const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry);
+/* The first waiting datagram is done with: 0, or a negative errno. */
+void dg_queue_done(dg_queue *queue, int error);
+
+/* The next done entry that has something to tell, or NULL; those without are skipped and dropped. */
+dg_entry *dg_queue_report(dg_queue *queue);
+/* Drops the entry that dg_queue_report gave. */
+void dg_queue_reported(dg_queue *queue);
+
+DG_HIDDEN_END
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* From the queue to the kernel: makes runs for segmented sends, goes on after short counts, gives each datagram its own
+ * verdict, and takes offloads back that fail. Calls nobody back; verdicts stay in the queue for its owner to report. */
+#ifndef DG_NET_TRANSMIT_H
+#define DG_NET_TRANSMIT_H
+
+#include "os.h"
+#include "queue.h"
+
+DG_HIDDEN_BEGIN
+
+typedef struct dg_transmitter {
+    dg_offloads offloads;
+    unsigned char refusals;   /* segmented sends that failed with EIO where single datagrams went */
+    uint32_t single;          /* waiting datagrams from the front that must go singly: their train was refused */
+    int train_error;          /* why */
+    dg_address refused;       /* the last destination whose route refused a train */
+    uint32_t refused_for;     /* datagrams that still go singly there before segmentation is tried again */
+    int late_error;           /* an error that belonged to an earlier datagram (ICMP), for the owner to take */
+    uint64_t calls, datagrams, bytes, errors;
+} dg_transmitter;
+
+typedef enum dg_transmit_status {
+    DG_TRANSMIT_EMPTY,   /* everything was handed over, or has failed */
+    DG_TRANSMIT_BLOCKED, /* the kernel takes no more now: wait until the descriptor is writable */
+} dg_transmit_status;
+
+dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int fd);
+
+DG_HIDDEN_END
+
+#endif

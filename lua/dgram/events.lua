@@ -1,0 +1,148 @@
+--- Event emitters, after Node.js' EventEmitter: the one that sockets are, and the bare one of dgram.EventEmitter().
+-- A list of listeners is never changed, only replaced: an emit that is running goes on with the list it began with.
+local check = require "dgram.check"
+
+--- A listener is kept as {call = fn, once = boolean}.
+
+local function with(list, entry, first)
+  local new = {}
+  if first then new[1] = entry end
+  for _, each in ipairs(list or {}) do new[#new + 1] = each end
+  if not first then new[#new + 1] = entry end
+  return new
+end
+
+local function without(list, entry)
+  local new = {}
+  for _, each in ipairs(list) do
+    if each ~= entry then new[#new + 1] = each end
+  end
+  return new[1] and new or nil
+end
+
+--- Makes the emitter's methods.
+-- @param listeners  function(self): the table event -> list of this emitter; raises for anything that is none
+-- @param changed    function(self, event): called after a list was replaced
+local function methods(listeners, changed)
+  local emitter = {}
+
+  local function replace(self, event, list)
+    listeners(self)[event] = list
+    changed(self, event)
+  end
+
+  local function add(self, event, fn, once, first)
+    local all = listeners(self)
+    if event == nil then check.wrong_type(event, "event", "an event's name") end
+    check.fn(fn, "listener")
+    replace(self, event, with(all[event], { call = fn, once = once }, first))
+    return self
+  end
+
+  --- Adds a listener behind those of the event; returns the emitter, as all of these do.
+  function emitter.on(self, event, fn) return add(self, event, fn, false, false) end
+  emitter.addListener = emitter.on
+  --- The same for one event only: it is removed before its call.
+  function emitter.once(self, event, fn) return add(self, event, fn, true, false) end
+  --- Likewise, before the listeners that are there.
+  function emitter.prependListener(self, event, fn) return add(self, event, fn, false, true) end
+  function emitter.prependOnceListener(self, event, fn) return add(self, event, fn, true, true) end
+
+  --- Removes the listener that was added last with this function, if there is one.
+  function emitter.off(self, event, fn)
+    local list = listeners(self)[event]
+    check.fn(fn, "listener")
+    for i = list and #list or 0, 1, -1 do
+      if list[i].call == fn then
+        replace(self, event, without(list, list[i]))
+        break
+      end
+    end
+    return self
+  end
+  emitter.removeListener = emitter.off
+
+  --- Removes the listeners of one event, or of all.
+  function emitter.removeAllListeners(self, event)
+    local all, names = listeners(self), { event }
+    if event == nil then
+      for name in pairs(all) do names[#names + 1] = name end
+    end
+    for _, name in ipairs(names) do replace(self, name, nil) end
+    return self
+  end
+
+  --- The functions that listen to an event, in the order of their calls.
+  function emitter.listeners(self, event)
+    local functions = {}
+    for i, entry in ipairs(listeners(self)[event] or {}) do functions[i] = entry.call end
+    return functions
+  end
+
+  --- How many listen to an event; with a function, how often that one does.
+  function emitter.listenerCount(self, event, fn)
+    local count = 0
+    for _, entry in ipairs(listeners(self)[event] or {}) do
+      if fn == nil or entry.call == fn then count = count + 1 end
+    end
+    return count
+  end
+
+  --- The names of the events that somebody listens to.
+  function emitter.eventNames(self)
+    local names = {}
+    for name in pairs(listeners(self)) do names[#names + 1] = name end
+    return names
+  end
+
+  local function call(self, event, entry, ...)
+    if entry.once then
+      local list = listeners(self)[event]
+      replace(self, event, list and without(list, entry))
+    end
+    entry.call(...)
+  end
+
+  --- Calls the listeners of an event with the arguments; returns whether there was one. An `error` event that nobody
+  -- listens to is raised.
+  function emitter.emit(self, event, ...)
+    local list = listeners(self)[event]
+    if not list then
+      if event == "error" then
+        local err = ...
+        error(err == nil and "an error event without a listener" or err, 0)
+      end
+      return false
+    end
+    for _, entry in ipairs(list) do call(self, event, entry, ...) end
+    return true
+  end
+
+  --- One function that calls all who listen to an event now: the only one itself where that will do, nil for none.
+  local function fan_out(self, event)
+    local list = listeners(self)[event]
+    if not list then return nil end
+    if #list == 1 and not list[1].once then return list[1].call end
+    return function(...)
+      for _, entry in ipairs(list) do call(self, event, entry, ...) end
+    end
+  end
+
+  return emitter, fan_out
+end
+
+local Emitter = { __name = "dgram.EventEmitter" }
+
+Emitter.__index = methods(function(self)
+  local listeners = type(self) == "table" and rawget(self, "_listeners")
+  if not listeners then check.wrong_type(self, "self", "an EventEmitter (call methods with a colon)") end
+  return listeners
+end, function() end)
+
+--- dgram.EventEmitter(): a bare emitter.
+local function new(...)
+  check.surplus(0, ...)
+  return setmetatable({ _listeners = {} }, Emitter)
+end
+
+return { methods = methods, new = new }

@@ -1,0 +1,95 @@
+--- Datagram sockets for Lua with Node.js' dgram API, on luv's event loop.
+local core = require "dgram.core"
+local binding = require "dgram.bind"
+local check = require "dgram.check"
+local events = require "dgram.events"
+local find_uv = require "dgram.luv"
+local lookup = require "dgram.lookup"
+
+local dgram = { _VERSION = "dgram " .. require "dgram.version" }
+
+--- The sockets' methods; a program may add its own.
+dgram.Socket = core.methods
+
+local emitter, fan_out
+emitter, fan_out = events.methods(function(self)
+  return core.events(check.socket(self))
+end, function(self, event)
+  -- C calls one function for each message, and looks at no table.
+  if event == "message" then core.setReceiver(self, fan_out(self, event)) end
+end)
+
+for name, method in pairs(emitter) do dgram.Socket[name] = method end
+for name, method in pairs(binding) do dgram.Socket[name] = method end
+
+core.configure {
+  emit = emitter.emit,
+  findUv = find_uv,
+  sendToName = function(socket, msg, port, name, cb)
+    lookup.find(socket, name, function(err, address)
+      core.sendResolved(socket, msg, port, address, cb, err)
+    end)
+  end,
+}
+
+local families = { udp4 = 4, udp6 = 6 }
+
+local option_types = {
+  type = "any", reuseAddr = "boolean", reusePort = "boolean", ipv6Only = "boolean",
+  recvBufferSize = "any", sendBufferSize = "any",
+}
+
+local function check_options(options)
+  for name, value in pairs(options) do
+    local expected = option_types[name]
+    if not expected then check.bad_value(("Unknown option %s for createSocket"):format(core.describe(name))) end
+    if expected ~= "any" and type(value) ~= expected then
+      check.wrong_type(value, "options." .. tostring(name), "a " .. expected)
+    end
+  end
+end
+
+--- Makes a socket; it has its descriptor at once, so every option can be set before bind.
+-- @param options   "udp4", "udp6", or a table: type, reuseAddr, reusePort, ipv6Only (booleans), recvBufferSize,
+--                  sendBufferSize (bytes)
+-- @param callback  listens for `message`
+-- Raises ERR_SOCKET_BAD_TYPE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE (an unknown option), ERR_SOCKET_BAD_BUFFER_SIZE,
+-- or what socket(2) and setsockopt(2) say.
+function dgram.createSocket(options, callback, ...)
+  if type(options) ~= "table" then options = { type = options } end
+  check.surplus(2, options, callback, ...)
+  local family = families[options.type]
+  if not family then
+    error(core.error("TypeError", "ERR_SOCKET_BAD_TYPE",
+      'Bad socket type specified. Valid types are: "udp4", "udp6". Received ' .. core.describe(options.type)), 0)
+  end
+  check_options(options)
+  if callback ~= nil then check.fn(callback, "callback") end
+  local socket = core.open(family, options.reuseAddr, options.reusePort, options.ipv6Only)
+  local done, err = pcall(function()
+    if options.recvBufferSize ~= nil then socket:setRecvBufferSize(options.recvBufferSize) end
+    if options.sendBufferSize ~= nil then socket:setSendBufferSize(options.sendBufferSize) end
+  end)
+  if not done then
+    core.discard(socket)
+    error(err, 0)
+  end
+  if callback then socket:on("message", callback) end
+  return socket
+end
+
+dgram.EventEmitter = events.new
+
+--- Whether a value is a socket of this module.
+function dgram.isSocket(value) return core.isSocket(value) end
+
+--- Runs luv's loop as uv.run does, but stops it and raises what a callback of dgram raised, with its traceback.
+-- @param mode  "default", "once" or "nowait"
+-- @return what uv.run does
+dgram.run = core.run
+
+--- fn(err, traceback) gets every error that a listener or callback raised and every `error` event without a listener,
+-- instead of dgram.run or luv; nil ends that.
+dgram.setUncaughtHandler = core.setUncaughtHandler
+
+return dgram
