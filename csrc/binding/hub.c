@@ -3,11 +3,19 @@
 
 #include <string.h>
 
+#include "../net/descriptor.h"
+
 static const char registry_key = 0; /* its address is the key */
 
 static int hub_gc(lua_State *L)
 {
     dg_hub *hub = lua_touserdata(L, 1);
+    dg_hub_get(L, DG_STORE_GRAVES);
+    for (; hub->graves != 0; hub->graves--) {
+        lua_rawgeti(L, -1, (int)(2 * hub->graves));
+        dg_descriptor_close((int)lua_tointeger(L, -1));
+        lua_pop(L, 1);
+    }
     dg_arena_free(hub->arena);
     dg_fifo_free(&hub->spare);
     hub->arena = NULL;
@@ -38,9 +46,10 @@ dg_hub *dg_hub_open(lua_State *L)
     lua_rawseti(L, -2, DG_STORE_HUB);
     new_weak_table(L);
     lua_rawseti(L, -2, DG_STORE_SOCKETS);
-    for (int slot = DG_STORE_ANCHORS; slot <= DG_STORE_EVENTS; slot++) {
+    static const int tables[] = {DG_STORE_ANCHORS, DG_STORE_EVENTS, DG_STORE_GRAVES};
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         lua_newtable(L);
-        lua_rawseti(L, -2, slot);
+        lua_rawseti(L, -2, tables[i]);
     }
     lua_pushvalue(L, -1);
     dg_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);

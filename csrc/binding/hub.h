@@ -26,6 +26,7 @@ typedef struct dg_hub {
     struct dg_socket *serving;      /* the one that a round was serving when a callback raised */
     unsigned due_count;
     unsigned watched;        /* sockets that hold a poll handle of luv's */
+    unsigned graves;         /* pairs in store[DG_STORE_GRAVES]: poll handle, descriptor */
     unsigned depth;          /* dispatches on the C stack; inside one the tick needs no handle */
     unsigned running;        /* calls of dgram.run on the C stack */
     dg_turn turn;
@@ -52,6 +53,7 @@ enum dg_store {
     DG_STORE_HANDLER,   /* setUncaughtHandler's */
     DG_STORE_HOOKS,     /* functions of the Lua side, by name: emit, lookup, findUv */
     DG_STORE_UV,        /* luv's module table, once it was needed; false when there is none */
+    DG_STORE_GRAVES,    /* poll handles to be closed, each with its descriptor's number */
     DG_STORE_IDLE,      /* luv's idle handle, while there is one */
     DG_STORE_SENTINEL,  /* says by its finalizer that luv's loop may be gone */
     DG_STORE_CORE,      /* the module's table: one a state, however often it is loaded */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop.h"
 
+#include <string.h>
+
+#include "../net/descriptor.h"
 #include "dispatch.h"
 #include "error.h"
 #include "tick.h"
@@ -119,19 +122,6 @@ static void start_poll(lua_State *L, int index, dg_socket *s, unsigned watch)
     lua_pop(L, 3);
 }
 
-static void close_poll(lua_State *L, int index, dg_socket *s)
-{
-    push_function(L, "close");
-    push_poll(L, index);
-    s->watching = 0;
-    s->hub->watched--;
-    lua_call(L, 1, 0);
-    dg_gettable(L, index);
-    lua_pushnil(L);
-    lua_rawseti(L, -2, DG_SLOT_POLL);
-    lua_pop(L, 1);
-}
-
 static void reference_poll(lua_State *L, int index, dg_socket *s)
 {
     push_function(L, s->unreferenced ? "unref" : "ref");
@@ -140,15 +130,20 @@ static void reference_poll(lua_State *L, int index, dg_socket *s)
     s->poll_unreferenced = s->unreferenced;
 }
 
+static void stop_poll(lua_State *L, int index, dg_socket *s)
+{
+    push_function(L, "poll_stop");
+    push_poll(L, index);
+    lua_call(L, 1, 0);
+    s->watching = 0;
+}
+
 void dg_loop_watch(lua_State *L, int index, dg_socket *s, unsigned watch)
 {
     index = dg_absindex(L, index);
     if (watch == 0) {
         if (s->watching != 0)
-            close_poll(L, index, s);
-        if (s->hub->watched == 0 && !s->hub->ticking && s->hub->depth == 0)
-            dg_loop_stop_tick(L, s->hub);
-        s->poll_unreferenced = s->unreferenced;
+            stop_poll(L, index, s);
         return;
     }
     if (!dg_loop_available(L)) {
@@ -156,13 +151,14 @@ void dg_loop_watch(lua_State *L, int index, dg_socket *s, unsigned watch)
             dg_loop_need(L, "Listening for messages");
         return;
     }
-    if (s->watching == 0) {
+    if (!s->has_poll) {
         new_poll(L, index, s);
         s->hub->watched++;
-        s->watching = DG_WATCH_ALIVE;
+        s->has_poll = 1;
         s->poll_unreferenced = 0;
     }
-    start_poll(L, index, s, watch);
+    if (watch != s->watching)
+        start_poll(L, index, s, watch);
     s->watching = (unsigned char)watch;
     if (s->unreferenced != s->poll_unreferenced)
         reference_poll(L, index, s);
@@ -170,27 +166,88 @@ void dg_loop_watch(lua_State *L, int index, dg_socket *s, unsigned watch)
 
 void dg_loop_stopped(dg_socket *s)
 {
-    if (s->watching != 0)
-        s->watching = DG_WATCH_READ | DG_WATCH_WRITE | DG_WATCH_ALIVE; /* a set that is never asked for */
+    s->watching = 0;
 }
 
-static int protected_close(lua_State *L)
+/* luv 1.44 crashes at the end of a state whose loop did not run again after a handle was closed. So a handle is only
+ * stopped here, and closed from inside the loop; until then its descriptor's number must be nobody else's, because closing
+ * the handle makes libuv forget that number. */
+void dg_loop_release(lua_State *L, int index, dg_socket *s)
 {
-    close_poll(L, 1, lua_touserdata(L, 2));
+    dg_hub *hub = s->hub;
+    int fd = s->fd;
+    index = dg_absindex(L, index);
+    if (!s->has_poll) {
+        s->fd = -1;
+        dg_descriptor_close(fd);
+        return;
+    }
+    dg_hub_get(L, DG_STORE_GRAVES);
+    push_poll(L, index);
+    lua_rawseti(L, -2, (int)(2 * hub->graves + 1));
+    lua_pushinteger(L, fd);
+    lua_rawseti(L, -2, (int)(2 * hub->graves + 2));
+    lua_pop(L, 1);
+    stop_poll(L, index, s);
+    dg_descriptor_retire(fd); /* where it fails, the socket stays open until its handle is closed */
+    s->fd = -1;
+    s->has_poll = 0;
+    hub->graves++;
+    hub->watched--;
+    dg_gettable(L, index);
+    lua_pushnil(L);
+    lua_rawseti(L, -2, DG_SLOT_POLL);
+    lua_pop(L, 1);
+    if (hub->depth == 0)
+        dg_loop_start_tick(L, hub);
+}
+
+/* While a state is being closed the poll handle, younger than its socket, has been finalized already. luv's is_closing looks
+ * at that and raises; poll_stop would crash. */
+static int protected_release(lua_State *L)
+{
+    push_function(L, "is_closing");
+    push_poll(L, 1);
+    lua_call(L, 1, 0);
+    dg_loop_release(L, 1, lua_touserdata(L, 2));
     return 0;
 }
 
 void dg_loop_forget(lua_State *L, int index, dg_socket *s)
 {
-    if (s->watching == 0 || s->hub->luv_gone)
+    if (s->fd < 0)
         return;
-    index = dg_absindex(L, index);
-    lua_pushcfunction(L, protected_close);
-    lua_pushvalue(L, index);
-    lua_pushlightuserdata(L, s);
-    if (lua_pcall(L, 2, 0, 0) != 0)
+    if (s->has_poll && !s->hub->luv_gone) {
+        index = dg_absindex(L, index);
+        lua_pushcfunction(L, protected_release);
+        lua_pushvalue(L, index);
+        lua_pushlightuserdata(L, s);
+        if (lua_pcall(L, 2, 0, 0) != 0)
+            lua_pop(L, 1);
+    }
+    if (s->fd >= 0)
+        dg_descriptor_close(s->fd);
+    s->fd = -1;
+}
+
+void dg_loop_close_graves(lua_State *L, dg_hub *hub)
+{
+    if (hub->graves == 0)
+        return;
+    dg_hub_get(L, DG_STORE_GRAVES);
+    while (hub->graves != 0) {
+        unsigned last = --hub->graves;
+        push_function(L, "close");
+        lua_rawgeti(L, -2, (int)(2 * last + 1));
+        lua_rawgeti(L, -3, (int)(2 * last + 2));
+        int fd = (int)lua_tointeger(L, -1);
         lua_pop(L, 1);
-    s->watching = 0;
+        lua_call(L, 1, 0);
+        dg_descriptor_close(fd);
+        lua_pushnil(L);
+        lua_rawseti(L, -2, (int)(2 * last + 1));
+    }
+    lua_pop(L, 1);
 }
 
 /* Pushes the idle handle, making it if there is none. */
@@ -255,11 +312,24 @@ void dg_loop_stop(lua_State *L)
     lua_call(L, 0, 0);
 }
 
+static void check_mode(lua_State *L)
+{
+    if (lua_isnoneornil(L, 1))
+        return;
+    if (lua_type(L, 1) != LUA_TSTRING)
+        dg_error_arg_type(L, 1, "mode", "a string");
+    const char *mode = lua_tostring(L, 1);
+    if (strcmp(mode, "default") != 0 && strcmp(mode, "once") != 0 && strcmp(mode, "nowait") != 0)
+        dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE",
+                       "The \"mode\" argument must be \"default\", \"once\" or \"nowait\". Received \"%s\"", mode);
+}
+
 int dg_loop_run(lua_State *L)
 {
     dg_error_surplus(L, 1);
     dg_loop_need(L, "dgram.run");
     dg_hub *hub = dg_hub_of(L);
+    check_mode(L);
     lua_settop(L, 1);
     push_function(L, "run");
     int arguments = !lua_isnil(L, 1);

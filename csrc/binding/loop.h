@@ -17,10 +17,14 @@ int dg_loop_available(lua_State *L);
 /* Raises, saying what to install, when there is none. */
 void dg_loop_need(lua_State *L, const char *what);
 
-/* Watches the socket's descriptor for a set of dg_watch (0: not at all, and the handle is closed). */
+/* Watches the socket's descriptor for a set of dg_watch. */
 void dg_loop_watch(lua_State *L, int index, dg_socket *s, unsigned watch);
-/* The same with 0 for finalizers: it calls luv only while that is safe, and never raises. */
+/* Closes the descriptor, and stops watching it before. */
+void dg_loop_release(lua_State *L, int index, dg_socket *s);
+/* The same for finalizers: it calls luv only while that is safe, and never raises. */
 void dg_loop_forget(lua_State *L, int index, dg_socket *s);
+/* Closes the handles of released sockets. */
+void dg_loop_close_graves(lua_State *L, dg_hub *hub);
 /* After luv stopped the poll by itself (it does on socket errors). */
 void dg_loop_stopped(dg_socket *s);
 

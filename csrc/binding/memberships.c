@@ -41,10 +41,12 @@ static int parse(lua_State *L, const dg_socket *s, int index, dg_address *out)
 
 static int parse_interface(lua_State *L, int index, unsigned *out)
 {
+    dg_interface interface;
     *out = 0;
     if (lua_isnoneornil(L, index))
         return 0;
-    int status = dg_interface_index(lua_tostring(L, index), out);
+    int status = dg_interface_find(lua_tostring(L, index), &interface);
+    *out = interface.index;
     return status == -EADDRNOTAVAIL ? -ENODEV : status;
 }
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdint.h>
 
-#include "../net/interface.h"
 #include "../net/option.h"
 #include "error.h"
 #include "send_arguments.h"
@@ -64,11 +63,11 @@ static int set_option(lua_State *L)
 static int socket_set_multicast_interface(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
-    unsigned index;
+    dg_interface interface;
     dg_error_surplus(L, 2);
-    int status = dg_interface_index(dg_argument_address(L, 2, "multicastInterface"), &index);
+    int status = dg_interface_find(dg_argument_address(L, 2, "multicastInterface"), &interface);
     if (status == 0)
-        status = dg_option_set_multicast_interface(s->fd, s->family, index);
+        status = dg_option_set_multicast_interface(s->fd, s->family, &interface);
     if (status != 0)
         return dg_error_raise_system(L, status, "setMulticastInterface", NULL);
     return 0;

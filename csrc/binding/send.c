@@ -79,7 +79,7 @@ void dg_send_report(lua_State *L, int index, dg_socket *s)
 /* Returns a handle for the callback at `index`, 0 for none. */
 static uint32_t refer(lua_State *L, int socket, int index)
 {
-    if (!lua_isfunction(L, index))
+    if (index == 0 || !lua_isfunction(L, index))
         return 0;
     dg_gettable(L, socket);
     lua_rawgeti(L, -1, DG_SLOT_CALLBACKS);

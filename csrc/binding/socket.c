@@ -110,9 +110,7 @@ void dg_socket_finish_close(lua_State *L, int index, dg_socket *s)
         return;
     if (s->fd >= 0) {
         s->blocked = 0;
-        dg_socket_update(L, index, s); /* the poll goes before its descriptor */
-        dg_descriptor_close(s->fd);
-        s->fd = -1;
+        dg_loop_release(L, index, s);
     }
     if (s->queue.to_report != 0)
         return;
@@ -168,9 +166,6 @@ static int socket_gc(lua_State *L)
     dg_socket *s = dg_socket_check(L);
     dg_receive_drop(s);
     dg_loop_forget(L, 1, s);
-    if (s->fd >= 0)
-        dg_descriptor_close(s->fd);
-    s->fd = -1;
     s->life = DG_CLOSED;
     dg_queue_free(&s->queue);
     return 0;

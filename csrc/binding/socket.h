@@ -55,7 +55,8 @@ typedef struct dg_socket {
     unsigned char paused;
     unsigned char blocked;   /* the kernel took no more: waiting until it does */
     unsigned char unreferenced;
-    unsigned char watching;  /* what luv's poll watches (loop.h); 0 without a poll handle */
+    unsigned char has_poll;  /* there is a poll handle of luv's */
+    unsigned char watching;  /* what it watches (loop.h) */
     unsigned char poll_unreferenced;
     unsigned char due;       /* set of dg_due: for the next round */
     unsigned char doing;     /* set of dg_due: what the running round has still to do */

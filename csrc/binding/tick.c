@@ -82,7 +82,7 @@ void dg_tick_call(lua_State *L)
 
 void dg_tick_fail(lua_State *L, int index, int callback, lua_Integer value)
 {
-    if (!lua_isfunction(L, callback)) {
+    if (callback == 0 || !lua_isfunction(L, callback)) {
         dg_tick_emit(L, index, "error");
         return;
     }
@@ -120,8 +120,9 @@ static void run_event(lua_State *L, dg_hub *hub)
         dg_hub_get(L, DG_STORE_HOOKS);
         lua_getfield(L, -1, "emit");
         lua_insert(L, events + 1);
-        lua_settop(L, events + 4); /* emit, socket, event, argument */
-        lua_call(L, 3, 0);
+        int arguments = lua_isnil(L, events + 4) ? 2 : 3; /* socket, event [, argument] */
+        lua_settop(L, events + 1 + arguments);
+        lua_call(L, arguments, 0);
     }
     lua_settop(L, top);
 }
@@ -201,6 +202,7 @@ void dg_tick_settle(lua_State *L, dg_hub *hub)
 {
     if (hub->depth != 0)
         return;
+    dg_loop_close_graves(L, hub);
     if (hub->due != NULL || hub->serving != NULL || hub->first_event != hub->end_event)
         dg_loop_start_tick(L, hub);
     else if (hub->ticking || hub->watched == 0)

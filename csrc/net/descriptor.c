@@ -48,6 +48,20 @@ int dg_descriptor_take_error(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? -error : -errno;
 }
 
+int dg_descriptor_retire(int fd)
+{
+    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC), status;
+    if (nothing < 0)
+        return -errno;
+    do
+        status = dup2(nothing, fd) >= 0 ? 0 : -errno;
+    while (status == -EINTR || status == -EBUSY);
+    if (status == 0)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    close(nothing);
+    return status;
+}
+
 void dg_descriptor_close(int fd)
 {
     close(fd);

@@ -38,7 +38,7 @@ void *dg_fifo_reserve(dg_fifo *fifo, size_t more)
         fifo->head = 0;
         fifo->tail = used;
     }
-    if (!enough && grow(fifo, used + more) != 0)
+    if ((!enough || fifo->block == NULL) && grow(fifo, used + more) != 0)
         return NULL;
     return fifo->block + fifo->tail;
 }

@@ -41,23 +41,20 @@ static int index_of_address(const dg_address *address, unsigned *index)
     return *index != 0 ? 0 : -EADDRNOTAVAIL;
 }
 
-int dg_interface_index(const char *text, unsigned *index)
+int dg_interface_find(const char *text, dg_interface *out)
 {
     dg_address address;
     int status = dg_address_parse(&address, strchr(text, ':') != NULL ? AF_INET6 : AF_INET, 0, text, 0);
+    memset(out, 0, sizeof *out);
     if (status == DG_NOT_A_LITERAL) {
-        *index = if_nametoindex(text);
-        return *index != 0 ? 0 : -EINVAL;
+        out->index = if_nametoindex(text);
+        return out->index != 0 ? 0 : -EINVAL;
     }
     if (status != 0)
         return status;
-    if (address.u.any.sa_family == AF_INET6 && address.u.in6.sin6_scope_id != 0) {
-        *index = address.u.in6.sin6_scope_id;
-        return 0;
-    }
-    if (is_wildcard(&address)) {
-        *index = 0;
-        return 0;
-    }
-    return index_of_address(&address, index);
+    if (address.u.any.sa_family == AF_INET)
+        out->address = address.u.in.sin_addr;
+    else if (address.u.in6.sin6_scope_id != 0)
+        out->index = address.u.in6.sin6_scope_id;
+    return out->index != 0 || is_wildcard(&address) ? 0 : index_of_address(&address, &out->index);
 }

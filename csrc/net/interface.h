@@ -3,14 +3,21 @@
 #ifndef DG_NET_INTERFACE_H
 #define DG_NET_INTERFACE_H
 
+#include <netinet/in.h>
+
 #include "hidden.h"
 
 DG_HIDDEN_BEGIN
 
-/* Writes the interface's index (if_nametoindex(3)), 0 for a wildcard address (the kernel's choice).
+typedef struct dg_interface {
+    unsigned index;         /* as of if_nametoindex(3); 0 leaves the choice to the kernel */
+    struct in_addr address; /* the IPv4 address that it was named by, or 0.0.0.0 */
+} dg_interface;
+
+/* Finds the interface that `text` names; a wildcard address names none.
  * Returns 0, -EINVAL for text that is neither a literal nor an interface's name, -EADDRNOTAVAIL for an address that no
  * interface has, or -ENODEV for an unknown zone. */
-int dg_interface_index(const char *text, unsigned *index);
+int dg_interface_find(const char *text, dg_interface *out);
 
 DG_HIDDEN_END
 

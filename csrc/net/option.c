@@ -70,13 +70,14 @@ int dg_option_set_multicast_loopback(int fd, int family, int on)
     return set_both(fd, family, IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP, on);
 }
 
-int dg_option_set_multicast_interface(int fd, int family, unsigned index)
+int dg_option_set_multicast_interface(int fd, int family, const dg_interface *interface)
 {
     struct ip_mreqn request;
     if (family == AF_INET6)
-        return set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, (int)index);
+        return set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, (int)interface->index);
     memset(&request, 0, sizeof request);
-    request.imr_ifindex = (int)index;
+    request.imr_ifindex = (int)interface->index;
+    request.imr_address = interface->address;
     return set(fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof request);
 }
 

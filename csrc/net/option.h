@@ -5,6 +5,7 @@
 #define DG_NET_OPTION_H
 
 #include "hidden.h"
+#include "interface.h"
 
 DG_HIDDEN_BEGIN
 
@@ -19,8 +20,8 @@ int dg_option_set_ttl(int fd, int family, int hops);
 int dg_option_set_multicast_ttl(int fd, int family, int hops);
 
 int dg_option_set_multicast_loopback(int fd, int family, int on);
-/* The interface by its index, 0 for the kernel's choice. */
-int dg_option_set_multicast_interface(int fd, int family, unsigned index);
+/* Where multicast leaves; over IPv4 also from which of the interface's addresses. */
+int dg_option_set_multicast_interface(int fd, int family, const dg_interface *interface);
 
 /* Buffer sizes in bytes, as the kernel counts (Linux reports twice what was set, socket(7)). */
 int dg_option_set_receive_buffer(int fd, int family, int bytes);

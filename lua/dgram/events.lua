@@ -31,10 +31,14 @@ local function methods(listeners, changed)
     changed(self, event)
   end
 
-  local function add(self, event, fn, once, first)
-    local all = listeners(self)
+  local function check_pair(event, fn)
     if event == nil then check.wrong_type(event, "event", "an event's name") end
     check.fn(fn, "listener")
+  end
+
+  local function add(self, event, fn, once, first)
+    local all = listeners(self)
+    check_pair(event, fn)
     replace(self, event, with(all[event], { call = fn, once = once }, first))
     return self
   end
@@ -50,8 +54,9 @@ local function methods(listeners, changed)
 
   --- Removes the listener that was added last with this function, if there is one.
   function emitter.off(self, event, fn)
-    local list = listeners(self)[event]
-    check.fn(fn, "listener")
+    local all = listeners(self)
+    check_pair(event, fn)
+    local list = all[event]
     for i = list and #list or 0, 1, -1 do
       if list[i].call == fn then
         replace(self, event, without(list, list[i]))
@@ -97,6 +102,8 @@ local function methods(listeners, changed)
 
   local function call(self, event, entry, ...)
     if entry.once then
+      if entry.gone then return end -- an emit inside of this one was first
+      entry.gone = true
       local list = listeners(self)[event]
       replace(self, event, list and without(list, entry))
     end

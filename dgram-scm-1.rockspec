@@ -1,0 +1,83 @@
+rockspec_format = "3.0"
+package = "dgram"
+version = "scm-1"
+
+source = {
+  url = "git+file://.",
+}
+
+description = {
+  summary = "Datagram sockets with the API of Node.js's dgram, on luv's event loop",
+  detailed = [[
+    UDP over IPv4 and IPv6 for Lua programs on luv: sockets that emit events as in Node.js, with a C core that owns
+    its descriptors and talks to the kernel in batches.
+  ]],
+  license = "MIT",
+  labels = { "udp", "datagram", "network", "luv", "async" },
+}
+
+supported_platforms = { "unix" }
+
+-- luv may well come from elsewhere (Debian's lua-luv, or the host program): then use --deps-mode none.
+dependencies = {
+  "lua >= 5.1",
+  "luv",
+}
+
+build = {
+  type = "builtin",
+  modules = {
+    ["dgram.core"] = {
+      incdirs = { "csrc" },
+      sources = {
+        "csrc/net/os_posix.c", -- the first: platforms, below, replaces it
+        -- list of C sources (scripts/rockspec.sh writes it)
+        "csrc/binding/dispatch.c",
+        "csrc/binding/errno_name.c",
+        "csrc/binding/error.c",
+        "csrc/binding/hub.c",
+        "csrc/binding/loop.c",
+        "csrc/binding/memberships.c",
+        "csrc/binding/module.c",
+        "csrc/binding/options.c",
+        "csrc/binding/receive.c",
+        "csrc/binding/send.c",
+        "csrc/binding/send_arguments.c",
+        "csrc/binding/socket.c",
+        "csrc/binding/tick.c",
+        "csrc/net/address.c",
+        "csrc/net/cmsg.c",
+        "csrc/net/descriptor.c",
+        "csrc/net/fifo.c",
+        "csrc/net/interface.c",
+        "csrc/net/membership.c",
+        "csrc/net/option.c",
+        "csrc/net/queue.c",
+        "csrc/net/transmit.c",
+        -- end of list
+      },
+    },
+    -- list of Lua modules (scripts/rockspec.sh writes it)
+    ["dgram.bind"] = "lua/dgram/bind.lua",
+    ["dgram.check"] = "lua/dgram/check.lua",
+    ["dgram.events"] = "lua/dgram/events.lua",
+    ["dgram"] = "lua/dgram/init.lua",
+    ["dgram.lookup"] = "lua/dgram/lookup.lua",
+    ["dgram.luv"] = "lua/dgram/luv.lua",
+    ["dgram.version"] = "lua/dgram/version.lua",
+    -- end of list
+  },
+  platforms = {
+    linux = {
+      modules = {
+        ["dgram.core"] = {
+          sources = { "csrc/net/os_linux.c" },
+        },
+      },
+    },
+  },
+}
+
+test = {
+  type = "busted",
+}

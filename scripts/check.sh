@@ -1,0 +1,173 @@
+#!/bin/sh
+# Checks that need no run: style, layers, lists that have to match the tree. Installs what is missing for that (Debian).
+# Each check is a line, `ok - ...` or `not ok - ...` with its output; the last line counts them.
+#
+#   scripts/check.sh
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+
+cd "$root"
+scripts/setup.sh check
+
+passed=0 failed=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# check NAME COMMAND...: passes where the command exits with 0.
+check() {
+    what=$1
+    shift
+    if "$@" >"$work/output" 2>&1; then
+        passed=$((passed + 1))
+        printf 'ok - %s\n' "$what"
+    else
+        failed=$((failed + 1))
+        printf 'not ok - %s\n' "$what"
+        sed 's/^/    /' "$work/output"
+    fi
+}
+
+# none COMMAND...: passes where the command prints nothing.
+none() {
+    "$@" >"$work/none" 2>&1 || :
+    cat "$work/none"
+    [ ! -s "$work/none" ]
+}
+
+# ---- Lua
+
+lua_folders() {
+    for folder in lua spec examples bench; do
+        if [ -d "$folder" ]; then printf '%s ' "$folder"; fi
+    done
+}
+# shellcheck disable=SC2046 # a list of words
+check "luacheck" luacheck --quiet --no-color $(lua_folders) .busted .luacheckrc
+
+# ---- C: style
+
+unformatted() {
+    find csrc bench -name '*.[ch]' 2>/dev/null | sort | while read -r file; do
+        clang-format --style=file "$file" | diff "$file" - >"$work/diff" ||
+            echo "$file: $(grep -c '^[<>]' "$work/diff") lines (clang-format -i $file puts them right)"
+    done
+}
+check "clang-format" none unformatted
+
+long_files() {
+    find csrc -name '*.[ch]' -exec awk 'END { if (FNR > 400) print FILENAME ": " FNR " lines" }' {} \;
+}
+check "no C file has more than 400 lines" none long_files
+
+long_functions() {
+    find csrc -name '*.[ch]' -exec awk '
+        FNR == 1 { start = 0 }
+        /^[A-Za-z_]/ && !/;[ \t]*$/ && !body { if (!start) start = FNR }
+        /;[ \t]*$/ && !body { start = 0 }
+        /^{/ { body = 1 }
+        /^}/ {
+            if (body && start && FNR - start + 1 > 60) print FILENAME ":" start ": " FNR - start + 1 " lines"
+            body = 0; start = 0
+        }' {} \;
+}
+check "no C function has more than 60 lines" none long_functions
+
+no_licence() {
+    find csrc -name '*.[ch]' -exec grep -L 'SPDX-License-Identifier: MIT' {} +
+}
+check "every C file names its licence" none no_licence
+
+# ---- C: layers
+
+check "net includes nothing of Lua or of binding" \
+    none grep -rnE '#[[:space:]]*include[[:space:]]*[<"].*(lua|lauxlib|lualib|luajit|luaconf|binding/|compat)' csrc/net
+check "batch system calls are named in csrc/net/os_*.c alone" \
+    none grep -rnE '(recvmmsg|sendmmsg)[[:space:]]*\(' csrc --include='*.[ch]' --exclude='os_*.c'
+
+cc=${CC:-cc}
+# Every file of net by itself, both back ends, with no path to Lua's headers.
+for file in csrc/net/*.c; do
+    check "compiles without Lua: $file" \
+        "$cc" -std=gnu11 -Wall -Wextra -Werror -fsyntax-only -Icsrc "$file"
+done
+
+lua_cflags=$(pkg-config --cflags lua5.4)
+for file in csrc/net/*.h csrc/binding/*.h; do
+    [ -e "$file" ] || continue
+    case $file in
+        csrc/net/*) flags= ;;
+        *) flags=$lua_cflags ;;
+    esac
+    printf '#include "%s"\n#include "%s"\n' "$root/$file" "$root/$file" >"$work/header.c"
+    # shellcheck disable=SC2086
+    check "stands by itself: $file" \
+        "$cc" -std=gnu11 -Wall -Wextra -Wno-unused-function -Werror -fsyntax-only -Icsrc $flags "$work/header.c"
+done
+
+# ---- The rockspec's lists, read as luarocks reads them
+
+rockspec_files() {
+    lua5.4 - "$1" dgram-scm-1.rockspec <<'LUA'
+local what, path = arg[1], arg[2]
+local spec = {}
+assert(loadfile(path, "t", spec))()
+local modules = spec.build.modules
+if what == "lua" then
+   for name, file in pairs(modules) do
+      if type(file) == "string" then print(name .. " " .. file) end
+   end
+else
+   for _, file in ipairs(modules["dgram.core"].sources) do print(file) end
+   for _, file in ipairs(spec.build.platforms.linux.modules["dgram.core"].sources) do print(file) end
+end
+LUA
+}
+
+same_lists() {
+    sort "$1" >"$work/listed"
+    sort "$2" >"$work/there"
+    if ! diff "$work/listed" "$work/there" >"$work/diff"; then
+        sed -n -e 's/^< /listed, not in the tree: /p' -e 's/^> /in the tree, not listed: /p' "$work/diff"
+        echo "scripts/rockspec.sh writes the lists anew"
+        return 1
+    fi
+}
+
+rockspec_c() {
+    rockspec_files c >"$work/c-listed"
+    find csrc -name '*.c' >"$work/c-there"
+    same_lists "$work/c-listed" "$work/c-there"
+}
+check "the rockspec lists the C sources" rockspec_c
+
+rockspec_lua() {
+    rockspec_files lua >"$work/lua-listed"
+    (cd lua && find dgram -name '*.lua') |
+        sed -e 'h' -e 's/\.lua$//' -e 's,/init$,,' -e 's,/,.,g' -e 'G' -e 's,\n, lua/,' >"$work/lua-there"
+    same_lists "$work/lua-listed" "$work/lua-there"
+}
+check "the rockspec lists the Lua modules" rockspec_lua
+
+rockspec_platforms() {
+    rockspec_files c | head -n 1 | grep -qx 'csrc/net/os_posix.c' ||
+        { echo "os_posix.c has to be the first source: the list for Linux replaces the first"; return 1; }
+}
+check "the rockspec's Linux list replaces the portable back end" rockspec_platforms
+
+# ---- One place for the version
+
+version_copies() {
+    version=$(sed -n 's/^return "\(.*\)"$/\1/p' lua/dgram/version.lua)
+    [ -n "$version" ] || { echo 'lua/dgram/version.lua has no line: return "..."'; return; }
+    grep -rnF "$version" csrc lua CMakeLists.txt dgram-scm-1.rockspec scripts .ci | grep -v '^lua/dgram/version.lua:'
+}
+check "the version stands in lua/dgram/version.lua alone" none version_copies
+
+# ---- Scripts
+
+for file in scripts/*.sh; do
+    check "sh reads $file" sh -n "$file"
+done
+
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,22 @@
+#!/bin/sh
+# The whole spec, from nothing: installs what is missing (Debian), builds, and runs busted.
+#
+#   scripts/test.sh [ARGUMENTS of busted]             on Lua 5.4
+#   scripts/test.sh spec/send_spec.lua                one file
+#   DGRAM_BUILD=luajit scripts/test.sh                on another build: luajit, lua5.1, asan, portable, rock, ...
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+
+cd "$root"
+read_build_name "${DGRAM_BUILD:-lua5.4}"
+scripts/setup.sh test
+scripts/build.sh "$build"
+
+busted=/usr/bin/busted
+[ -e "$busted" ] || busted=$(command -v busted) || die "busted is not installed"
+
+if [ -n "$rock" ]; then set -- --run=installed "$@"; fi
+if [ ! -t 1 ]; then set -- --output=TAP --verbose "$@"; fi
+say "test: the spec on $build"
+# busted is a Lua script whose first line asks for plain `lua`: the interpreter has to be named.
+exec scripts/with.sh "$build" "$interpreter" "$busted" "$@"

@@ -1,0 +1,256 @@
+-- SPDX-License-Identifier: MIT
+local loop = require "spec.support.loop"
+local faults = require "spec.support.faults"
+local sockets = require "spec.support.sockets"
+local uv = require "luv"
+local dgram = require "dgram"
+
+local expect, never, new = loop.expect, loop.never, sockets.new
+
+-- A socket whose bind has failed; its error comes with the next turn of the loop.
+local function failing()
+  local first, port = sockets.bound "udp4"
+  local second = new "udp4"
+  second:bind(port, "127.0.0.1")
+  return second, port, first
+end
+
+describe("error objects", function()
+  loop.guard()
+
+  it("of arguments have name, code and message", function()
+    local socket = new "udp4"
+    local cases = {
+      { "TypeError", "ERR_SOCKET_BAD_TYPE", dgram.createSocket, "tcp" },
+      { "TypeError", "ERR_INVALID_ARG_TYPE", socket.setBroadcast, socket, "yes" },
+      { "TypeError", "ERR_INVALID_ARG_VALUE", dgram.createSocket, { type = "udp4", colour = "red" } },
+      { "RangeError", "ERR_SOCKET_BAD_PORT", socket.send, socket, "x", 65536 },
+      { "RangeError", "ERR_OUT_OF_RANGE", socket.setTTL, socket, 256 },
+      { "RangeError", "ERR_BUFFER_OUT_OF_BOUNDS", socket.send, socket, "x", 0, 2, 9 },
+      { "TypeError", "ERR_MISSING_ARGS", socket.addMembership, socket },
+    }
+    for _, case in ipairs(cases) do
+      local want = { name = case[1], code = case[2] }
+      local err = faults.raised(want, (table.unpack or unpack)(case, 3, 7))
+      assert.is_nil(err.errno)
+      assert.is_nil(err.syscall)
+    end
+    socket:close()
+    loop.run()
+  end)
+
+  it("of state have name Error", function()
+    local socket = new "udp4"
+    socket:close()
+    loop.run()
+    faults.raised(faults.not_running, socket.address, socket)
+  end)
+
+  it("read as where, what and which code", function()
+    local socket = new "udp4"
+    local ok, err = pcall(function()
+      socket:setTTL(256)
+    end)
+    assert.is_false(ok)
+    local line = debug.getinfo(1, "l").currentline - 3
+    assert.equal(("errors_spec.lua:%d: %s (ERR_OUT_OF_RANGE)"):format(line, err.message),
+      tostring(err):match "[^/\\]*$")
+    socket:close()
+    loop.run()
+  end)
+
+  it("name an unknown option", function()
+    local err = faults.raised(faults.bad_value, dgram.createSocket, { type = "udp4", colour = "red" })
+    assert.is_truthy(err.message:find("colour", 1, true))
+  end)
+
+  it("of the system have errno, syscall, address and port", function()
+    local socket, port, first = failing()
+    local seen
+    socket:on("error", expect(function(...)
+      assert.equal(1, select("#", ...))
+      seen = ...
+    end))
+    loop.turn()
+    faults.system(seen, { code = "EADDRINUSE", name = "Error", syscall = "bind", address = "127.0.0.1", port = port })
+    assert.equal("bind EADDRINUSE 127.0.0.1:" .. port, tostring(seen))
+    assert.equal(tostring(seen), seen.message)
+    sockets.close_all(first, socket)
+    loop.run()
+  end)
+
+  it("carry libuv's number", function()
+    -- luv shows the numbers of its errors nowhere; this one is Linux's
+    if uv.os_uname().sysname ~= "Linux" then pending "the number of EADDRINUSE is known for Linux only" end
+    local socket, _, first = failing()
+    socket:on("error", expect(function(err)
+      assert.equal(-98, err.errno)
+    end))
+    loop.turn()
+    sockets.close_all(first, socket)
+    loop.run()
+  end)
+
+  it("of a synchronous call name the call", function()
+    local socket = new "udp4"
+    faults.raised({ code = "EBADF", syscall = "getsockname", name = "Error" }, socket.address, socket)
+    socket:close()
+    loop.run()
+  end)
+
+  it("can be raised again and asked for their fields", function()
+    local socket = new "udp4"
+    local ok, err = pcall(function()
+      local _, first = pcall(socket.setTTL, socket, 0)
+      error(first, 0)
+    end)
+    assert.is_false(ok)
+    assert.equal("ERR_OUT_OF_RANGE", err.code)
+    assert.is_nil(err.no_such_field)
+    socket:close()
+    loop.run()
+  end)
+end)
+
+describe("an error event without a listener", function()
+  loop.guard()
+
+  it("is raised out of dgram.run", function()
+    local socket, port, first = failing()
+    local err = faults.raised({ code = "EADDRINUSE", syscall = "bind", port = port }, dgram.run)
+    assert.equal("string", type(err.traceback))
+    sockets.close_all(first, socket)
+    loop.run()
+  end)
+
+  it("of a send is raised too", function()
+    local socket = new "udp4"
+    socket:send(("x"):rep(65508), 9)
+    faults.raised({ code = "EMSGSIZE", syscall = "send" }, dgram.run)
+    socket:close()
+    loop.run()
+  end)
+
+  it("each one is raised once", function()
+    local socket, _, first = failing()
+    assert.is_false((pcall(dgram.run)))
+    loop.turn(5)
+    sockets.close_all(first, socket)
+    loop.run()
+  end)
+
+  it("goes to the handler where there is one", function()
+    local seen, trace
+    dgram.setUncaughtHandler(expect(function(...)
+      seen, trace = ...
+    end))
+    finally(function() dgram.setUncaughtHandler(nil) end)
+    local socket, port, first = failing()
+    loop.turn()
+    faults.system(seen, { code = "EADDRINUSE", syscall = "bind", port = port })
+    assert.equal("string", type(trace))
+    sockets.close_all(first, socket)
+    loop.run()
+  end)
+
+  it("does not go there when somebody listens", function()
+    dgram.setUncaughtHandler(never())
+    finally(function() dgram.setUncaughtHandler(nil) end)
+    local socket, _, first = failing()
+    socket:on("error", expect())
+    loop.turn()
+    sockets.close_all(first, socket)
+    loop.run()
+  end)
+end)
+
+describe("setUncaughtHandler", function()
+  loop.guard()
+
+  local function handled(start)
+    local seen = {}
+    dgram.setUncaughtHandler(function(err, trace) seen[#seen + 1] = { err = err, trace = trace } end)
+    finally(function() dgram.setUncaughtHandler(nil) end)
+    start()
+    loop.run()
+    return seen
+  end
+
+  it("gets what each kind of callback raised, and the loop lives on", function()
+    local socket
+    local seen
+    seen = handled(function()
+      socket = new "udp4"
+      socket:on("close", function() error("from close", 0) end)
+      socket:on("message", function()
+        socket:close()
+        error("from message", 0)
+      end)
+      socket:bind(0, "127.0.0.1", function()
+        socket:send("hello", socket:address().port, "127.0.0.1", function() error("from send", 0) end)
+        error("from bind", 0)
+      end)
+    end)
+    local texts = {}
+    for _, one in ipairs(seen) do
+      texts[one.err] = one.trace
+    end
+    for _, what in ipairs { "from bind", "from send", "from message", "from close" } do
+      assert.equal("string", type(texts[what]), what)
+    end
+    assert.equal(4, #seen)
+  end)
+
+  it("gets the error as it is, whatever its type, and a traceback that names the place", function()
+    local thrown = { { "a table" }, 42, true, "a string", print }
+    local i = 0
+    local seen = handled(function()
+      local socket, port = sockets.bound "udp4"
+      local function culprit() error(thrown[i], 0) end
+      socket:on("message", function()
+        i = i + 1
+        if i == #thrown then socket:close() end
+        culprit()
+      end)
+      for _ = 1, #thrown do socket:send("x", port) end
+    end)
+    assert.equal(#thrown, #seen)
+    for k, value in ipairs(thrown) do
+      assert.is_true(rawequal(value, seen[k].err) or value == seen[k].err)
+      assert.is_truthy(seen[k].trace:find("errors_spec.lua", 1, true))
+    end
+  end)
+
+  it("survives error(nil)", function()
+    local calls = 0
+    dgram.setUncaughtHandler(function() calls = calls + 1 end)
+    finally(function() dgram.setUncaughtHandler(nil) end)
+    new("udp4"):close(function() error(nil) end)
+    loop.run()
+    assert.equal(1, calls)
+  end)
+
+  it("a handler that raises ends in an error of the loop, not in a crash", function()
+    dgram.setUncaughtHandler(function() error("from the handler", 0) end)
+    finally(function() dgram.setUncaughtHandler(nil) end)
+    new("udp4"):close(function() error("from close", 0) end)
+    for _ = 1, 3 do pcall(loop.run, 1) end
+  end)
+
+  it("nil takes the handler away", function()
+    dgram.setUncaughtHandler(never())
+    dgram.setUncaughtHandler(nil)
+    new("udp4"):close(function() error("boom", 0) end)
+    local ok, err = pcall(dgram.run)
+    assert.is_false(ok)
+    assert.is_truthy(tostring(err):find("boom", 1, true))
+    loop.run()
+  end)
+
+  it("takes a function or nil", function()
+    for _, value in ipairs { 1, "x", true, {}, io.stdout } do
+      faults.raised(faults.bad_type, dgram.setUncaughtHandler, value)
+    end
+    faults.raised(faults.bad_value, dgram.setUncaughtHandler, nil, 1)
+  end)
+end)

@@ -1,0 +1,346 @@
+-- SPDX-License-Identifier: MIT
+-- Promises 5, 6, 7 and 8 of the contract; 1, 2 and 4 are in send_order_spec, send_spec and receive_spec.
+local loop = require "spec.support.loop"
+local child = require "spec.support.child"
+local faults = require "spec.support.faults"
+local peers = require "spec.support.peer"
+local sockets = require "spec.support.sockets"
+local uv = require "luv"
+local dgram = require "dgram"
+
+local new = sockets.new
+
+describe("nothing spins", function()
+  loop.guard()
+
+  -- Lets a fifth of a second pass: the loop must sleep through it, not turn.
+  local function sleeps()
+    loop.turn(5)
+    local turns = 0
+    local counter = uv.new_prepare()
+    counter:start(function() turns = turns + 1 end)
+    local before = os.clock()
+    loop.pass(200)
+    local used = os.clock() - before
+    counter:close()
+    loop.turn()
+    assert.is_true(turns < 30, turns .. " turns of the loop")
+    assert.is_true(used < 0.1, used .. " s of CPU")
+  end
+
+  it("while a socket listens in vain", function()
+    local socket = sockets.bound("udp4", loop.never())
+    sleeps()
+    socket:close()
+    loop.run()
+  end)
+
+  it("while datagrams wait that nobody listens to", function()
+    local socket, port = sockets.bound "udp4"
+    local peer = peers.new()
+    for _ = 1, 10 do peer:send("hello", port) end
+    sleeps()
+    local got = 0
+    socket:on("message", function() got = got + 1 end)
+    loop.wait(function() return got == 10 end)
+    socket:removeAllListeners "message"
+    peer:send("hello", port)
+    sleeps()
+    peer:close()
+    socket:close()
+    loop.run()
+  end)
+
+  it("while the kernel's buffer is full and nobody listens", function()
+    local socket, port = sockets.bound "udp4"
+    local peer = peers.new()
+    for _ = 1, 1000 do peer:send("hello", port) end
+    sleeps()
+    peer:close()
+    socket:close()
+    loop.run()
+  end)
+
+  it("after everything was sent and told", function()
+    local socket, port, got = sockets.collector "udp4"
+    for i = 1, 100 do socket:send("number " .. i, port, "127.0.0.1", function() end) end
+    loop.wait(function() return #got == 100 end)
+    sleeps()
+    socket:close()
+    loop.run()
+  end)
+
+  it("after errors", function()
+    local socket = sockets.bound("udp4", loop.never())
+    socket:on("error", function() end)
+    socket:send(("x"):rep(65508), 9)
+    socket:send("x", 9) -- nobody is there
+    sleeps()
+    socket:close()
+    loop.run()
+  end)
+
+  it("while sockets are unbound or unref'd", function()
+    local a, b = new("udp4", function() end), sockets.bound "udp4"
+    b:unref()
+    sleeps()
+    sockets.close_all(a, b)
+    loop.run()
+  end)
+
+  pending("while a connected socket's peer refuses (ECONNREFUSED): comes with connect")
+end)
+
+describe("after the last socket has closed", function()
+  loop.guard()
+
+  local program = [[
+    local first, second = %q, %q
+    require(first) require(second)
+    local dgram, uv = require "dgram", require "luv"
+    %s
+    uv.run()
+    local left = 0
+    uv.walk(function() left = left + 1 end)
+    print("left", left)
+    print("closed", uv.loop_close())
+    io.stdout:flush()
+    os.exit(0)
+  ]]
+
+  local ways = {
+    ["a socket that did nothing"] = [[dgram.createSocket("udp4"):close()]],
+    ["one that sent and received"] = [[
+      local s = dgram.createSocket("udp4", function(_, _) end)
+      s:once("message", function() s:close() end)
+      s:bind(0, "127.0.0.1")
+      s:send("hello", s:address().port)
+    ]],
+    ["one that sent by name"] = [[
+      local s = dgram.createSocket "udp4"
+      s:send("hello", 9, "localhost", function() end)
+      s:close()
+    ]],
+    ["one whose bind failed"] = [[
+      local s = dgram.createSocket "udp4"
+      s:on("error", function() s:close() end)
+      s:bind { address = "203.0.113.1" }
+    ]],
+    ["many, closed in each other's callbacks"] = [[
+      local list = {}
+      for i = 1, 20 do list[i] = dgram.createSocket("udp4", function() end):bind(0, "127.0.0.1") end
+      for i = 1, 19 do list[i]:on("close", function() list[i + 1]:close() end) end
+      list[1]:close()
+    ]],
+    ["one that was collected"] = [[
+      dgram.createSocket("udp4"):bind(0, "127.0.0.1")
+      dgram.createSocket("udp4")
+      for _ = 1, 5 do uv.run "nowait" end -- what was due is told
+      collectgarbage() collectgarbage()
+    ]],
+    ["one that was raised about"] = [[
+      dgram.setUncaughtHandler(function() end)
+      local s = dgram.createSocket "udp4"
+      s:close(function() error "boom" end)
+    ]],
+  }
+
+  for name, code in pairs(ways) do
+    it("uv.loop_close() succeeds: " .. name, function()
+      for _, order in ipairs { { "dgram", "luv" }, { "luv", "dgram" } } do
+        local out = child.lua_ok(program, order[1], order[2], code)
+        assert.equal("left\t0\nclosed\t0\n", out)
+      end
+    end)
+  end
+end)
+
+describe("a state that ends", function()
+  loop.guard()
+
+  local endings = {
+    ["with sockets open"] = [[
+      a = dgram.createSocket "udp4"
+      b = dgram.createSocket("udp4", print)
+      b:bind(0, "127.0.0.1")
+      c = dgram.createSocket "udp4"
+      c:bind(0, "127.0.0.1")
+    ]],
+    ["with sends queued"] = [[
+      a = dgram.createSocket "udp4"
+      for i = 1, 100 do a:send("hello", 9, "127.0.0.1", print) end
+    ]],
+    ["with events due"] = [[
+      a = dgram.createSocket "udp4"
+      a:bind(0, "127.0.0.1", print)
+      dgram.createSocket("udp4"):close(print)
+    ]],
+    ["inside a listener"] = [[
+      a = dgram.createSocket("udp4", function() os.exit(0, true) end)
+      a:bind(0, "127.0.0.1")
+      a:send("hello", a:address().port)
+      uv.run()
+    ]],
+    ["after the loop ran, with sockets open"] = [[
+      a = dgram.createSocket("udp4", print)
+      a:bind(0, "127.0.0.1")
+      for i = 1, 10 do uv.run "nowait" end
+      a:send("hello", 9)
+    ]],
+    -- luv 1.44 crashes at the end of a state in which a handle was closed and its loop did not run again
+    ["right after close"] = [[
+      a = dgram.createSocket("udp4", print):bind(0, "127.0.0.1")
+      for i = 1, 10 do uv.run "nowait" end
+      b = dgram.createSocket("udp4", print):bind(0, "127.0.0.1")
+      b:close()
+      a:close()
+    ]],
+    ["inside the callback of close"] = [[
+      a = dgram.createSocket("udp4", print):bind(0, "127.0.0.1")
+      a:close(function() os.exit(0, true) end)
+      uv.run()
+    ]],
+    ["in an error of a callback"] = [[
+      a = dgram.createSocket("udp4", print)
+      a:bind(0, "127.0.0.1", function() a:close() error "boom" end)
+      pcall(dgram.run)
+    ]],
+    ["after sockets were collected"] = [[
+      for i = 1, 3 do dgram.createSocket("udp4"):bind(0, "127.0.0.1") end
+      for i = 1, 10 do uv.run "nowait" end
+      collectgarbage()
+    ]],
+  }
+
+  for name, code in pairs(endings) do
+    it(name .. " ends quietly", function()
+      for _, order in ipairs { { "dgram", "luv" }, { "luv", "dgram" } } do
+        local source = ([[require %q require %q local dgram, uv = require "dgram", require "luv" %s]])
+          :format(order[1], order[2], code)
+        local process = child.lua(source)
+        assert.same({ 0, 0, "" }, { process.status, process.signal, process.err })
+      end
+    end)
+  end
+end)
+
+describe("several Lua states", function()
+  loop.guard()
+
+  local function entry(async, path, cpath, total, leave_open)
+    package.path, package.cpath = path, cpath
+    local ok, result = pcall(function()
+      local here = require "dgram"
+      local seen, sent = 0, 0
+      local socket
+      local function next_one()
+        sent = sent + 1
+        socket:send("number " .. sent, socket:address().port)
+      end
+      socket = here.createSocket("udp4", function(msg)
+        seen = seen + 1
+        if msg ~= "number " .. seen then error("got " .. msg .. " as number " .. seen) end
+        if seen % 100 == 0 then collectgarbage() end
+        if seen < total then next_one() elseif not leave_open then socket:close() else socket:unref() end
+      end)
+      socket:bind(0, "127.0.0.1")
+      next_one()
+      here.run()
+      return "seen " .. seen
+    end)
+    async:send(tostring(result))
+    return ok
+  end
+
+  for _, leave_open in ipairs { false, true } do
+    it("work at once, and end " .. (leave_open and "with sockets open" or "clean"), function()
+      local total, results = 3000, {}
+      local threads, asyncs = {}, {}
+      for i = 1, 2 do
+        asyncs[i] = uv.new_async(function(result)
+          results[#results + 1] = result
+          asyncs[i]:close()
+        end)
+        threads[i] = assert(uv.new_thread(entry, asyncs[i], package.path, package.cpath, total, leave_open))
+      end
+      -- this state does the same in the meantime
+      local socket, port, got = sockets.collector "udp4"
+      socket:on("message", function() if #got < total then socket:send("x", port) end end)
+      socket:send("x", port)
+      loop.wait(function() return #got == total and #results == 2 end, 60)
+      for i = 1, 2 do threads[i]:join() end
+      assert.same({ "seen " .. total, "seen " .. total }, results)
+      socket:close()
+      loop.run()
+    end)
+  end
+end)
+
+describe("any call in any order with any argument", function()
+  loop.guard()
+
+  it("ends in a result or an error object", function()
+    local seed = 20240601
+    local function random(n) -- the same everywhere
+      seed = (seed * 16807) % 2147483647
+      return seed % n + 1
+    end
+    local names = { "bind", "send", "send", "sendto", "close", "address", "fileno", "ref", "unref", "setBroadcast",
+      "setTTL", "setMulticastTTL", "setMulticastLoopback", "setMulticastInterface", "addMembership", "dropMembership",
+      "addSourceSpecificMembership", "dropSourceSpecificMembership", "getRecvBufferSize", "setRecvBufferSize",
+      "setSendBufferSize", "getSendQueueSize", "on", "once", "off", "removeAllListeners", "listenerCount" }
+    local values = { 0, 1, 9, 2, 5, -1, 1.5, 65536, "127.0.0.1", "::1", "", "hello", ("x"):rep(3000), "localhost",
+      "127.255.255.255", "message", "error", "close", true, false, {}, { "a", "b" },
+      { port = 0, address = "127.0.0.1" }, io.stdout }
+    local list = {}
+    local poke
+    values[#values + 1] = function() poke(3) end
+    values[#values + 1] = function() collectgarbage() end
+    values[#values + 1] = function() error "boom" end
+    local depth = 0
+
+    function poke(times)
+      if depth > 2 then return end
+      depth = depth + 1
+      for _ = 1, times do
+        local k = random(6)
+        if not list[k] or random(40) == 1 then list[k] = dgram.createSocket "udp4" end
+        local socket, name, n = list[k], names[random(#names)], random(6) - 1
+        local given = {}
+        for i = 1, n do given[i] = random(4) > 1 and values[random(#values)] or nil end
+        if name == "close" and random(4) > 1 then name = "address" end
+        local ok, err = pcall(socket[name], socket, (table.unpack or unpack)(given, 1, n))
+        if not ok and type(err) == "string" then
+          depth = depth - 1
+          error(name .. " raised a bare string: " .. err, 0)
+        end
+      end
+      depth = depth - 1
+    end
+
+    local strings = {}
+    dgram.setUncaughtHandler(function(err)
+      if type(err) == "string" and err:find "bare string" then strings[#strings + 1] = err end
+    end)
+    finally(function() dgram.setUncaughtHandler(nil) end)
+    for _ = 1, 200 do
+      poke(20)
+      dgram.run "nowait"
+    end
+    for k = 1, 6 do
+      if list[k] then
+        list[k]:removeAllListeners()
+        pcall(list[k].close, list[k])
+      end
+    end
+    list = {}
+    for _ = 1, 3 do
+      collectgarbage()
+      loop.turn()
+    end
+    assert.same({}, strings)
+    for _, handle in ipairs(loop.handles()) do assert.is_nil(handle, "left open") end
+    loop.run(20)
+    faults.raised({ code = "ERR_SOCKET_BAD_TYPE" }, dgram.createSocket) -- still of sound mind
+  end)
+end)

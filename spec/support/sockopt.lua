@@ -1,0 +1,71 @@
+-- SPDX-License-Identifier: MIT
+-- Asks the kernel, beside dgram, for the value of a socket option: in this process where LuaJIT's ffi can,
+-- else through a LuaJIT or Python process that inherits the descriptor as its standard input.
+
+local can = require "spec.support.can"
+local child = require "spec.support.child"
+
+local sockopt = {}
+
+-- {level, name} on Linux
+sockopt.SO_REUSEADDR = { 1, 2 }
+sockopt.SO_BROADCAST = { 1, 6 }
+sockopt.SO_SNDBUF = { 1, 7 }
+sockopt.SO_RCVBUF = { 1, 8 }
+sockopt.SO_REUSEPORT = { 1, 15 }
+sockopt.IP_TTL = { 0, 2 }
+sockopt.IP_MULTICAST_IF = { 0, 32 }
+sockopt.IP_MULTICAST_TTL = { 0, 33 }
+sockopt.IP_MULTICAST_LOOP = { 0, 34 }
+sockopt.IPV6_UNICAST_HOPS = { 41, 16 }
+sockopt.IPV6_MULTICAST_IF = { 41, 17 }
+sockopt.IPV6_MULTICAST_HOPS = { 41, 18 }
+sockopt.IPV6_MULTICAST_LOOP = { 41, 19 }
+sockopt.IPV6_V6ONLY = { 41, 26 }
+
+local with_ffi = [[
+local ffi = require "ffi"
+ffi.cdef "int getsockopt(int, int, int, void *, unsigned *);"
+local function ask(fd, level, name)
+  local value, size = ffi.new("int[1]"), ffi.new("unsigned[1]", 4)
+  if ffi.C.getsockopt(fd, level, name, value, size) ~= 0 then return "errno " .. ffi.errno() end
+  return value[0]
+end
+]]
+
+local with_python = "import socket,sys; print(socket.socket(fileno=0).getsockopt(%d, %d))"
+
+local ask
+
+local function linux()
+  return require("luv").os_uname().sysname == "Linux"
+end
+
+--- Whether asking is possible here.
+function sockopt.readable()
+  if not linux() then return nil, "the numbers of the options are known for Linux only" end
+  if rawget(_G, "jit") or can.program "luajit" or can.program "python3" then return true end
+  return nil, "neither LuaJIT nor Python is here to read socket options"
+end
+
+local function in_child(file, args, fd)
+  local process = child.start(file, args, { stdin = fd }):wait()
+  return tonumber(process.out) or error("getsockopt: " .. process.out .. process.err)
+end
+
+--- The integer value of an option, named as above.
+function sockopt.get(socket, name)
+  local level, number = sockopt[name][1], sockopt[name][2]
+  if rawget(_G, "jit") then
+    ask = ask or assert(load(with_ffi .. "return ask"))()
+    return ask(socket:fileno(), level, number)
+  end
+  local luajit = can.program "luajit"
+  if luajit then
+    local code = with_ffi .. ("io.write(tostring(ask(0, %d, %d)))"):format(level, number)
+    return in_child(luajit, { "-e", code }, socket:fileno())
+  end
+  return in_child(can.program "python3", { "-c", with_python:format(level, number) }, socket:fileno())
+end
+
+return sockopt
