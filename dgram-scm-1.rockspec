@@ -32,6 +32,8 @@ build = {
       sources = {
         "csrc/net/os_posix.c", -- the first: platforms, below, replaces it
         -- list of C sources (scripts/rockspec.sh writes it)
+        "csrc/binding/callbacks.c",
+        "csrc/binding/create.c",
         "csrc/binding/dispatch.c",
         "csrc/binding/errno_name.c",
         "csrc/binding/error.c",
@@ -60,6 +62,7 @@ build = {
     -- list of Lua modules (scripts/rockspec.sh writes it)
     ["dgram.bind"] = "lua/dgram/bind.lua",
     ["dgram.check"] = "lua/dgram/check.lua",
+    ["dgram.deliver"] = "lua/dgram/deliver.lua",
     ["dgram.events"] = "lua/dgram/events.lua",
     ["dgram"] = "lua/dgram/init.lua",
     ["dgram.lookup"] = "lua/dgram/lookup.lua",

@@ -2,7 +2,6 @@
 #include "dispatch.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "../net/descriptor.h"
 #include "error.h"
@@ -58,13 +57,13 @@ static void take_error(lua_State *L, dg_hub *hub)
     lua_settop(L, error - 1);
 }
 
-/* The work of a dispatch, under its protected call. Argument: the socket, or nil for the tick. Entered again after an
- * error, it goes on behind what raised. */
+/* The work of a dispatch, under its protected call. Arguments: the socket, or nil for the tick; the hub. Entered again after
+ * an error, it goes on behind what raised. */
 static int body(lua_State *L)
 {
-    dg_hub *hub = dg_hub_of(L);
-    if (!lua_isnil(L, 1)) {
-        dg_socket *s = lua_touserdata(L, 1);
+    dg_socket *s = lua_touserdata(L, 1);
+    dg_hub *hub = lua_touserdata(L, 2);
+    if (s != NULL) {
         int readable = s->readable;
         s->readable = 0;
         if (readable || dg_receive_pending(s))
@@ -77,20 +76,21 @@ static int body(lua_State *L)
 }
 
 /* Runs the body for the value at index 1, again after each error. Without memory it stops: what is left is still noted,
- * and the next dispatch goes on. */
-static void run_body(lua_State *L, dg_hub *hub)
+ * and the next dispatch goes on. The store is at `store`. */
+static void run_body(lua_State *L, dg_hub *hub, int store)
 {
     dg_turn outer = hub->turn;
     int status;
     hub->turn.opened = 0;
     hub->turn.budget = DG_RECEIVE_BUDGET;
     hub->depth++;
-    dg_hub_get(L, DG_STORE_MESSAGE_HANDLER);
+    lua_rawgeti(L, store, DG_STORE_MESSAGE_HANDLER);
     int handler = lua_gettop(L);
     do {
-        dg_hub_get(L, DG_STORE_BODY);
+        lua_rawgeti(L, store, DG_STORE_BODY);
         lua_pushvalue(L, 1);
-        status = lua_pcall(L, 1, 0, handler);
+        lua_pushlightuserdata(L, hub);
+        status = lua_pcall(L, 2, 0, handler);
         if (status != 0)
             take_error(L, hub);
     } while (status != 0 && status != LUA_ERRMEM);
@@ -132,40 +132,48 @@ static void report_pending_error(lua_State *L, dg_socket *s)
     }
 }
 
-static void note_events(lua_State *L, dg_socket *s, int failed, const char *events)
+/* luv names what came by letters: r, w, d, p. */
+static void note_events(lua_State *L, dg_socket *s, const char *events)
 {
-    if (s->life == DG_CLOSED || s->fd < 0)
-        return;
-    if (failed) {
-        dg_loop_stopped(s);
-        report_pending_error(L, s);
-        dg_socket_update(L, 1, s);
-        return;
+    for (; *events != '\0'; events++) {
+        if (*events == 'r') {
+            s->readable = 1;
+        } else if (*events == 'p') {
+            report_pending_error(L, s);
+        } else if (*events == 'w' && s->blocked) {
+            s->blocked = 0;
+            dg_tick_due(L, 1, s, DG_DUE_FLUSH);
+        }
     }
-    if (strchr(events, 'p') != NULL)
-        report_pending_error(L, s);
-    if (strchr(events, 'r') != NULL)
-        s->readable = 1;
-    if (strchr(events, 'w') != NULL && s->blocked) {
-        s->blocked = 0;
-        dg_tick_due(L, 1, s, DG_DUE_FLUSH);
-    }
+}
+
+/* libuv stops a poll that has an error. */
+static void note_stop(lua_State *L, dg_socket *s)
+{
+    dg_loop_stopped(s);
+    report_pending_error(L, s);
+    dg_socket_update(L, 1, s);
 }
 
 int dg_dispatch_poll(lua_State *L)
 {
+    const int store = lua_upvalueindex(2);
     dg_socket *s = lua_touserdata(L, lua_upvalueindex(1));
-    int failed = lua_isstring(L, 1);
-    const char *events = lua_isstring(L, 2) ? lua_tostring(L, 2) : "";
-    dg_socket_push(L, s);
+    int failed = lua_type(L, 1) == LUA_TSTRING;
+    const char *events = lua_tostring(L, 2);
+    lua_rawgeti(L, store, DG_STORE_SOCKETS);
+    dg_rawgetp(L, -1, s);
     if (lua_isnil(L, -1))
         return 0;
-    lua_insert(L, 1); /* `events` stays on the stack */
+    lua_replace(L, 1); /* the socket is at 1 now, and `events` is still on the stack */
     dg_hub *hub = s->hub;
     hub->depth++; /* work that is noted here is done here, without the tick's handle */
-    note_events(L, s, failed, events);
+    if (s->fd >= 0 && failed)
+        note_stop(L, s);
+    else if (s->fd >= 0 && events != NULL)
+        note_events(L, s, events);
     hub->depth--;
-    run_body(L, hub);
+    run_body(L, hub, store);
     return leave(L, hub);
 }
 
@@ -174,7 +182,8 @@ int dg_dispatch_tick(lua_State *L)
     dg_hub *hub = dg_hub_of(L);
     lua_settop(L, 0);
     lua_pushnil(L);
-    run_body(L, hub);
+    dg_hub_store(L);
+    run_body(L, hub, 2);
     return leave(L, hub);
 }
 
@@ -239,7 +248,6 @@ void dg_dispatch_open(lua_State *L)
 {
     lua_pushcfunction(L, message_handler);
     dg_hub_set(L, DG_STORE_MESSAGE_HANDLER);
-    dg_receive_push_rinfo_values(L);
-    lua_pushcclosure(L, body, DG_RINFO_VALUES);
+    lua_pushcfunction(L, body);
     dg_hub_set(L, DG_STORE_BODY);
 }

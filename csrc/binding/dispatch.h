@@ -9,7 +9,8 @@
 
 DG_HIDDEN_BEGIN
 
-/* luv's callback for a socket's poll, as a closure over (light userdata of the socket). Arguments: error, events. */
+/* luv's callback for a socket's poll, as a closure over (light userdata of the socket, the hub's store). Arguments:
+ * error, events. */
 int dg_dispatch_poll(lua_State *L);
 /* luv's callback for the tick. */
 int dg_dispatch_tick(lua_State *L);

@@ -4,8 +4,12 @@
 #include <errno.h>
 #include <stddef.h>
 
-#define NAMED(name) {name, #name}
+#define NAMED(name)                                                                                                    \
+    {                                                                                                                  \
+        name, #name                                                                                                    \
+    }
 
+/* clang-format off */
 static const struct {
     int value;
     const char *name;
@@ -23,6 +27,7 @@ static const struct {
     NAMED(ESHUTDOWN),    NAMED(ESRCH),        NAMED(ETIMEDOUT),     NAMED(ETXTBSY),       NAMED(EXDEV),
     NAMED(EHOSTDOWN),
 };
+/* clang-format on */
 
 const char *dg_errno_name(int error)
 {

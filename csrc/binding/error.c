@@ -87,15 +87,16 @@ int dg_error_describe(lua_State *L)
 int dg_error_arg_type(lua_State *L, int index, const char *argument, const char *expected)
 {
     const char *received = push_description(L, index);
-    return dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_TYPE", "The \"%s\" argument must be %s. Received %s", argument,
-                          expected, received);
+    return dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_TYPE", "The \"%s\" argument must be %s. Received %s",
+                          argument, expected, received);
 }
 
 int dg_error_range(lua_State *L, int index, const char *argument, const char *expected)
 {
     const char *received = push_description(L, index);
     return dg_error_raise(L, "RangeError", "ERR_OUT_OF_RANGE",
-                          "The value of \"%s\" is out of range. It must be %s. Received %s", argument, expected, received);
+                          "The value of \"%s\" is out of range. It must be %s. Received %s", argument, expected,
+                          received);
 }
 
 void dg_error_surplus(lua_State *L, int last)

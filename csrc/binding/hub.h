@@ -15,49 +15,50 @@ struct dg_socket;
 /* What the running dispatch may still do. Work that its callbacks make waits for the next one, so that the loop gets its
  * turn whatever they do. */
 typedef struct dg_turn {
-    unsigned char opened;  /* the round's share was measured */
-    unsigned budget;       /* datagrams to deliver before the kernel is asked for more */
-    unsigned sockets;      /* due sockets to serve */
-    unsigned events;       /* deferred calls */
+    unsigned char opened; /* the round's share was measured */
+    unsigned budget;      /* datagrams to deliver before the kernel is asked for more */
+    unsigned sockets;     /* due sockets to serve */
+    unsigned events;      /* deferred calls */
 } dg_turn;
 
 typedef struct dg_hub {
     struct dg_socket *due, *last_due; /* sockets that the next tick has work for, in the order in which it arose */
-    struct dg_socket *serving;      /* the one that a round was serving when a callback raised */
+    struct dg_socket *serving;        /* the one that a round was serving when a callback raised */
     unsigned due_count;
-    unsigned watched;        /* sockets that hold a poll handle of luv's */
-    unsigned graves;         /* pairs in store[DG_STORE_GRAVES]: poll handle, descriptor */
-    unsigned depth;          /* dispatches on the C stack; inside one the tick needs no handle */
-    unsigned running;        /* calls of dgram.run on the C stack */
+    unsigned watched; /* sockets that hold a poll handle of luv's */
+    unsigned graves;  /* pairs in store[DG_STORE_GRAVES]: poll handle, descriptor */
+    unsigned depth;   /* dispatches on the C stack; inside one the tick needs no handle */
+    unsigned running; /* calls of dgram.run on the C stack */
     dg_turn turn;
-    unsigned uncaught;       /* errors in store[DG_STORE_UNCAUGHT] */
-    unsigned char ticking;   /* the idle handle is started */
-    unsigned char luv_gone;  /* the state is being closed: call nothing of luv any more */
+    unsigned uncaught;                  /* errors in store[DG_STORE_UNCAUGHT] */
+    unsigned char ticking;              /* the idle handle is started */
+    unsigned char luv_gone;             /* the state is being closed: call nothing of luv any more */
     lua_Integer first_event, end_event; /* deferred calls: store[DG_STORE_EVENTS][first .. end) */
-    dg_arena *arena;         /* a receive arena that nobody uses now */
-    dg_fifo spare;           /* a send buffer that nobody uses now */
+    dg_arena *arena;                    /* a receive arena that nobody uses now */
+    dg_fifo spare;                      /* a send buffer that nobody uses now */
 } dg_hub;
 
 /* The hub's Lua side: an array in the registry. */
 enum dg_store {
-    DG_STORE_HUB = 1,   /* the dg_hub itself, a userdata */
-    DG_STORE_METATABLE, /* the sockets' */
-    DG_STORE_ERROR,     /* the error objects' metatable */
-    DG_STORE_SOCKETS,   /* light userdata -> socket, weak */
-    DG_STORE_ANCHORS,   /* light userdata -> socket: those that live though the program may have forgotten them */
-    DG_STORE_EVENTS,    /* deferred calls, see tick.h */
-    DG_STORE_BODY,      /* the dispatch body, a closure */
+    DG_STORE_HUB = 1,         /* the dg_hub itself, a userdata */
+    DG_STORE_METATABLE,       /* the sockets' */
+    DG_STORE_ERROR,           /* the error objects' metatable */
+    DG_STORE_SOCKETS,         /* light userdata -> socket, weak */
+    DG_STORE_ANCHORS,         /* light userdata -> socket: those that live though the program may have forgotten them */
+    DG_STORE_EVENTS,          /* deferred calls, see tick.h */
+    DG_STORE_BODY,            /* the dispatch body, a function */
+    DG_STORE_DELIVER,         /* the Lua side's (deliver.lua) */
     DG_STORE_MESSAGE_HANDLER, /* for protected calls: notes the traceback */
-    DG_STORE_TRACEBACK, /* of the last error that a protected call caught */
-    DG_STORE_UNCAUGHT,  /* errors that nobody has been told of yet: {error, traceback, ...} */
-    DG_STORE_HANDLER,   /* setUncaughtHandler's */
-    DG_STORE_HOOKS,     /* functions of the Lua side, by name: emit, lookup, findUv */
-    DG_STORE_UV,        /* luv's module table, once it was needed; false when there is none */
-    DG_STORE_GRAVES,    /* poll handles to be closed, each with its descriptor's number */
-    DG_STORE_IDLE,      /* luv's idle handle, while there is one */
-    DG_STORE_SENTINEL,  /* says by its finalizer that luv's loop may be gone */
-    DG_STORE_CORE,      /* the module's table: one a state, however often it is loaded */
-    DG_STORE_SOURCE,    /* prefix of the chunk names of dgram's own Lua files */
+    DG_STORE_TRACEBACK,       /* of the last error that a protected call caught */
+    DG_STORE_UNCAUGHT,        /* errors that nobody has been told of yet: {error, traceback, ...} */
+    DG_STORE_HANDLER,         /* setUncaughtHandler's */
+    DG_STORE_HOOKS,           /* functions of the Lua side, by name: emit, lookup, findUv */
+    DG_STORE_UV,              /* luv's module table, once it was needed; false when there is none */
+    DG_STORE_GRAVES,          /* poll handles to be closed, each with its descriptor's number */
+    DG_STORE_IDLE,            /* luv's idle handle, while there is one */
+    DG_STORE_SENTINEL,        /* says by its finalizer that luv's loop may be gone */
+    DG_STORE_CORE,            /* the module's table: one a state, however often it is loaded */
+    DG_STORE_SOURCE,          /* prefix of the chunk names of dgram's own Lua files */
 };
 
 /* Makes the hub of a state; pushes its store. */

@@ -116,7 +116,8 @@ static void start_poll(lua_State *L, int index, dg_socket *s, unsigned watch)
     push_poll(L, index);
     lua_pushstring(L, modes[watch]);
     lua_pushlightuserdata(L, s);
-    lua_pushcclosure(L, dg_dispatch_poll, 1);
+    dg_hub_store(L);
+    lua_pushcclosure(L, dg_dispatch_poll, 2);
     lua_call(L, 3, 3);
     check_result(L, "poll_start");
     lua_pop(L, 3);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "compat.h"
+#include "create.h"
 #include "dispatch.h"
 #include "error.h"
 #include "loop.h"
@@ -19,13 +20,15 @@
 #define EXPORT
 #endif
 
-/* core.configure(hooks): functions of the Lua side that C calls: emit, sendToName, findUv. The caller's folder is from now
+/* core.configure(hooks): functions of the Lua side that C calls: deliver, emit, findUv, sendToName. The caller's folder is from now
  * on passed over when an error says where it comes from. */
 static int core_configure(lua_State *L)
 {
     lua_Debug caller;
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
+    lua_getfield(L, 1, "deliver");
+    dg_hub_set(L, DG_STORE_DELIVER);
     dg_hub_set(L, DG_STORE_HOOKS);
     if (lua_getstack(L, 1, &caller)) {
         lua_getinfo(L, "S", &caller);
@@ -78,7 +81,7 @@ static const luaL_Reg core[] = {
 
 /* Openers that take (core, methods) on top of the stack and leave them there. */
 static void (*const rooms[])(lua_State *) = {
-    dg_socket_open, dg_receive_open, dg_send_open, dg_options_open, dg_memberships_open,
+    dg_create_open, dg_socket_open, dg_receive_open, dg_send_open, dg_options_open, dg_memberships_open,
 };
 
 EXPORT int luaopen_dgram_core(lua_State *L);

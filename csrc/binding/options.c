@@ -13,7 +13,7 @@
 typedef struct option {
     const char *method;
     enum { FLAG, HOPS } kind;
-    int least; /* of HOPS; the most is 255 */
+    int least;   /* of HOPS; the most is 255 */
     int answers; /* returns what it was given, as in Node */
     int (*set)(int fd, int family, int value);
 } option;

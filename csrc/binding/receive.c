@@ -9,12 +9,12 @@
 
 enum { MOST_PATIENCE = 64 };
 
-void dg_receive_push_rinfo_values(lua_State *L)
-{
-    static const char *const values[DG_RINFO_VALUES] = {"address", "family", "port", "size", "IPv4", "IPv6"};
-    for (int i = 0; i < DG_RINFO_VALUES; i++)
-        lua_pushstring(L, values[i]);
-}
+/* What a batch keeps on the stack, from `base` on. */
+enum { SLOTS, DELIVER, FAMILY, ADDRESS };
+typedef struct kept {
+    int base;
+    uint32_t sender; /* serial number of the sender whose address is kept: a nested dispatch may have another */
+} kept;
 
 static int takes_messages(const dg_socket *s)
 {
@@ -49,40 +49,22 @@ static int same_sender(const dg_socket *s, const dg_address *from)
            s->sender.u.in6.sin6_scope_id == from->u.in6.sin6_scope_id;
 }
 
-/* Pushes the sender's address; the string of the last one is kept. */
-static void push_sender(lua_State *L, int slots, dg_socket *s, const dg_address *from)
+/* Brings the sender's address to its place on the stack; the string of the last one is remembered. */
+static void keep_sender(lua_State *L, kept *k, dg_socket *s, const dg_address *from)
 {
     char text[DG_ADDRESS_TEXT];
-    if (same_sender(s, from)) {
-        lua_rawgeti(L, slots, DG_SLOT_SENDER);
+    if (!same_sender(s, from)) {
+        s->sender.length = 0;
+        lua_pushlstring(L, text, dg_address_format(from, text));
+        lua_rawseti(L, k->base + SLOTS, DG_SLOT_SENDER);
+        s->sender = *from;
+        s->sender_serial++;
+    }
+    if (k->sender == s->sender_serial)
         return;
-    }
-    s->sender.length = 0;
-    lua_pushlstring(L, text, dg_address_format(from, text));
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, slots, DG_SLOT_SENDER);
-    s->sender = *from;
-}
-
-static void push_rinfo(lua_State *L, int slots, dg_socket *s, const dg_received *slot, size_t size)
-{
-    lua_createtable(L, 0, 4);
-    lua_pushvalue(L, DG_UP_ADDRESS);
-    push_sender(L, slots, s, &slot->from);
-    lua_rawset(L, -3);
-    lua_pushvalue(L, DG_UP_FAMILY);
-    lua_pushvalue(L, s->family == AF_INET6 ? DG_UP_IPV6 : DG_UP_IPV4);
-    lua_rawset(L, -3);
-    lua_pushvalue(L, DG_UP_PORT);
-    lua_pushinteger(L, (lua_Integer)dg_address_port(&slot->from));
-    lua_rawset(L, -3);
-    lua_pushvalue(L, DG_UP_SIZE);
-    lua_pushinteger(L, (lua_Integer)size);
-    lua_rawset(L, -3);
-    if (slot->truncated) {
-        lua_pushboolean(L, 1);
-        lua_setfield(L, -2, "truncated");
-    }
+    lua_rawgeti(L, k->base + SLOTS, DG_SLOT_SENDER);
+    lua_replace(L, k->base + ADDRESS);
+    k->sender = s->sender_serial;
 }
 
 /* Moves the cursor past `size` bytes of the current slot. */
@@ -98,35 +80,43 @@ static void advance(dg_socket *s, const dg_received *slot, uint32_t size)
 }
 
 /* Delivers the datagram under the cursor. Nothing is lost for want of memory: the cursor moves when all is made. */
-static void deliver(lua_State *L, int slots, dg_socket *s)
+static void deliver(lua_State *L, kept *k, dg_socket *s)
 {
+    const int base = k->base;
     const dg_received *slot = dg_arena_slot(s->batch, s->batch_at);
     uint32_t size = slot->length - s->batch_offset;
     if (size > slot->segment)
         size = slot->segment;
-    lua_rawgeti(L, slots, DG_SLOT_RECEIVER);
+    keep_sender(L, k, s, &slot->from);
+    lua_pushvalue(L, base + DELIVER);
+    lua_rawgeti(L, base + SLOTS, DG_SLOT_RECEIVER);
     lua_pushlstring(L, slot->data + s->batch_offset, size);
-    push_rinfo(L, slots, s, slot, size);
+    lua_pushvalue(L, base + ADDRESS);
+    lua_pushvalue(L, base + FAMILY);
+    lua_pushinteger(L, (lua_Integer)dg_address_port(&slot->from));
+    lua_pushinteger(L, (lua_Integer)size);
+    lua_pushboolean(L, slot->truncated);
     advance(s, slot, size);
-    lua_call(L, 2, 0);
+    lua_call(L, 7, 0);
 }
 
-/* How many slots to offer next. A lone datagram should cost one plain recvmsg; a flood should fill them all. So a batch is
- * tried after some full receives of one, and more of these are asked for each time that the try found nothing. */
+/* How many slots to offer next, and whether to look again at once. A lone datagram should cost one plain recvmsg; a flood
+ * should fill all slots and not go through the loop each time. So after some full receives of one another is tried; where
+ * that finds something the socket lingers and its batches grow, and where not, more patience is asked for. */
 static void adapt(dg_socket *s, unsigned got)
 {
-    unsigned wanted = s->want;
-    if (got == wanted) {
-        if (wanted > 1 || ++s->streak >= s->patience)
-            s->want = wanted * 2 < DG_SLOTS ? wanted * 2 : DG_SLOTS;
-        if (wanted > 1)
-            s->patience = 1;
-        return;
+    if (got < s->want) {
+        if (s->linger && got == 0 && s->want == 1 && s->patience < MOST_PATIENCE)
+            s->patience *= 2;
+        s->linger = 0;
+        s->streak = 0;
+        s->want = got > 1 ? got : 1;
+    } else if (s->linger) {
+        s->patience = 1;
+        s->want = s->want * 2 < DG_SLOTS ? s->want * 2 : DG_SLOTS;
+    } else {
+        s->linger = ++s->streak >= s->patience;
     }
-    s->streak = 0;
-    if (got <= 1 && wanted == 2 && s->patience < MOST_PATIENCE)
-        s->patience *= 2;
-    s->want = got > 1 ? got : 1;
 }
 
 static void report_failure(lua_State *L, int index, dg_socket *s, int error)
@@ -137,7 +127,7 @@ static void report_failure(lua_State *L, int index, dg_socket *s, int error)
         s->paused = 1;
 }
 
-/* Receives the next batch. Returns whether there may be more behind it. */
+/* Receives the next batch. Returns whether to look for more behind it. */
 static int refill(lua_State *L, int index, dg_socket *s)
 {
     unsigned wanted = s->want;
@@ -148,22 +138,28 @@ static int refill(lua_State *L, int index, dg_socket *s)
     s->batch_at = s->batch_offset = 0;
     s->batch_count = got > 0 ? (unsigned)got : 0;
     adapt(s, s->batch_count);
-    if (got > 0)
-        return wanted > 1 && (unsigned)got == wanted;
-    if (got != -EAGAIN && got != -EWOULDBLOCK)
+    if (got < 0 && got != -EAGAIN && got != -EWOULDBLOCK)
         report_failure(L, index, s, got);
-    return 0;
+    return got > 0 && s->linger;
+}
+
+static kept push_kept(lua_State *L, int index, const dg_socket *s)
+{
+    kept k = {lua_gettop(L) + 1, s->sender_serial};
+    dg_gettable(L, index);
+    dg_hub_get(L, DG_STORE_DELIVER);
+    lua_pushstring(L, s->family == AF_INET6 ? "IPv6" : "IPv4");
+    lua_rawgeti(L, k.base + SLOTS, DG_SLOT_SENDER);
+    return k;
 }
 
 void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
 {
     dg_turn *turn = &s->hub->turn;
-    index = dg_absindex(L, index);
-    dg_gettable(L, index);
-    int slots = lua_gettop(L);
+    kept k = push_kept(L, index, s);
     for (;;) {
         while (dg_receive_pending(s)) {
-            deliver(L, slots, s);
+            deliver(L, &k, s);
             turn->budget -= turn->budget != 0;
         }
         /* A nested loop may have received and left a batch that waits for resume. */
@@ -173,7 +169,7 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
     }
     if (!batch_left(s))
         dg_receive_drop(s);
-    lua_pop(L, 1);
+    lua_settop(L, k.base - 1);
 }
 
 /* After a change that may let datagrams of a batch go on. */

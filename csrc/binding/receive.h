@@ -9,17 +9,6 @@ DG_HIDDEN_BEGIN
 
 enum { DG_RECEIVE_BUDGET = 2048 }; /* datagrams for one wake-up; then other handles of the loop have their turn */
 
-/* Values that the dispatch body keeps for rinfo, as upvalues from this one on. */
-enum { DG_UP_RINFO = 1, DG_RINFO_VALUES = 6 };
-#define DG_UP_ADDRESS lua_upvalueindex(DG_UP_RINFO)
-#define DG_UP_FAMILY lua_upvalueindex(DG_UP_RINFO + 1)
-#define DG_UP_PORT lua_upvalueindex(DG_UP_RINFO + 2)
-#define DG_UP_SIZE lua_upvalueindex(DG_UP_RINFO + 3)
-#define DG_UP_IPV4 lua_upvalueindex(DG_UP_RINFO + 4)
-#define DG_UP_IPV6 lua_upvalueindex(DG_UP_RINFO + 5)
-/* Pushes them. */
-void dg_receive_push_rinfo_values(lua_State *L);
-
 /* Delivers the rest of the batch at hand, then what the kernel has (`readable`), as far as the budget goes. To be called
  * from the dispatch body. Raises what a listener raises, with the cursor past its datagram. */
 void dg_receive(lua_State *L, int index, dg_socket *s, int readable);

@@ -9,9 +9,9 @@
 #include "tick.h"
 
 enum {
-    FULL_COUNT = DG_BATCH,              /* so many datagrams, or bytes, go to the kernel at once */
+    FULL_COUNT = DG_BATCH, /* so many datagrams, or bytes, go to the kernel at once */
     FULL_BYTES = DG_MAX_PAYLOAD_IN,
-    LARGEST = 65535,                    /* no UDP datagram is longer; what the kernel says of those below is its affair */
+    LARGEST = 65535, /* no UDP datagram is longer; what the kernel says of those below is its affair */
     QUEUE_LIMIT = 16 * 1024 * 1024,
 };
 
@@ -45,64 +45,35 @@ static void push_verdict(lua_State *L, const dg_socket *s, const dg_entry *entry
 }
 
 /* Takes the first report off the queue and makes its call: the callback's, or an `error` event's. */
-static void report_first(lua_State *L, int index, int callbacks, dg_socket *s)
+static void report(lua_State *L, int index, int slots, dg_socket *s, const dg_entry *entry)
 {
-    const dg_entry *entry = dg_queue_report(&s->queue);
-    int callback = (int)entry->callback;
-    if (callback == 0) {
-        push_verdict(L, s, entry);
+    enum dg_mark mark = (enum dg_mark)entry->callback;
+    lua_Integer length = (lua_Integer)entry->length;
+    push_verdict(L, s, entry);
+    dg_queue_reported(&s->queue);
+    if (mark == DG_MARK_NONE) {
         dg_tick_emit(L, index, "error");
-        dg_queue_reported(&s->queue);
         return;
     }
-    lua_rawgeti(L, callbacks, callback);
-    push_verdict(L, s, entry);
-    lua_pushinteger(L, (lua_Integer)entry->length);
-    dg_queue_reported(&s->queue);
-    luaL_unref(L, callbacks, callback);
+    dg_callbacks_take(L, &s->callbacks, slots, mark);
+    lua_insert(L, -2);
+    lua_pushinteger(L, length);
     lua_call(L, 2, 0);
 }
 
 void dg_send_report(lua_State *L, int index, dg_socket *s)
 {
+    const dg_entry *entry;
+    if (s->queue.to_report == 0)
+        return;
     index = dg_absindex(L, index);
     dg_gettable(L, index);
-    lua_rawgeti(L, -1, DG_SLOT_CALLBACKS);
-    int callbacks = lua_gettop(L);
-    while (s->report_limit != 0 && s->queue.to_report != 0 && dg_queue_report(&s->queue) != NULL) {
+    int slots = lua_gettop(L);
+    while (s->report_limit != 0 && s->queue.to_report != 0 && (entry = dg_queue_report(&s->queue)) != NULL) {
         s->report_limit--;
-        report_first(L, index, callbacks, s);
+        report(L, index, slots, s, entry);
     }
-    lua_settop(L, callbacks - 2);
-}
-
-/* Returns a handle for the callback at `index`, 0 for none. */
-static uint32_t refer(lua_State *L, int socket, int index)
-{
-    if (index == 0 || !lua_isfunction(L, index))
-        return 0;
-    dg_gettable(L, socket);
-    lua_rawgeti(L, -1, DG_SLOT_CALLBACKS);
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        lua_newtable(L);
-        lua_pushvalue(L, -1);
-        lua_rawseti(L, -3, DG_SLOT_CALLBACKS);
-    }
-    lua_pushvalue(L, index);
-    int handle = luaL_ref(L, -2);
-    lua_pop(L, 2);
-    return (uint32_t)handle;
-}
-
-static void unrefer(lua_State *L, int socket, uint32_t handle)
-{
-    if (handle == 0)
-        return;
-    dg_gettable(L, socket);
-    lua_rawgeti(L, -1, DG_SLOT_CALLBACKS);
-    luaL_unref(L, -1, (int)handle);
-    lua_pop(L, 2);
+    lua_settop(L, slots - 1);
 }
 
 static int fail(lua_State *L, int error, const dg_payload *payload, const dg_address *to, int callback)
@@ -117,29 +88,47 @@ static int is_full(const dg_socket *s, size_t length)
     return dg_queue_count(&s->queue) >= FULL_COUNT || dg_queue_bytes(&s->queue) + length > FULL_BYTES;
 }
 
-/* Accepts a datagram for a literal destination. Arguments from `payload` on are checked; nothing raises but for want of
- * memory, and then nothing has changed. Returns whether the queue is below its mark. */
-static int enqueue(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int callback)
+/* Why a datagram cannot even be queued: 0 or a negative errno. */
+static int refuse(lua_State *L, dg_socket *s, size_t length)
 {
-    int status = s->life == DG_OPEN ? dg_socket_bind_any(L, 1, s) : 0;
+    int status = s->life == DG_OPEN && !s->bound ? dg_socket_bind_any(L, 1, s) : 0;
     if (status != 0)
-        return fail(L, status, payload, to, callback);
-    if (payload->length > LARGEST)
-        return fail(L, -EMSGSIZE, payload, to, callback);
-    if (dg_queue_bytes(&s->queue) + s->held_bytes + payload->length > QUEUE_LIMIT)
-        return fail(L, -ENOBUFS, payload, to, callback);
+        return status;
+    if (length > LARGEST)
+        return -EMSGSIZE;
+    return dg_queue_bytes(&s->queue) + s->held_bytes + length > QUEUE_LIMIT ? -ENOBUFS : 0;
+}
+
+static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int callback)
+{
+    enum dg_mark mark = DG_MARK_NONE;
     char *place = dg_queue_reserve(&s->queue, payload->length);
     if (place == NULL)
-        return fail(L, -ENOMEM, payload, to, callback);
+        return -ENOMEM;
     dg_payload_copy(L, payload, place);
-    uint32_t handle = refer(L, 1, callback);
-    if (dg_queue_push(&s->queue, payload->length, to, handle) != 0) {
-        unrefer(L, 1, handle);
-        return fail(L, -ENOMEM, payload, to, callback);
+    if (callback != 0 && lua_isfunction(L, callback)) {
+        dg_gettable(L, 1);
+        mark = dg_callbacks_add(L, &s->callbacks, lua_gettop(L), callback);
+        lua_pop(L, 1);
     }
+    int status = dg_queue_push(&s->queue, payload->length, to, mark);
+    if (status != 0)
+        dg_callbacks_undo(&s->callbacks, mark);
+    return status;
+}
+
+/* Accepts a datagram for a literal destination. Its arguments are checked; nothing raises but for want of memory, and then
+ * nothing has changed. Returns whether the queue is below its mark. */
+static int enqueue(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int callback)
+{
+    int status = refuse(L, s, payload->length);
+    if (status == 0)
+        status = push(L, s, payload, to, callback);
+    if (status != 0)
+        return fail(L, status, payload, to, callback);
     if (is_full(s, payload->length))
         dg_send_flush(L, 1, s);
-    if (s->due == 0 && (dg_queue_count(&s->queue) != 0 || s->queue.to_report != 0) && !s->blocked)
+    if (s->due == 0 && !s->blocked && (dg_queue_count(&s->queue) != 0 || s->queue.to_report != 0))
         dg_tick_due(L, 1, s, DG_DUE_FLUSH);
     return !s->blocked || dg_queue_bytes(&s->queue) <= QUEUE_LIMIT / 2;
 }
@@ -160,7 +149,12 @@ static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments)
     s->held++;
     s->held_bytes += arguments->payload.length;
     dg_socket_update(L, 1, s);
-    lua_call(L, 5, 0);
+    if (lua_pcall(L, 5, 0, 0) == 0)
+        return;
+    s->held--;
+    s->held_bytes -= arguments->payload.length;
+    dg_socket_update(L, 1, s);
+    lua_error(L);
 }
 
 /* Parses the destination, or remembers it. Returns what dg_address_parse does. */
@@ -171,6 +165,8 @@ static int find_destination(lua_State *L, dg_socket *s, const dg_arguments *argu
     const char *text = arguments->address != 0 ? lua_tolstring(L, arguments->address, &length) : "";
     if (memo->port == arguments->port && memo->length == length && memcmp(memo->text, text, length) == 0)
         return 0;
+    if (arguments->address != 0)
+        dg_argument_address(L, arguments->address, "address");
     memo->port = 0;
     if (length == 0) {
         dg_address_loopback(&memo->address, s->family, arguments->port);
@@ -239,8 +235,7 @@ static int core_send_resolved(lua_State *L)
     lua_settop(L, 6);
     payload.index = 2;
     payload.parts = 0;
-    payload.offset = 0;
-    luaL_checklstring(L, 2, &payload.length);
+    payload.text = luaL_checklstring(L, 2, &payload.length);
     s->held--;
     s->held_bytes -= payload.length;
     if (s->life == DG_CLOSED)
@@ -267,7 +262,7 @@ static int core_cancel_queue(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
     while (dg_queue_count(&s->queue) != 0)
-        dg_queue_done(&s->queue, -ECANCELED);
+        dg_queue_failed(&s->queue, -ECANCELED);
     dg_tick_due(L, 1, s, DG_DUE_REPORT);
     return 0;
 }
@@ -298,8 +293,7 @@ static const luaL_Reg methods[] = {
     {NULL, NULL},
 };
 
-static const luaL_Reg core[] = {
-    {"sendResolved", core_send_resolved}, {"cancelQueue", core_cancel_queue}, {NULL, NULL}};
+static const luaL_Reg core[] = {{"sendResolved", core_send_resolved}, {"cancelQueue", core_cancel_queue}, {NULL, NULL}};
 
 void dg_send_open(lua_State *L)
 {

@@ -31,7 +31,8 @@ const char *dg_argument_address(lua_State *L, int index, const char *name)
     if (length == 0)
         dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE", "The \"%s\" argument must not be empty", name);
     if (strlen(text) != length)
-        dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE", "The \"%s\" argument must not contain a NUL byte", name);
+        dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE", "The \"%s\" argument must not contain a NUL byte",
+                       name);
     return text;
 }
 
@@ -53,11 +54,12 @@ static void take_list(lua_State *L, dg_payload *out)
 static void take_payload(lua_State *L, dg_payload *out)
 {
     out->index = 2;
-    out->parts = out->offset = 0;
-    if (lua_istable(L, 2))
+    out->parts = 0;
+    out->text = NULL;
+    if (lua_type(L, 2) == LUA_TSTRING)
+        out->text = lua_tolstring(L, 2, &out->length);
+    else if (lua_istable(L, 2))
         take_list(L, out);
-    else if (lua_type(L, 2) == LUA_TSTRING)
-        lua_tolstring(L, 2, &out->length);
     else
         dg_error_arg_type(L, 2, "msg", "a string, or a list of strings");
 }
@@ -77,7 +79,7 @@ static size_t take_count(lua_State *L, int index, const char *name, size_t absen
 
 static void take_slice(lua_State *L, dg_payload *out)
 {
-    if (lua_type(L, 2) != LUA_TSTRING)
+    if (out->text == NULL)
         dg_error_arg_type(L, 2, "msg", "a string when offset and length are given");
     size_t offset = take_count(L, 3, "offset", 0);
     if (offset > out->length)
@@ -85,7 +87,7 @@ static void take_slice(lua_State *L, dg_payload *out)
     size_t length = take_count(L, 4, "length", out->length - offset);
     if (length > out->length - offset)
         dg_error_raise(L, "RangeError", "ERR_BUFFER_OUT_OF_BOUNDS", "\"length\" is outside of the message");
-    out->offset = offset;
+    out->text += offset;
     out->length = length;
 }
 
@@ -96,7 +98,8 @@ static void take_destination(lua_State *L, dg_arguments *out, int at)
     out->port = dg_argument_port(L, at, 1);
     int next = at + 1;
     if (!lua_isnoneornil(L, next) && !lua_isfunction(L, next)) {
-        dg_argument_address(L, next, "address");
+        if (lua_type(L, next) != LUA_TSTRING)
+            dg_error_arg_type(L, next, "address", "a string");
         out->address = next;
     }
     if (!lua_isfunction(L, next) && !lua_isnone(L, next))
@@ -120,8 +123,26 @@ static int is_sliced(lua_State *L)
     return lua_type(L, 4) == LUA_TNUMBER || is_plain(L, 5) || is_plain(L, 6);
 }
 
+/* What programs send most: (self, string, port, string [, function]). */
+static int take_common(lua_State *L, dg_arguments *out)
+{
+    int top = lua_gettop(L);
+    lua_Integer port;
+    if ((top != 4 && top != 5) || lua_type(L, 4) != LUA_TSTRING || lua_type(L, 2) != LUA_TSTRING ||
+        (top == 5 && !lua_isfunction(L, 5)) || !dg_isinteger(L, 3, &port) || port < 1 || port > 65535)
+        return 0;
+    out->payload.index = 2;
+    out->payload.text = lua_tolstring(L, 2, &out->payload.length);
+    out->port = (unsigned)port;
+    out->address = 4;
+    out->callback = top == 5 ? 5 : 0;
+    return 1;
+}
+
 void dg_arguments_of_send(lua_State *L, dg_arguments *out)
 {
+    if (take_common(L, out))
+        return;
     take_payload(L, &out->payload);
     int sliced = is_sliced(L);
     if (sliced)
@@ -143,16 +164,14 @@ void dg_arguments_of_sendto(lua_State *L, dg_arguments *out)
 
 void dg_payload_copy(lua_State *L, const dg_payload *payload, char *place)
 {
-    size_t length;
-    const char *text;
-    if (payload->parts == 0 && lua_type(L, payload->index) == LUA_TSTRING) {
-        text = lua_tolstring(L, payload->index, &length);
-        memcpy(place, text + payload->offset, payload->length);
+    if (payload->text != NULL) {
+        memcpy(place, payload->text, payload->length);
         return;
     }
     for (size_t part = 1; part <= payload->parts; part++) {
+        size_t length;
         lua_rawgeti(L, payload->index, (int)part);
-        text = lua_tolstring(L, -1, &length);
+        const char *text = lua_tolstring(L, -1, &length);
         memcpy(place, text, length);
         place += length;
         lua_pop(L, 1);
@@ -162,10 +181,8 @@ void dg_payload_copy(lua_State *L, const dg_payload *payload, char *place)
 void dg_payload_push(lua_State *L, const dg_payload *payload)
 {
     luaL_Buffer buffer;
-    size_t length;
-    if (lua_type(L, payload->index) == LUA_TSTRING) {
-        const char *text = lua_tolstring(L, payload->index, &length);
-        lua_pushlstring(L, text + payload->offset, payload->length);
+    if (payload->text != NULL) {
+        lua_pushlstring(L, payload->text, payload->length);
         return;
     }
     luaL_buffinit(L, &buffer);

@@ -10,16 +10,16 @@ DG_HIDDEN_BEGIN
 
 /* What one datagram is made of: a slice of a string, or the strings of a list one behind the other. */
 typedef struct dg_payload {
-    int index;     /* of the string or the list */
-    size_t parts;  /* of a list; 0 for a string */
-    size_t offset; /* into the string */
-    size_t length; /* of the datagram */
+    int index;        /* of the string or the list */
+    size_t parts;     /* of a list */
+    const char *text; /* of a string; NULL for a list */
+    size_t length;    /* of the datagram */
 } dg_payload;
 
 typedef struct dg_arguments {
     dg_payload payload;
     unsigned port;
-    int address;  /* stack index of the address, 0 when there is none */
+    int address;  /* stack index of the address, 0 when there is none; a string, but what is in it is not checked yet */
     int callback; /* likewise */
 } dg_arguments;
 

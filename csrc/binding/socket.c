@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "../net/descriptor.h"
-#include "../net/option.h"
 #include "error.h"
 #include "loop.h"
 #include "receive.h"
@@ -13,11 +12,12 @@
 
 dg_socket *dg_socket_check(lua_State *L)
 {
-    if (lua_type(L, 1) == LUA_TUSERDATA && lua_getmetatable(L, 1)) {
+    dg_socket *s = lua_touserdata(L, 1);
+    if (s != NULL && lua_getmetatable(L, 1)) {
         int ours = lua_rawequal(L, -1, DG_UP_METATABLE);
         lua_pop(L, 1);
         if (ours)
-            return lua_touserdata(L, 1);
+            return s;
     }
     dg_error_arg_type(L, 1, "self", "a dgram.Socket (call methods with a colon)");
     return NULL;
@@ -186,71 +186,8 @@ static int socket_tostring(lua_State *L)
         return 1;
     }
     dg_address_format(&name, text);
-    lua_pushfstring(L, s->family == AF_INET6 ? "dgram.Socket (%s [%s]:%d)" : "dgram.Socket (%s %s:%d)", type_name(s), text,
-                    (int)dg_address_port(&name));
-    return 1;
-}
-
-typedef struct creation {
-    int reuse_address, reuse_port, v6only;
-    lua_Integer receive_buffer, send_buffer; /* -1: the system's */
-} creation;
-
-static int apply_creation(const dg_socket *s, const creation *wanted, const char **failed)
-{
-    int status = 0;
-    *failed = "setsockopt";
-    if (s->family == AF_INET6) /* either way, so that the system's default (bindv6only) does not decide */
-        status = dg_option_set_ipv6_only(s->fd, s->family, wanted->v6only);
-    if (status == 0 && wanted->reuse_address)
-        status = dg_option_set_reuse_address(s->fd, s->family, 1);
-    if (status == 0 && wanted->reuse_port)
-        status = dg_option_set_reuse_port(s->fd, s->family, 1);
-    return status;
-}
-
-static void open_descriptor(lua_State *L, dg_socket *s, const creation *wanted)
-{
-    const char *failed = "socket";
-    int fd = dg_descriptor_open(s->family);
-    if (fd < 0)
-        dg_error_raise_system(L, fd, failed, NULL);
-    s->fd = fd;
-    s->v6only = (unsigned char)wanted->v6only;
-    int status = apply_creation(s, wanted, &failed);
-    if (status == 0) {
-        dg_os_offloads(fd, &s->transmitter.offloads);
-        s->life = DG_OPEN;
-        return;
-    }
-    dg_descriptor_close(fd);
-    s->fd = -1;
-    dg_error_raise_system(L, status, failed, NULL);
-}
-
-/* core.open(family, reuseAddr, reusePort, ipv6Only): family is 4 or 6. Returns the socket, which has its descriptor. */
-static int core_open(lua_State *L)
-{
-    creation wanted = {lua_toboolean(L, 2), lua_toboolean(L, 3), lua_toboolean(L, 4), -1, -1};
-    int family = luaL_checkinteger(L, 1) == 6 ? AF_INET6 : AF_INET;
-    dg_hub *hub = dg_hub_of(L);
-    dg_socket *s = dg_newuserdata(L, sizeof *s);
-    lua_pop(L, 1);
-    memset(s, 0, sizeof *s);
-    s->hub = hub;
-    s->fd = -1;
-    s->family = family;
-    s->life = DG_CLOSED;
-    s->want = s->patience = 1;
-    dg_queue_init(&s->queue, &hub->spare);
-    lua_pushvalue(L, DG_UP_METATABLE);
-    lua_setmetatable(L, -2);
-    int index = lua_gettop(L);
-    dg_hub_get(L, DG_STORE_SOCKETS);
-    lua_pushvalue(L, index);
-    dg_rawsetp(L, -2, s);
-    lua_settop(L, index);
-    open_descriptor(L, s, &wanted);
+    lua_pushfstring(L, s->family == AF_INET6 ? "dgram.Socket (%s [%s]:%d)" : "dgram.Socket (%s %s:%d)", type_name(s),
+                    text, (int)dg_address_port(&name));
     return 1;
 }
 
@@ -398,13 +335,16 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg metamethods[] = {
-    {"__gc", socket_gc}, {"__close", socket_meta_close}, {"__tostring", socket_tostring}, {NULL, NULL},
+    {"__gc", socket_gc},
+    {"__close", socket_meta_close},
+    {"__tostring", socket_tostring},
+    {NULL, NULL},
 };
 
 static const luaL_Reg core[] = {
-    {"open", core_open},     {"close", core_close},   {"bind", core_bind},          {"setBinding", core_set_binding},
-    {"state", core_state},   {"family", core_family}, {"events", core_events},      {"isSocket", core_is_socket},
-    {"discard", core_discard}, {NULL, NULL},
+    {"close", core_close},        {"bind", core_bind},       {"setBinding", core_set_binding},
+    {"state", core_state},        {"family", core_family},   {"events", core_events},
+    {"isSocket", core_is_socket}, {"discard", core_discard}, {NULL, NULL},
 };
 
 void dg_socket_open(lua_State *L)

@@ -11,6 +11,7 @@
 
 #include "../net/queue.h"
 #include "../net/transmit.h"
+#include "callbacks.h"
 #include "hub.h"
 
 DG_HIDDEN_BEGIN
@@ -30,7 +31,7 @@ enum dg_due {
 enum dg_slot {
     DG_SLOT_RECEIVER = 1, /* the one callable that messages go to, or nil */
     DG_SLOT_SENDER,       /* the address string of the last sender */
-    DG_SLOT_CALLBACKS,    /* luaL_ref's table of send callbacks */
+    DG_SLOT_CALLBACKS,    /* the ring of send callbacks (callbacks.h) */
     DG_SLOT_POLL,         /* luv's poll handle */
     DG_SLOT_EVENTS,       /* the emitter's listeners */
 };
@@ -47,37 +48,40 @@ typedef struct dg_socket {
     dg_hub *hub;
     int fd; /* -1 once closed */
     int family;
-    unsigned char life;      /* dg_life */
+    unsigned char life; /* dg_life */
     unsigned char bound;
-    unsigned char binding;   /* a bind waits for a name */
+    unsigned char binding; /* a bind waits for a name */
     unsigned char v6only;
     unsigned char receiving; /* there is a receiver */
     unsigned char paused;
-    unsigned char blocked;   /* the kernel took no more: waiting until it does */
+    unsigned char blocked; /* the kernel took no more: waiting until it does */
     unsigned char unreferenced;
-    unsigned char has_poll;  /* there is a poll handle of luv's */
-    unsigned char watching;  /* what it watches (loop.h) */
+    unsigned char has_poll; /* there is a poll handle of luv's */
+    unsigned char watching; /* what it watches (loop.h) */
     unsigned char poll_unreferenced;
-    unsigned char due;       /* set of dg_due: for the next round */
-    unsigned char doing;     /* set of dg_due: what the running round has still to do */
-    unsigned char listed;    /* it is in the hub's list */
+    unsigned char due;    /* set of dg_due: for the next round */
+    unsigned char doing;  /* set of dg_due: what the running round has still to do */
+    unsigned char listed; /* it is in the hub's list */
     unsigned char anchored;
-    unsigned char readable;  /* luv said so, and nobody has looked yet */
+    unsigned char readable; /* luv said so, and nobody has looked yet */
     struct dg_socket *next_due;
 
     dg_queue queue;
     dg_transmitter transmitter;
     dg_memo memo;
-    size_t report_limit;     /* callbacks that the running round may still run */
-    unsigned held;           /* sends that wait for a name */
+    size_t report_limit; /* callbacks that the running round may still run */
+    dg_callbacks callbacks;
+    unsigned held; /* sends that wait for a name */
     size_t held_bytes;
 
-    dg_arena *batch;         /* received and not yet delivered: slots [at .. count), the first from `offset` on */
+    dg_arena *batch; /* received and not yet delivered: slots [at .. count), the first from `offset` on */
     unsigned batch_count, batch_at;
     uint32_t batch_offset;
-    unsigned want;           /* slots for the next receive */
-    unsigned patience, streak; /* full receives of one datagram before a batch is tried, and how many there were */
-    dg_address sender;       /* whose text is in DG_SLOT_SENDER */
+    unsigned want;             /* slots for the next receive */
+    unsigned char linger;      /* after a full receive the next one found more: go on */
+    unsigned patience, streak; /* full receives of one before that is tried again, and how many there were */
+    dg_address sender;         /* whose text is in DG_SLOT_SENDER */
+    uint32_t sender_serial;    /* changes with it */
     uint64_t receive_calls, messages, bytes;
 } dg_socket;
 

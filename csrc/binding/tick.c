@@ -157,18 +157,22 @@ static void do_step(lua_State *L, int index, dg_socket *s)
     }
 }
 
-/* Serves the socket that hub->serving names until it has nothing left to do in this round. */
+/* Serves the socket that hub->serving names until it has nothing left to do in this round. The dispatched socket, if there
+ * is one, is at index 1. */
 static void serve(lua_State *L, dg_hub *hub)
 {
     dg_socket *s = hub->serving;
-    dg_socket_push(L, s);
-    int index = lua_gettop(L);
+    int top = lua_gettop(L), index = 1;
+    if (lua_touserdata(L, 1) != s) { /* it is not the one that is being dispatched */
+        dg_socket_push(L, s);
+        index = top + 1;
+    }
     while (s->doing != 0)
         do_step(L, index, s);
     if (hub->serving == s)
         hub->serving = NULL;
     dg_socket_update(L, index, s);
-    lua_pop(L, 1);
+    lua_settop(L, top);
 }
 
 void dg_tick_open_round(dg_hub *hub)

@@ -24,11 +24,9 @@ static int grow(dg_fifo *fifo, size_t needed)
     return 0;
 }
 
-void *dg_fifo_reserve(dg_fifo *fifo, size_t more)
+void *dg_fifo_make_room(dg_fifo *fifo, size_t more)
 {
     size_t used = dg_fifo_size(fifo);
-    if (fifo->room - fifo->tail >= more && fifo->block != NULL)
-        return fifo->block + fifo->tail;
     if (more > SIZE_MAX / 4 - used)
         return NULL;
     /* Moving alone pays only when little is moved; else a queue that stays nearly full would move at every call. */

@@ -17,7 +17,17 @@ typedef struct dg_fifo {
 
 /* Makes place for `more` bytes at the end and returns where they go, or NULL when there is no memory (nothing changed).
  * Pointers into the fifo are invalid after it. */
-void *dg_fifo_reserve(dg_fifo *fifo, size_t more);
+static inline void *dg_fifo_reserve(dg_fifo *fifo, size_t more);
+
+/* The rare half of it: moves or grows the block. */
+void *dg_fifo_make_room(dg_fifo *fifo, size_t more);
+
+static inline void *dg_fifo_reserve(dg_fifo *fifo, size_t more)
+{
+    if (fifo->room - fifo->tail >= more && fifo->block != NULL)
+        return fifo->block + fifo->tail;
+    return dg_fifo_make_room(fifo, more);
+}
 
 static inline void dg_fifo_commit(dg_fifo *fifo, size_t bytes)
 {

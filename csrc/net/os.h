@@ -11,10 +11,10 @@
 DG_HIDDEN_BEGIN
 
 enum {
-    DG_BATCH = 64,            /* messages in one send call */
-    DG_SLOTS = 32,            /* slots in one receive call */
-    DG_SLOT_BYTES = 65536,    /* holds any UDP datagram, and any train of coalesced ones */
-    DG_MAX_SEGMENTS = 64,     /* datagrams in one segmented send: what every kernel that has it takes */
+    DG_BATCH = 64,             /* messages in one send call */
+    DG_SLOTS = 32,             /* slots in one receive call */
+    DG_SLOT_BYTES = 65536,     /* holds any UDP datagram, and any train of coalesced ones */
+    DG_MAX_SEGMENTS = 64,      /* datagrams in one segmented send: what every kernel that has it takes */
     DG_MAX_PAYLOAD_IN = 65507, /* bytes in one send over IPv4 (and to mapped peers); IPv6 takes 20 more */
 };
 

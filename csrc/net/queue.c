@@ -120,18 +120,30 @@ static void retire_block(dg_queue *queue)
         dg_fifo_free(&queue->payload);
 }
 
-void dg_queue_done(dg_queue *queue, int error)
+static void settle(dg_queue *queue, size_t count, size_t bytes)
+{
+    dg_fifo_consume(&queue->payload, bytes);
+    queue->next += count;
+    if (queue->to_report == 0 && queue->next == entry_count(queue))
+        drop_entries(queue, queue->next);
+    if (dg_queue_count(queue) == 0)
+        retire_block(queue);
+}
+
+void dg_queue_failed(dg_queue *queue, int error)
 {
     dg_entry *entry = dg_queue_waiting(queue, 0);
     entry->error = error;
-    dg_fifo_consume(&queue->payload, entry->length);
-    queue->next++;
-    if (error != 0 || entry->callback != 0)
-        queue->to_report++;
-    if (queue->to_report == 0 && queue->next == entry_count(queue))
-        drop_entries(queue, queue->next);
-    if (dg_fifo_size(&queue->payload) == 0 && dg_queue_count(queue) == 0)
-        retire_block(queue);
+    queue->to_report++;
+    settle(queue, 1, entry->length);
+}
+
+void dg_queue_sent(dg_queue *queue, size_t count, size_t bytes)
+{
+    const dg_entry *entry = dg_queue_waiting(queue, 0);
+    for (size_t i = 0; i < count; i++)
+        queue->to_report += entry[i].callback != 0;
+    settle(queue, count, bytes);
 }
 
 dg_entry *dg_queue_report(dg_queue *queue)

@@ -18,7 +18,7 @@ DG_HIDDEN_BEGIN
 
 typedef struct dg_entry {
     uint32_t length;   /* bytes of the datagram */
-    uint32_t callback; /* the owner's handle, 0 for none */
+    uint32_t callback; /* the owner's mark, 0 where nobody wants to know of success */
     uint32_t route;    /* serial number of its route */
     int error;         /* once done: 0 or a negative errno */
 } dg_entry;
@@ -50,8 +50,10 @@ static inline size_t dg_queue_bytes(const dg_queue *queue)
 /* The i-th waiting entry, and its route (length 0: the connected peer). */
 dg_entry *dg_queue_waiting(const dg_queue *queue, size_t i);
 const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry);
-/* The first waiting datagram is done with: 0, or a negative errno. */
-void dg_queue_done(dg_queue *queue, int error);
+/* The first waiting datagram failed, with a negative errno. */
+void dg_queue_failed(dg_queue *queue, int error);
+/* The first `count` waiting datagrams, of `bytes` together, were handed over. */
+void dg_queue_sent(dg_queue *queue, size_t count, size_t bytes);
 
 /* The next done entry that has something to tell, or NULL; those without are skipped and dropped. */
 dg_entry *dg_queue_report(dg_queue *queue);

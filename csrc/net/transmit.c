@@ -5,8 +5,8 @@
 #include <string.h>
 
 enum {
-    ENOUGH_REFUSALS = 3,   /* trains refused with EIO before the socket stops trying */
-    REFUSED_FOR = 100000,  /* datagrams; a route may change, and trying again costs one failed call */
+    ENOUGH_REFUSALS = 3,  /* trains refused with EIO before the socket stops trying */
+    REFUSED_FOR = 100000, /* datagrams; a route may change, and trying again costs one failed call */
 };
 
 /* A message in the making: so many of the queue's datagrams. */
@@ -62,19 +62,6 @@ static unsigned lay_out(const dg_transmitter *transmitter, const dg_queue *queue
     return messages;
 }
 
-static void settle(dg_transmitter *transmitter, dg_queue *queue, int error)
-{
-    if (error == 0) {
-        transmitter->datagrams++;
-        transmitter->bytes += dg_queue_waiting(queue, 0)->length;
-    } else {
-        transmitter->errors++;
-    }
-    if (transmitter->refused_for != 0)
-        transmitter->refused_for--;
-    dg_queue_done(queue, error);
-}
-
 /* The datagrams of a refused train all went singly: so the train was to blame, not one of them. EIO is what a route that
  * cannot segment says; elsewhere only this destination is suspected (its MTU may be small). */
 static void blame_segmentation(dg_transmitter *transmitter)
@@ -84,15 +71,37 @@ static void blame_segmentation(dg_transmitter *transmitter)
         transmitter->offloads.segment = 0;
 }
 
-static void settle_single(dg_transmitter *transmitter, dg_queue *queue, int error)
+static void count_down(uint32_t *left, uint32_t by)
 {
-    settle(transmitter, queue, error);
+    *left -= *left < by ? *left : by;
+}
+
+/* `count` datagrams of a refused train (1 unless there is none) have their verdict. */
+static void after_train(dg_transmitter *transmitter, unsigned count, int error)
+{
+    count_down(&transmitter->refused_for, count);
     if (transmitter->single == 0)
         return;
     if (error != 0)
         transmitter->train_error = 0; /* a datagram was bad by itself: nothing is proved */
-    if (--transmitter->single == 0 && transmitter->train_error != 0)
+    count_down(&transmitter->single, count);
+    if (transmitter->single == 0 && transmitter->train_error != 0)
         blame_segmentation(transmitter);
+}
+
+static void settle_failed(dg_transmitter *transmitter, dg_queue *queue, int error)
+{
+    transmitter->errors++;
+    dg_queue_failed(queue, error);
+    after_train(transmitter, 1, error);
+}
+
+static void settle_sent(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out, unsigned count)
+{
+    transmitter->datagrams += count;
+    transmitter->bytes += out->length;
+    dg_queue_sent(queue, count, out->length);
+    after_train(transmitter, count, 0);
 }
 
 /* What an ICMP message about an earlier datagram leaves on a connected socket (udp(7), ip(7)). */
@@ -100,6 +109,11 @@ static int may_be_late(int error)
 {
     return error == -ECONNREFUSED || error == -EHOSTUNREACH || error == -ENETUNREACH || error == -ENOPROTOOPT ||
            error == -EHOSTDOWN || error == -EPROTO;
+}
+
+static int is_blocked(int status)
+{
+    return status == -EAGAIN || status == -EWOULDBLOCK;
 }
 
 /* The first message failed. A train is tried again as single datagrams; so is a single datagram whose error may be an
@@ -116,15 +130,15 @@ static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, int fd, c
     if (may_be_late(error)) {
         int again = dg_os_send(fd, out, 1);
         transmitter->calls++;
-        if (again == -EAGAIN || again == -EWOULDBLOCK) {
+        if (again > 0)
+            settle_sent(transmitter, queue, out, 1);
+        if (again > 0 || is_blocked(again)) {
             transmitter->late_error = error;
             return;
         }
-        if (again > 0)
-            transmitter->late_error = error;
-        error = again > 0 ? 0 : again;
+        error = again;
     }
-    settle_single(transmitter, queue, error);
+    settle_failed(transmitter, queue, error);
 }
 
 dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int fd)
@@ -135,13 +149,12 @@ dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int
         unsigned messages = lay_out(transmitter, queue, out, counts);
         int sent = dg_os_send(fd, out, messages);
         transmitter->calls++;
-        if (sent == -EAGAIN || sent == -EWOULDBLOCK)
+        if (is_blocked(sent))
             return DG_TRANSMIT_BLOCKED;
         if (sent < 0)
             take_refusal(transmitter, queue, fd, &out[0], counts[0], sent);
         for (int i = 0; i < sent; i++)
-            for (unsigned j = 0; j < counts[i]; j++)
-                settle_single(transmitter, queue, 0);
+            settle_sent(transmitter, queue, &out[i], counts[i]);
     }
     return DG_TRANSMIT_EMPTY;
 }

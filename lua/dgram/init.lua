@@ -23,6 +23,7 @@ for name, method in pairs(emitter) do dgram.Socket[name] = method end
 for name, method in pairs(binding) do dgram.Socket[name] = method end
 
 core.configure {
+  deliver = require "dgram.deliver",
   emit = emitter.emit,
   findUv = find_uv,
   sendToName = function(socket, msg, port, name, cb)
