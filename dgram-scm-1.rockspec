@@ -32,9 +32,11 @@ build = {
       sources = {
         "csrc/net/os_posix.c", -- the first: platforms, below, replaces it
         -- list of C sources (scripts/rockspec.sh writes it)
+        "csrc/binding/blocklists.c",
         "csrc/binding/callbacks.c",
         "csrc/binding/create.c",
         "csrc/binding/dispatch.c",
+        "csrc/binding/endpoint.c",
         "csrc/binding/errno_name.c",
         "csrc/binding/error.c",
         "csrc/binding/hub.c",
@@ -48,6 +50,7 @@ build = {
         "csrc/binding/socket.c",
         "csrc/binding/tick.c",
         "csrc/net/address.c",
+        "csrc/net/blocklist.c",
         "csrc/net/cmsg.c",
         "csrc/net/descriptor.c",
         "csrc/net/fifo.c",
@@ -56,17 +59,21 @@ build = {
         "csrc/net/option.c",
         "csrc/net/queue.c",
         "csrc/net/transmit.c",
+        "csrc/net/unix_file.c",
         -- end of list
       },
     },
     -- list of Lua modules (scripts/rockspec.sh writes it)
+    ["dgram.abort"] = "lua/dgram/abort.lua",
     ["dgram.bind"] = "lua/dgram/bind.lua",
     ["dgram.check"] = "lua/dgram/check.lua",
+    ["dgram.connect"] = "lua/dgram/connect.lua",
     ["dgram.deliver"] = "lua/dgram/deliver.lua",
     ["dgram.events"] = "lua/dgram/events.lua",
     ["dgram"] = "lua/dgram/init.lua",
     ["dgram.lookup"] = "lua/dgram/lookup.lua",
     ["dgram.luv"] = "lua/dgram/luv.lua",
+    ["dgram.systemd"] = "lua/dgram/systemd.lua",
     ["dgram.version"] = "lua/dgram/version.lua",
     -- end of list
   },

@@ -182,6 +182,7 @@ for way in pairs(ways) do
       local got, errors = {}, 0
       waiting(30, way, function(i, socket)
         got[#got + 1] = i
+        if #got > 60 then return end -- the same one came again: that shows, but must not go on for ever
         if i == 30 then socket:close() end
         if raise(i) then error("boom " .. i, 0) end
       end)
@@ -210,6 +211,7 @@ for way in pairs(ways) do
       finally(function() dgram.setUncaughtHandler(nil) end)
       waiting(30, way, function(i, socket)
         got[#got + 1] = i
+        if #got > 60 then return end
         if i == 30 then socket:close() end
         error(i)
       end)

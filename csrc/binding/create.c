@@ -5,16 +5,23 @@
 
 #include "../net/descriptor.h"
 #include "../net/option.h"
+#include "blocklists.h"
 #include "error.h"
 #include "socket.h"
 
+enum { QUEUE_LIMIT = 16 * 1024 * 1024 };
+
 typedef struct creation {
-    int reuse_address, reuse_port, v6only;
+    int family, reuse_address, reuse_port, v6only;
 } creation;
 
-static int apply_creation(const dg_socket *s, const creation *wanted)
+static int apply_creation(dg_socket *s, const creation *wanted)
 {
     int status = 0;
+    if (s->family == AF_UNIX) {
+        s->clears_dead = (unsigned char)wanted->reuse_address;
+        return 0;
+    }
     if (s->family == AF_INET6) /* either way, so that the system's default (bindv6only) does not decide */
         status = dg_option_set_ipv6_only(s->fd, s->family, wanted->v6only);
     if (status == 0 && wanted->reuse_address)
@@ -22,6 +29,15 @@ static int apply_creation(const dg_socket *s, const creation *wanted)
     if (status == 0 && wanted->reuse_port)
         status = dg_option_set_reuse_port(s->fd, s->family, 1);
     return status;
+}
+
+static void set_up_offloads(dg_socket *s)
+{
+    if (s->family == AF_UNIX)
+        return;
+    dg_os_offloads(s->fd, &s->transmitter.offloads);
+    dg_os_coalesce(s->fd, &s->transmitter.offloads);
+    s->transmitter.hears_late = 1;
 }
 
 static void open_descriptor(lua_State *L, dg_socket *s, const creation *wanted)
@@ -33,7 +49,7 @@ static void open_descriptor(lua_State *L, dg_socket *s, const creation *wanted)
     s->v6only = (unsigned char)wanted->v6only;
     int status = apply_creation(s, wanted);
     if (status == 0) {
-        dg_os_offloads(fd, &s->transmitter.offloads);
+        set_up_offloads(s);
         s->life = DG_OPEN;
         return;
     }
@@ -42,11 +58,9 @@ static void open_descriptor(lua_State *L, dg_socket *s, const creation *wanted)
     dg_error_raise_system(L, status, "setsockopt", NULL);
 }
 
-/* core.open(family, reuseAddr, reusePort, ipv6Only): family is 4 or 6. Returns the socket, which has its descriptor. */
-static int core_open(lua_State *L)
+/* Makes the userdata as a closed socket and pushes it: whatever fails from here on leaves nothing behind. */
+static dg_socket *new_socket(lua_State *L, int family)
 {
-    creation wanted = {lua_toboolean(L, 2), lua_toboolean(L, 3), lua_toboolean(L, 4)};
-    int family = luaL_checkinteger(L, 1) == 6 ? AF_INET6 : AF_INET;
     dg_hub *hub = dg_hub_of(L);
     dg_socket *s = dg_newuserdata(L, sizeof *s);
     lua_pop(L, 1);
@@ -56,6 +70,7 @@ static int core_open(lua_State *L)
     s->family = family;
     s->life = DG_CLOSED;
     s->want = s->patience = 1;
+    s->queue_limit = QUEUE_LIMIT;
     dg_queue_init(&s->queue, &hub->spare);
     lua_pushvalue(L, DG_UP_METATABLE);
     lua_setmetatable(L, -2);
@@ -64,16 +79,55 @@ static int core_open(lua_State *L)
     lua_pushvalue(L, index);
     dg_rawsetp(L, -2, s);
     lua_settop(L, index);
-    open_descriptor(L, s, &wanted);
+    return s;
+}
+
+/* core.open(family, reuseAddr, reusePort, ipv6Only): family is 4, 6, or 0 for Unix. Returns the socket, which has its
+ * descriptor. */
+static int core_open(lua_State *L)
+{
+    lua_Integer family = luaL_checkinteger(L, 1);
+    creation wanted = {AF_INET, lua_toboolean(L, 2), lua_toboolean(L, 3), lua_toboolean(L, 4)};
+    if (family != 4)
+        wanted.family = family == 6 ? AF_INET6 : AF_UNIX;
+    open_descriptor(L, new_socket(L, wanted.family), &wanted);
     return 1;
 }
 
-static const luaL_Reg core[] = {{"open", core_open}, {NULL, NULL}};
+static void keep(lua_State *L, int list, int slot)
+{
+    dg_gettable(L, 1);
+    lua_pushvalue(L, list);
+    lua_rawseti(L, -2, slot);
+    lua_pop(L, 1);
+}
+
+/* core.setLimits(socket, sendQueueLimit | nil, receiveBlockList | nil, sendBlockList | nil) */
+static int core_set_limits(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    lua_Integer limit = 0;
+    const dg_blocklist *receive = lua_isnoneornil(L, 3) ? NULL : dg_blocklists_check(L, 3, "options.receiveBlockList");
+    const dg_blocklist *send = lua_isnoneornil(L, 4) ? NULL : dg_blocklists_check(L, 4, "options.sendBlockList");
+    if (!lua_isnoneornil(L, 2)) {
+        if (lua_type(L, 2) != LUA_TNUMBER)
+            dg_error_arg_type(L, 2, "options.sendQueueLimit", "a number");
+        if (!dg_isinteger(L, 2, &limit) || limit < 1)
+            dg_error_range(L, 2, "options.sendQueueLimit", "an integer of 1 or more");
+        s->queue_limit = (size_t)limit;
+    }
+    lua_settop(L, 4);
+    keep(L, 3, DG_SLOT_RECEIVE_BLOCK);
+    keep(L, 4, DG_SLOT_SEND_BLOCK);
+    s->receive_block = receive;
+    s->send_block = send;
+    return 0;
+}
+
+static const luaL_Reg no_methods[] = {{NULL, NULL}};
+static const luaL_Reg core[] = {{"open", core_open}, {"setLimits", core_set_limits}, {NULL, NULL}};
 
 void dg_create_open(lua_State *L)
 {
-    lua_pushvalue(L, -2);
-    dg_hub_get(L, DG_STORE_METATABLE);
-    dg_setfuncs(L, core, 1);
-    lua_pop(L, 1);
+    dg_socket_add(L, no_methods, core);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "../net/descriptor.h"
+#include "endpoint.h"
 #include "error.h"
 #include "loop.h"
 #include "receive.h"
@@ -124,7 +125,7 @@ static void report_pending_error(lua_State *L, dg_socket *s)
     int error = dg_descriptor_take_error(s->fd);
     if (error == 0)
         return;
-    dg_error_push_system(L, error, "recvmsg", NULL);
+    dg_endpoint_push_error(L, s, error, "recvmsg", NULL);
     dg_tick_emit(L, 1, "error");
     if (error == -EBADF || error == -ENOTSOCK) { /* somebody closed it behind our back: watching it would spin */
         s->paused = 1;
@@ -140,8 +141,8 @@ static void note_events(lua_State *L, dg_socket *s, const char *events)
             s->readable = 1;
         } else if (*events == 'p') {
             report_pending_error(L, s);
-        } else if (*events == 'w' && s->blocked) {
-            s->blocked = 0;
+        } else if (*events == 'w' && s->blocked == DG_BLOCKED_POLL) {
+            s->blocked = DG_NOT_BLOCKED;
             dg_tick_due(L, 1, s, DG_DUE_FLUSH);
         }
     }
@@ -172,6 +173,25 @@ int dg_dispatch_poll(lua_State *L)
         note_stop(L, s);
     else if (s->fd >= 0 && events != NULL)
         note_events(L, s, events);
+    hub->depth--;
+    run_body(L, hub, store);
+    return leave(L, hub);
+}
+
+int dg_dispatch_retry(lua_State *L)
+{
+    const int store = lua_upvalueindex(2);
+    dg_socket *s = lua_touserdata(L, lua_upvalueindex(1));
+    lua_settop(L, 0);
+    lua_rawgeti(L, store, DG_STORE_SOCKETS);
+    dg_rawgetp(L, -1, s);
+    if (lua_isnil(L, -1))
+        return 0;
+    lua_replace(L, 1);
+    dg_hub *hub = s->hub;
+    hub->depth++;
+    s->blocked = DG_NOT_BLOCKED;
+    dg_tick_due(L, 1, s, DG_DUE_FLUSH);
     hub->depth--;
     run_body(L, hub, store);
     return leave(L, hub);

@@ -12,6 +12,8 @@ DG_HIDDEN_BEGIN
 /* luv's callback for a socket's poll, as a closure over (light userdata of the socket, the hub's store). Arguments:
  * error, events. */
 int dg_dispatch_poll(lua_State *L);
+/* luv's callback for a socket's retry timer, a closure over the same. */
+int dg_dispatch_retry(lua_State *L);
 /* luv's callback for the tick. */
 int dg_dispatch_tick(lua_State *L);
 

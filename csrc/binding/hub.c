@@ -13,7 +13,8 @@ static int hub_gc(lua_State *L)
     dg_hub_get(L, DG_STORE_GRAVES);
     for (; hub->graves != 0; hub->graves--) {
         lua_rawgeti(L, -1, (int)(2 * hub->graves));
-        dg_descriptor_close((int)lua_tointeger(L, -1));
+        if (lua_tointeger(L, -1) >= 0)
+            dg_descriptor_close((int)lua_tointeger(L, -1));
         lua_pop(L, 1);
     }
     dg_arena_free(hub->arena);

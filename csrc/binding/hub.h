@@ -43,6 +43,7 @@ enum dg_store {
     DG_STORE_HUB = 1,         /* the dg_hub itself, a userdata */
     DG_STORE_METATABLE,       /* the sockets' */
     DG_STORE_ERROR,           /* the error objects' metatable */
+    DG_STORE_BLOCKLIST,       /* the block lists\' metatable */
     DG_STORE_SOCKETS,         /* light userdata -> socket, weak */
     DG_STORE_ANCHORS,         /* light userdata -> socket: those that live though the program may have forgotten them */
     DG_STORE_EVENTS,          /* deferred calls, see tick.h */

@@ -30,6 +30,8 @@ static void make_sentinel(lua_State *L)
 /* Pushes luv's module table and returns 1, or pushes nothing and returns 0. */
 static int push_uv(lua_State *L)
 {
+    if (dg_hub_of(L)->luv_gone)
+        return 0;
     dg_hub_get(L, DG_STORE_UV);
     if (lua_istable(L, -1))
         return 1;
@@ -125,10 +127,36 @@ static void start_poll(lua_State *L, int index, dg_socket *s, unsigned watch)
 
 static void reference_poll(lua_State *L, int index, dg_socket *s)
 {
-    push_function(L, s->unreferenced ? "unref" : "ref");
+    push_function(L, dg_socket_unreferenced(s) ? "unref" : "ref");
     push_poll(L, index);
     lua_call(L, 1, 0);
-    s->poll_unreferenced = s->unreferenced;
+    s->poll_unreferenced = (unsigned char)dg_socket_unreferenced(s);
+}
+
+void dg_loop_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds)
+{
+    index = dg_absindex(L, index);
+    int top = lua_gettop(L);
+    dg_gettable(L, index);
+    lua_rawgeti(L, -1, DG_SLOT_TIMER);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        push_function(L, "new_timer");
+        lua_call(L, 0, 3);
+        check_result(L, "new_timer");
+        lua_pop(L, 2);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, top + 1, DG_SLOT_TIMER);
+    }
+    push_function(L, "timer_start");
+    lua_insert(L, -2);
+    lua_pushinteger(L, (lua_Integer)milliseconds);
+    lua_pushinteger(L, 0);
+    lua_pushlightuserdata(L, s);
+    dg_hub_store(L);
+    lua_pushcclosure(L, dg_dispatch_retry, 2);
+    lua_call(L, 4, 0);
+    lua_settop(L, top);
 }
 
 static void stop_poll(lua_State *L, int index, dg_socket *s)
@@ -143,7 +171,7 @@ void dg_loop_watch(lua_State *L, int index, dg_socket *s, unsigned watch)
 {
     index = dg_absindex(L, index);
     if (watch == 0) {
-        if (s->watching != 0)
+        if (s->watching != 0 && !s->hub->luv_gone)
             stop_poll(L, index, s);
         return;
     }
@@ -161,13 +189,41 @@ void dg_loop_watch(lua_State *L, int index, dg_socket *s, unsigned watch)
     if (watch != s->watching)
         start_poll(L, index, s, watch);
     s->watching = (unsigned char)watch;
-    if (s->unreferenced != s->poll_unreferenced)
+    if (dg_socket_unreferenced(s) != s->poll_unreferenced)
         reference_poll(L, index, s);
 }
 
 void dg_loop_stopped(dg_socket *s)
 {
     s->watching = 0;
+}
+
+/* Notes the handle in a slot for closing, behind `dug` others; returns how many there are then. */
+static unsigned bury(lua_State *L, int index, int slot, int fd, unsigned dug)
+{
+    dg_gettable(L, index);
+    lua_rawgeti(L, -1, slot);
+    if (!lua_isnil(L, -1)) {
+        dg_hub_get(L, DG_STORE_GRAVES);
+        lua_pushvalue(L, -2);
+        lua_rawseti(L, -2, (int)(2 * dug + 1));
+        lua_pushinteger(L, fd);
+        lua_rawseti(L, -2, (int)(2 * dug + 2));
+        lua_pop(L, 1);
+        dug++;
+    }
+    lua_pop(L, 2);
+    return dug;
+}
+
+static void forget_handles(lua_State *L, int index)
+{
+    dg_gettable(L, index);
+    for (int slot = DG_SLOT_POLL; slot <= DG_SLOT_TIMER; slot++) {
+        lua_pushnil(L);
+        lua_rawseti(L, -2, slot);
+    }
+    lua_pop(L, 1);
 }
 
 /* luv 1.44 crashes at the end of a state whose loop did not run again after a handle was closed. So a handle is only
@@ -183,22 +239,15 @@ void dg_loop_release(lua_State *L, int index, dg_socket *s)
         dg_descriptor_close(fd);
         return;
     }
-    dg_hub_get(L, DG_STORE_GRAVES);
-    push_poll(L, index);
-    lua_rawseti(L, -2, (int)(2 * hub->graves + 1));
-    lua_pushinteger(L, fd);
-    lua_rawseti(L, -2, (int)(2 * hub->graves + 2));
-    lua_pop(L, 1);
+    unsigned dug = bury(L, index, DG_SLOT_TIMER, -1, hub->graves);
+    dug = bury(L, index, DG_SLOT_POLL, fd, dug);
     stop_poll(L, index, s);
     dg_descriptor_retire(fd); /* where it fails, the socket stays open until its handle is closed */
     s->fd = -1;
     s->has_poll = 0;
-    hub->graves++;
+    hub->graves = dug;
     hub->watched--;
-    dg_gettable(L, index);
-    lua_pushnil(L);
-    lua_rawseti(L, -2, DG_SLOT_POLL);
-    lua_pop(L, 1);
+    forget_handles(L, index);
     if (hub->depth == 0)
         dg_loop_start_tick(L, hub);
 }
@@ -223,9 +272,12 @@ void dg_loop_forget(lua_State *L, int index, dg_socket *s)
         lua_pushcfunction(L, protected_release);
         lua_pushvalue(L, index);
         lua_pushlightuserdata(L, s);
-        if (lua_pcall(L, 2, 0, 0) != 0)
+        if (lua_pcall(L, 2, 0, 0) != 0) {
+            s->hub->luv_gone = 1; /* luv's own finalizers run the loop, and callbacks may still come */
             lua_pop(L, 1);
+        }
     }
+    s->has_poll = s->watching = 0;
     if (s->fd >= 0)
         dg_descriptor_close(s->fd);
     s->fd = -1;
@@ -233,7 +285,7 @@ void dg_loop_forget(lua_State *L, int index, dg_socket *s)
 
 void dg_loop_close_graves(lua_State *L, dg_hub *hub)
 {
-    if (hub->graves == 0)
+    if (hub->graves == 0 || hub->luv_gone)
         return;
     dg_hub_get(L, DG_STORE_GRAVES);
     while (hub->graves != 0) {
@@ -244,7 +296,8 @@ void dg_loop_close_graves(lua_State *L, dg_hub *hub)
         int fd = (int)lua_tointeger(L, -1);
         lua_pop(L, 1);
         lua_call(L, 1, 0);
-        dg_descriptor_close(fd);
+        if (fd >= 0)
+            dg_descriptor_close(fd);
         lua_pushnil(L);
         lua_rawseti(L, -2, (int)(2 * last + 1));
     }
@@ -288,7 +341,7 @@ static void call_with_idle(lua_State *L, const char *name)
 void dg_loop_stop_tick(lua_State *L, dg_hub *hub)
 {
     dg_hub_get(L, DG_STORE_IDLE);
-    if (lua_isnil(L, -1)) {
+    if (lua_isnil(L, -1) || hub->luv_gone) {
         lua_pop(L, 1);
         return;
     }

@@ -19,6 +19,8 @@ void dg_loop_need(lua_State *L, const char *what);
 
 /* Watches the socket's descriptor for a set of dg_watch. */
 void dg_loop_watch(lua_State *L, int index, dg_socket *s, unsigned watch);
+/* Comes back after so many milliseconds, to send what a full peer did not take. */
+void dg_loop_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds);
 /* Closes the descriptor, and stops watching it before. */
 void dg_loop_release(lua_State *L, int index, dg_socket *s);
 /* The same for finalizers: it calls luv only while that is safe, and never raises. */

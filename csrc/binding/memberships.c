@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "../net/interface.h"
 #include "../net/membership.h"
@@ -10,6 +11,8 @@
 #include "loop.h"
 #include "send_arguments.h"
 #include "tick.h"
+
+enum { MOST_INTERFACES = 256 };
 
 typedef struct operation {
     const char *method;
@@ -35,37 +38,62 @@ static void require_address(lua_State *L, int index, const char *name)
 /* An address of the socket's own family; -EINVAL for any other text. */
 static int parse(lua_State *L, const dg_socket *s, int index, dg_address *out)
 {
+    if (s->family == AF_UNIX)
+        return -EOPNOTSUPP;
     int status = dg_address_parse(out, s->family, 0, lua_tostring(L, index), 0);
     return status == DG_NOT_A_LITERAL ? -EINVAL : status;
 }
 
-static int parse_interface(lua_State *L, int index, unsigned *out)
+static int parse_interface(const char *text, unsigned *out)
 {
     dg_interface interface;
-    *out = 0;
-    if (lua_isnoneornil(L, index))
-        return 0;
-    int status = dg_interface_find(lua_tostring(L, index), &interface);
+    int status = dg_interface_find(text, &interface);
     *out = interface.index;
     return status == -EADDRNOTAVAIL ? -ENODEV : status;
+}
+
+static int change_at(const dg_socket *s, const operation *op, const dg_membership *wanted)
+{
+    return op->joins ? dg_membership_join(s->fd, wanted) : dg_membership_leave(s->fd, wanted);
+}
+
+/* On every interface that can do multicast: done when it worked on one of them, else what the first one says. */
+static int change_everywhere(const dg_socket *s, const operation *op, dg_membership *wanted)
+{
+    unsigned indexes[MOST_INTERFACES];
+    int count = dg_interface_list_multicast(indexes, MOST_INTERFACES), first = 0, done = 0;
+    if (count <= 0)
+        return count < 0 ? count : -ENODEV;
+    for (int i = 0; i < count; i++) {
+        wanted->interface = indexes[i];
+        int status = change_at(s, op, wanted);
+        done += status == 0;
+        first = first == 0 ? status : first;
+    }
+    return done != 0 ? 0 : first;
 }
 
 static int change(lua_State *L, const dg_socket *s, const operation *op)
 {
     dg_membership wanted;
     int group = op->has_source ? 3 : 2;
+    const char *interface = lua_isnoneornil(L, group + 1) ? "" : lua_tostring(L, group + 1);
+    int everywhere = strcmp(interface, "*") == 0;
     wanted.source.length = 0;
+    wanted.interface = 0;
     int status = op->has_source ? parse(L, s, 2, &wanted.source) : 0;
     if (status == 0)
         status = parse(L, s, group, &wanted.group);
-    if (status == 0)
-        status = parse_interface(L, group + 1, &wanted.interface);
-    /* A group's zone names the interface as well as the argument does. */
-    if (status == 0 && wanted.interface == 0 && s->family == AF_INET6)
-        wanted.interface = wanted.group.u.in6.sin6_scope_id;
+    if (status == 0 && *interface != '\0' && !everywhere)
+        status = parse_interface(interface, &wanted.interface);
     if (status != 0)
         return status;
-    return op->joins ? dg_membership_join(s->fd, &wanted) : dg_membership_leave(s->fd, &wanted);
+    if (everywhere)
+        return change_everywhere(s, op, &wanted);
+    /* A group's zone names the interface as well as the argument does. */
+    if (wanted.interface == 0 && s->family == AF_INET6)
+        wanted.interface = wanted.group.u.in6.sin6_scope_id;
+    return change_at(s, op, &wanted);
 }
 
 /* socket:<method>([source,] group [, interface]). Joining an unbound socket binds it, as in Node, but on the tick: so that

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* luaopen_dgram_core: opens the rooms and hands the Lua side what it is built on. */
 #include <string.h>
+#include <unistd.h>
 
 #include "compat.h"
+#include "blocklists.h"
 #include "create.h"
 #include "dispatch.h"
+#include "endpoint.h"
 #include "error.h"
 #include "loop.h"
 #include "memberships.h"
@@ -66,6 +69,12 @@ static int core_need_loop(lua_State *L)
     return 0;
 }
 
+static int core_pid(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)getpid());
+    return 1;
+}
+
 static const luaL_Reg core[] = {
     {"configure", core_configure},
     {"emitLater", core_emit_later},
@@ -74,6 +83,7 @@ static const luaL_Reg core[] = {
     {"error", dg_error_new},
     {"systemError", dg_error_new_system},
     {"describe", dg_error_describe},
+    {"pid", core_pid},
     {"run", dg_loop_run},
     {"setUncaughtHandler", dg_dispatch_set_handler},
     {NULL, NULL},
@@ -81,7 +91,8 @@ static const luaL_Reg core[] = {
 
 /* Openers that take (core, methods) on top of the stack and leave them there. */
 static void (*const rooms[])(lua_State *) = {
-    dg_create_open, dg_socket_open, dg_receive_open, dg_send_open, dg_options_open, dg_memberships_open,
+    dg_create_open,  dg_socket_open, dg_endpoint_open, dg_blocklists_open,
+    dg_receive_open, dg_send_open,   dg_options_open,  dg_memberships_open,
 };
 
 EXPORT int luaopen_dgram_core(lua_State *L);

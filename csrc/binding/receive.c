@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "endpoint.h"
 #include "error.h"
 #include "tick.h"
 
@@ -41,8 +42,10 @@ void dg_receive_drop(dg_socket *s)
 
 static int same_sender(const dg_socket *s, const dg_address *from)
 {
-    if (s->sender.length != from->length)
+    if (s->sender.length != from->length || s->sender_serial == 0)
         return 0;
+    if (s->family == AF_UNIX)
+        return memcmp(&s->sender.u, &from->u, from->length) == 0;
     if (s->family == AF_INET)
         return s->sender.u.in.sin_addr.s_addr == from->u.in.sin_addr.s_addr;
     return memcmp(&s->sender.u.in6.sin6_addr, &from->u.in6.sin6_addr, sizeof from->u.in6.sin6_addr) == 0 &&
@@ -54,7 +57,6 @@ static void keep_sender(lua_State *L, kept *k, dg_socket *s, const dg_address *f
 {
     char text[DG_ADDRESS_TEXT];
     if (!same_sender(s, from)) {
-        s->sender.length = 0;
         lua_pushlstring(L, text, dg_address_format(from, text));
         lua_rawseti(L, k->base + SLOTS, DG_SLOT_SENDER);
         s->sender = *from;
@@ -72,6 +74,7 @@ static void advance(dg_socket *s, const dg_received *slot, uint32_t size)
 {
     s->messages++;
     s->bytes += size;
+    s->truncated += slot->truncated != 0;
     s->batch_offset += size;
     if (s->batch_offset >= slot->length) {
         s->batch_offset = 0;
@@ -93,7 +96,10 @@ static void deliver(lua_State *L, kept *k, dg_socket *s)
     lua_pushlstring(L, slot->data + s->batch_offset, size);
     lua_pushvalue(L, base + ADDRESS);
     lua_pushvalue(L, base + FAMILY);
-    lua_pushinteger(L, (lua_Integer)dg_address_port(&slot->from));
+    if (s->family == AF_UNIX)
+        lua_pushnil(L);
+    else
+        lua_pushinteger(L, (lua_Integer)dg_address_port(&slot->from));
     lua_pushinteger(L, (lua_Integer)size);
     lua_pushboolean(L, slot->truncated);
     advance(s, slot, size);
@@ -121,26 +127,57 @@ static void adapt(dg_socket *s, unsigned got)
 
 static void report_failure(lua_State *L, int index, dg_socket *s, int error)
 {
-    dg_error_push_system(L, error, "recvmsg", NULL);
+    dg_endpoint_push_error(L, s, error, "recvmsg", NULL);
     dg_tick_emit(L, index, "error");
     if (error == -EBADF || error == -ENOTSOCK || error == -ENOMEM) /* it would come again at once, for ever */
         s->paused = 1;
 }
 
+static int receive_batch(dg_socket *s, unsigned wanted)
+{
+    if (s->batch == NULL)
+        s->batch = dg_hub_take_arena(s->hub);
+    if (s->batch == NULL)
+        return -ENOMEM;
+    s->receive_calls++;
+    if (s->family == AF_UNIX)
+        return dg_os_receive_large(s->fd, s->batch);
+    return dg_os_receive(s->fd, s->batch, wanted);
+}
+
 /* Receives the next batch. Returns whether to look for more behind it. */
 static int refill(lua_State *L, int index, dg_socket *s)
 {
-    unsigned wanted = s->want;
-    if (s->batch == NULL)
-        s->batch = dg_hub_take_arena(s->hub);
-    int got = s->batch != NULL ? dg_os_receive(s->fd, s->batch, wanted) : -ENOMEM;
-    s->receive_calls++;
+    int got = receive_batch(s, s->want);
     s->batch_at = s->batch_offset = 0;
     s->batch_count = got > 0 ? (unsigned)got : 0;
-    adapt(s, s->batch_count);
+    if (s->family == AF_UNIX)
+        s->linger = got > 0; /* its queue is short, and it takes them singly */
+    else
+        adapt(s, s->batch_count);
     if (got < 0 && got != -EAGAIN && got != -EWOULDBLOCK)
         report_failure(L, index, s, got);
     return got > 0 && s->linger;
+}
+
+/* Passes over what the block list refuses, before anything is made of it: the slots of a batch have one sender each. */
+static void skip_refused(dg_socket *s, dg_turn *turn)
+{
+    while (batch_left(s) && s->batch_offset == 0) {
+        const dg_received *slot = dg_arena_slot(s->batch, s->batch_at);
+        if (!dg_blocklist_has(s->receive_block, &slot->from))
+            return;
+        s->refused += slot->segment == 0 ? 1 : (slot->length + slot->segment - 1) / slot->segment;
+        s->batch_at++;
+        turn->budget -= turn->budget != 0;
+    }
+}
+
+static int next_pending(dg_socket *s, dg_turn *turn)
+{
+    if (s->receive_block != NULL)
+        skip_refused(s, turn);
+    return dg_receive_pending(s);
 }
 
 static kept push_kept(lua_State *L, int index, const dg_socket *s)
@@ -148,7 +185,7 @@ static kept push_kept(lua_State *L, int index, const dg_socket *s)
     kept k = {lua_gettop(L) + 1, s->sender_serial};
     dg_gettable(L, index);
     dg_hub_get(L, DG_STORE_DELIVER);
-    lua_pushstring(L, s->family == AF_INET6 ? "IPv6" : "IPv4");
+    lua_pushstring(L, s->family == AF_UNIX ? "unix" : s->family == AF_INET6 ? "IPv6" : "IPv4");
     lua_rawgeti(L, k.base + SLOTS, DG_SLOT_SENDER);
     return k;
 }
@@ -158,7 +195,7 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
     dg_turn *turn = &s->hub->turn;
     kept k = push_kept(L, index, s);
     for (;;) {
-        while (dg_receive_pending(s)) {
+        while (next_pending(s, turn)) {
             deliver(L, &k, s);
             turn->budget -= turn->budget != 0;
         }
@@ -220,10 +257,5 @@ static const luaL_Reg core[] = {{"setReceiver", core_set_receiver}, {NULL, NULL}
 
 void dg_receive_open(lua_State *L)
 {
-    dg_hub_get(L, DG_STORE_METATABLE);
-    dg_setfuncs(L, methods, 1);
-    lua_pushvalue(L, -2);
-    dg_hub_get(L, DG_STORE_METATABLE);
-    dg_setfuncs(L, core, 1);
-    lua_pop(L, 1);
+    dg_socket_add(L, methods, core);
 }

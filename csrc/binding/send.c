@@ -4,15 +4,19 @@
 #include <errno.h>
 #include <string.h>
 
+#include "blocklists.h"
+#include "endpoint.h"
 #include "error.h"
+#include "loop.h"
 #include "send_arguments.h"
 #include "tick.h"
 
 enum {
     FULL_COUNT = DG_BATCH, /* so many datagrams, or bytes, go to the kernel at once */
     FULL_BYTES = DG_MAX_PAYLOAD_IN,
-    LARGEST = 65535, /* no UDP datagram is longer; what the kernel says of those below is its affair */
-    QUEUE_LIMIT = 16 * 1024 * 1024,
+    IS_BLOCKED = -100000, /* an entry's error that is no errno: the sendBlockList's */
+    LONGEST_BACKOFF = 64, /* milliseconds */
+    LARGEST = 65535,      /* no UDP datagram is longer; what the kernel says of those below is its affair */
 };
 
 /* An ICMP error that a send tripped over belongs to an earlier datagram: it is nobody's callback's. */
@@ -20,26 +24,66 @@ static void report_late_error(lua_State *L, int index, dg_socket *s)
 {
     if (s->transmitter.late_error == 0)
         return;
-    dg_error_push_system(L, s->transmitter.late_error, "send", NULL);
+    dg_endpoint_push_error(L, s, s->transmitter.late_error, "recvmsg", NULL);
     s->transmitter.late_error = 0;
     dg_tick_emit(L, index, "error");
+}
+
+/* Until the kernel takes more. A full Unix peer without a connection is asked again, less and less often. */
+static void wait_for_kernel(lua_State *L, int index, dg_socket *s, int progress)
+{
+    const dg_entry *first = dg_queue_waiting(&s->queue, 0);
+    int by_timer = s->family == AF_UNIX && dg_queue_route(&s->queue, first)->length != 0;
+    if (!dg_loop_available(L))
+        return;
+    if (by_timer) {
+        s->backoff = (unsigned char)(progress || s->backoff == 0    ? 1
+                                     : s->backoff < LONGEST_BACKOFF ? 2 * s->backoff
+                                                                    : s->backoff);
+        dg_loop_retry(L, index, s, s->backoff);
+    }
+    s->blocked = by_timer ? DG_BLOCKED_TIMER : DG_BLOCKED_POLL;
+    dg_socket_update(L, index, s);
+}
+
+static void tell_drain(lua_State *L, int index, dg_socket *s)
+{
+    s->backoff = 0;
+    if (!s->drains)
+        return;
+    s->drains = 0;
+    lua_pushnil(L);
+    dg_tick_emit(L, index, "drain");
 }
 
 void dg_send_flush(lua_State *L, int index, dg_socket *s)
 {
     if (s->blocked || s->binding || s->fd < 0 || dg_queue_count(&s->queue) == 0)
         return;
-    s->blocked = dg_transmit(&s->transmitter, &s->queue, s->fd) == DG_TRANSMIT_BLOCKED;
-    if (s->blocked)
-        dg_socket_update(L, index, s);
+    size_t before = dg_queue_count(&s->queue);
+    if (dg_transmit(&s->transmitter, &s->queue, s->fd) == DG_TRANSMIT_BLOCKED)
+        wait_for_kernel(L, index, s, dg_queue_count(&s->queue) != before);
+    else if (s->held == 0)
+        tell_drain(L, index, s);
     report_late_error(L, index, s);
+}
+
+/* Pushes the error of a datagram, whose entry or refusal has this code. */
+static void push_error(lua_State *L, const dg_socket *s, int error, const dg_address *to)
+{
+    if (error == IS_BLOCKED)
+        dg_blocklists_push_error(L, to);
+    else if (error == -ENOTCONN && s->family == AF_UNIX) /* Linux disconnects from a peer that is gone */
+        dg_endpoint_push_error(L, s, -ECONNREFUSED, "send", to);
+    else
+        dg_endpoint_push_error(L, s, error, "send", to);
 }
 
 /* Pushes the error of a datagram that is done, or nil. */
 static void push_verdict(lua_State *L, const dg_socket *s, const dg_entry *entry)
 {
     if (entry->error != 0)
-        dg_error_push_system(L, entry->error, "send", dg_queue_route(&s->queue, entry));
+        push_error(L, s, entry->error, dg_queue_route(&s->queue, entry));
     else
         lua_pushnil(L);
 }
@@ -76,11 +120,22 @@ void dg_send_report(lua_State *L, int index, dg_socket *s)
     lua_settop(L, slots - 1);
 }
 
-static int fail(lua_State *L, int error, const dg_payload *payload, const dg_address *to, int callback)
+/* What send returns: whether less than half of what may wait does; `drain` comes after a false. */
+static int answer(lua_State *L, dg_socket *s, int accepted)
 {
-    dg_error_push_system(L, error, "send", to);
+    if (accepted && dg_queue_bytes(&s->queue) + s->held_bytes <= s->queue_limit / 2)
+        return 1;
+    s->drains = 1;
+    if (dg_queue_count(&s->queue) == 0 && s->held == 0)
+        tell_drain(L, 1, s);
+    return 0;
+}
+
+static int fail(lua_State *L, dg_socket *s, int error, const dg_payload *payload, const dg_address *to, int callback)
+{
+    push_error(L, s, error, to);
     dg_tick_fail(L, 1, callback, (lua_Integer)payload->length);
-    return error != -ENOBUFS;
+    return answer(L, s, error != -ENOBUFS);
 }
 
 static int is_full(const dg_socket *s, size_t length)
@@ -88,30 +143,40 @@ static int is_full(const dg_socket *s, size_t length)
     return dg_queue_count(&s->queue) >= FULL_COUNT || dg_queue_bytes(&s->queue) + length > FULL_BYTES;
 }
 
-/* Why a datagram cannot even be queued: 0 or a negative errno. */
-static int refuse(lua_State *L, dg_socket *s, size_t length)
+/* Why a datagram cannot even be queued: 0 or an error as of its entry. */
+static int refuse(lua_State *L, dg_socket *s, size_t length, const dg_address *to)
 {
-    int status = s->life == DG_OPEN && !s->bound ? dg_socket_bind_any(L, 1, s) : 0;
+    int status = s->life == DG_OPEN && !s->bound ? dg_endpoint_bind_any(L, 1, s) : 0;
     if (status != 0)
         return status;
-    if (length > LARGEST)
+    if (s->send_block != NULL && to != NULL && dg_blocklist_has(s->send_block, to))
+        return IS_BLOCKED;
+    if (length > LARGEST && s->family != AF_UNIX)
         return -EMSGSIZE;
-    return dg_queue_bytes(&s->queue) + s->held_bytes + length > QUEUE_LIMIT ? -ENOBUFS : 0;
+    return dg_queue_bytes(&s->queue) + s->held_bytes + length > s->queue_limit ? -ENOBUFS : 0;
 }
 
-static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int callback)
+static enum dg_mark keep_callback(lua_State *L, dg_socket *s, int callback)
 {
-    enum dg_mark mark = DG_MARK_NONE;
-    char *place = dg_queue_reserve(&s->queue, payload->length);
-    if (place == NULL)
+    if (callback == 0 || !lua_isfunction(L, callback))
+        return DG_MARK_NONE;
+    dg_gettable(L, 1);
+    enum dg_mark mark = dg_callbacks_add(L, &s->callbacks, lua_gettop(L), callback);
+    lua_pop(L, 1);
+    return mark;
+}
+
+/* Puts the datagram, or what refused it, at the end of the queue. */
+static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int callback, int refusal)
+{
+    char *place = refusal == 0 ? dg_queue_reserve(&s->queue, payload->length) : NULL;
+    if (refusal == 0 && place == NULL)
         return -ENOMEM;
-    dg_payload_copy(L, payload, place);
-    if (callback != 0 && lua_isfunction(L, callback)) {
-        dg_gettable(L, 1);
-        mark = dg_callbacks_add(L, &s->callbacks, lua_gettop(L), callback);
-        lua_pop(L, 1);
-    }
-    int status = dg_queue_push(&s->queue, payload->length, to, mark);
+    if (refusal == 0)
+        dg_payload_copy(L, payload, place);
+    enum dg_mark mark = keep_callback(L, s, callback);
+    int status = refusal == 0 ? dg_queue_push(&s->queue, payload->length, to, mark)
+                              : dg_queue_refuse(&s->queue, payload->length, to, mark, refusal);
     if (status != 0)
         dg_callbacks_undo(&s->callbacks, mark);
     return status;
@@ -121,16 +186,17 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
  * nothing has changed. Returns whether the queue is below its mark. */
 static int enqueue(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int callback)
 {
-    int status = refuse(L, s, payload->length);
-    if (status == 0)
-        status = push(L, s, payload, to, callback);
+    int refusal = refuse(L, s, payload->length, to);
+    /* A refusal is told in its turn; but where the queue stands still, or is full, at once. */
+    int at_once = refusal == -ENOBUFS || (refusal != 0 && s->blocked);
+    int status = at_once ? refusal : push(L, s, payload, to, callback, refusal);
     if (status != 0)
-        return fail(L, status, payload, to, callback);
+        return fail(L, s, status, payload, to, callback);
     if (is_full(s, payload->length))
         dg_send_flush(L, 1, s);
     if (s->due == 0 && !s->blocked && (dg_queue_count(&s->queue) != 0 || s->queue.to_report != 0))
         dg_tick_due(L, 1, s, DG_DUE_FLUSH);
-    return !s->blocked || dg_queue_bytes(&s->queue) <= QUEUE_LIMIT / 2;
+    return answer(L, s, 1);
 }
 
 /* A name: the Lua side looks it up, and comes back through core.sendResolved. */
@@ -157,62 +223,79 @@ static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments)
     lua_error(L);
 }
 
+static int parse_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, const char *text, size_t length)
+{
+    dg_address *out = &s->memo.address;
+    if (s->family == AF_UNIX)
+        return dg_address_unix(out, text, length);
+    if (arguments->address == 0) {
+        dg_address_loopback(out, s->family, arguments->port);
+        return 0;
+    }
+    dg_argument_address(L, arguments->address, "address");
+    return dg_address_parse(out, s->family, dg_socket_maps(s), text, arguments->port);
+}
+
 /* Parses the destination, or remembers it. Returns what dg_address_parse does. */
 static int find_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments)
 {
     dg_memo *memo = &s->memo;
     size_t length = 0;
     const char *text = arguments->address != 0 ? lua_tolstring(L, arguments->address, &length) : "";
-    if (memo->port == arguments->port && memo->length == length && memcmp(memo->text, text, length) == 0)
+    if (memo->known && memo->port == arguments->port && memo->length == length && memcmp(memo->text, text, length) == 0)
         return 0;
-    if (arguments->address != 0)
-        dg_argument_address(L, arguments->address, "address");
-    memo->port = 0;
-    if (length == 0) {
-        dg_address_loopback(&memo->address, s->family, arguments->port);
-    } else {
-        int status = dg_address_parse(&memo->address, s->family, dg_socket_maps(s), text, arguments->port);
-        if (status != 0)
-            return status;
-    }
-    if (length < sizeof memo->text) {
-        memcpy(memo->text, text, length);
-        memo->length = length;
-        memo->port = arguments->port;
-    }
+    memo->known = 0;
+    int status = parse_destination(L, s, arguments, text, length);
+    if (status != 0 || length >= sizeof memo->text)
+        return status;
+    memcpy(memo->text, text, length);
+    memo->length = length;
+    memo->port = arguments->port;
+    memo->known = 1;
     return 0;
+}
+
+/* Binds first if need be, then lets the Lua side look the name up. Returns whether there is room for more. */
+static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *arguments)
+{
+    int status = refuse(L, s, arguments->payload.length, NULL);
+    if (status == 0)
+        hold(L, s, arguments);
+    else
+        return fail(L, s, status, &arguments->payload, NULL, arguments->callback);
+    return answer(L, s, 1);
 }
 
 static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *arguments)
 {
-    int status = find_destination(L, s, arguments), below = 1;
+    int status = arguments->to_peer ? 0 : find_destination(L, s, arguments), below = 1;
     if (status == 0) {
-        below = enqueue(L, s, &arguments->payload, &s->memo.address, arguments->callback);
+        const dg_address *to = arguments->to_peer ? NULL : &s->memo.address;
+        below = enqueue(L, s, &arguments->payload, to, arguments->callback);
     } else if (status == DG_NOT_A_LITERAL) {
-        status = dg_socket_bind_any(L, 1, s);
-        if (status == 0)
-            hold(L, s, arguments);
-        else
-            fail(L, status, &arguments->payload, NULL, arguments->callback);
+        below = send_to_name(L, s, arguments);
     } else {
-        lua_pushcfunction(L, dg_error_new_system);
-        lua_pushinteger(L, status);
-        lua_pushliteral(L, "send");
-        lua_pushvalue(L, arguments->address);
-        lua_pushinteger(L, (lua_Integer)arguments->port);
-        lua_call(L, 4, 1);
+        dg_endpoint_push_text_error(L, status, "send", arguments->address, arguments->port);
         dg_tick_fail(L, 1, arguments->callback, (lua_Integer)arguments->payload.length);
     }
     lua_pushboolean(L, below);
     return 1;
 }
 
-/* socket:send(msg [, offset, length], port [, address] [, cb]) -> whether the queue is below its mark. */
+static enum dg_form form_of(const dg_socket *s)
+{
+    if (s->connected)
+        return DG_FORM_PEER;
+    return s->family == AF_UNIX ? DG_FORM_PATH : DG_FORM_PORT;
+}
+
+/* socket:send(msg [, offset, length], port [, address] [, cb]) -> whether the queue is below its mark.
+ * Connected: without port and address. unix_dgram: with a path in their place. sendmsg(2) */
 static int socket_send(lua_State *L)
 {
     dg_arguments arguments;
     dg_socket *s = dg_socket_running(L);
-    dg_arguments_of_send(L, &arguments);
+    dg_arguments_of_send(L, form_of(s), &arguments);
     return send_checked(L, s, &arguments);
 }
 
@@ -221,7 +304,7 @@ static int socket_sendto(lua_State *L)
 {
     dg_arguments arguments;
     dg_socket *s = dg_socket_running(L);
-    dg_arguments_of_sendto(L, &arguments);
+    dg_arguments_of_sendto(L, form_of(s), &arguments);
     return send_checked(L, s, &arguments);
 }
 
@@ -238,7 +321,7 @@ static int core_send_resolved(lua_State *L)
     payload.text = luaL_checklstring(L, 2, &payload.length);
     s->held--;
     s->held_bytes -= payload.length;
-    if (s->life == DG_CLOSED)
+    if (s->life == DG_CLOSED) /* finalized: the state is being closed */
         return 0;
     if (lua_isnil(L, 4)) {
         lua_pushvalue(L, 6);
@@ -249,8 +332,10 @@ static int core_send_resolved(lua_State *L)
         if (status == 0)
             enqueue(L, s, &payload, &to, 5);
         else
-            fail(L, status == DG_NOT_A_LITERAL ? -EINVAL : status, &payload, NULL, 5);
+            fail(L, s, status == DG_NOT_A_LITERAL ? -EINVAL : status, &payload, NULL, 5);
     }
+    if (s->held == 0 && dg_queue_count(&s->queue) == 0)
+        tell_drain(L, 1, s);
     if (s->life == DG_CLOSING)
         dg_tick_due(L, 1, s, DG_DUE_FLUSH | DG_DUE_CLOSE);
     dg_socket_update(L, 1, s);
@@ -281,7 +366,7 @@ static int socket_get_send_queue_count(lua_State *L)
 {
     const dg_socket *s = dg_socket_check(L);
     dg_error_surplus(L, 1);
-    lua_pushinteger(L, (lua_Integer)(dg_queue_count(&s->queue) + s->held));
+    lua_pushinteger(L, (lua_Integer)(dg_queue_count(&s->queue) - s->queue.refused + s->held));
     return 1;
 }
 
@@ -297,10 +382,5 @@ static const luaL_Reg core[] = {{"sendResolved", core_send_resolved}, {"cancelQu
 
 void dg_send_open(lua_State *L)
 {
-    dg_hub_get(L, DG_STORE_METATABLE);
-    dg_setfuncs(L, methods, 1);
-    lua_pushvalue(L, -2);
-    dg_hub_get(L, DG_STORE_METATABLE);
-    dg_setfuncs(L, core, 1);
-    lua_pop(L, 1);
+    dg_socket_add(L, methods, core);
 }

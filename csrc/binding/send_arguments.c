@@ -36,6 +36,20 @@ const char *dg_argument_address(lua_State *L, int index, const char *name)
     return text;
 }
 
+const char *dg_argument_path(lua_State *L, int index, const char *name)
+{
+    size_t length;
+    if (lua_type(L, index) != LUA_TSTRING)
+        dg_error_arg_type(L, index, name, "a string");
+    const char *text = lua_tolstring(L, index, &length);
+    if (length == 0)
+        dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE", "The \"%s\" argument must not be empty", name);
+    if (text[0] != '\0' && strlen(text) != length)
+        dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE", "The \"%s\" argument must not contain a NUL byte",
+                       name);
+    return text;
+}
+
 static void take_list(lua_State *L, dg_payload *out)
 {
     out->parts = dg_rawlen(L, out->index);
@@ -91,36 +105,79 @@ static void take_slice(lua_State *L, dg_payload *out)
     out->length = length;
 }
 
-/* The end of either form: port, [address], [callback] from `at` on. */
-static void take_destination(lua_State *L, dg_arguments *out, int at)
+static int is_absent(lua_State *L, int index)
 {
-    out->address = out->callback = 0;
-    out->port = dg_argument_port(L, at, 1);
+    return lua_isnoneornil(L, index);
+}
+
+/* The last argument, if it is there. */
+static void take_callback(lua_State *L, dg_arguments *out, int at)
+{
+    if (!is_absent(L, at)) {
+        if (!lua_isfunction(L, at))
+            dg_error_arg_type(L, at, "callback", "a function");
+        out->callback = at;
+    }
+    dg_error_surplus(L, at);
+}
+
+/* port [, address] [, callback] from `at` on; without an address the callback may come in its place. */
+static void take_port(lua_State *L, dg_arguments *out, int at)
+{
     int next = at + 1;
-    if (!lua_isnoneornil(L, next) && !lua_isfunction(L, next)) {
+    out->port = dg_argument_port(L, at, 1);
+    if (!is_absent(L, next) && !lua_isfunction(L, next)) {
         if (lua_type(L, next) != LUA_TSTRING)
             dg_error_arg_type(L, next, "address", "a string");
         out->address = next;
     }
-    if (!lua_isfunction(L, next) && !lua_isnone(L, next))
-        next++;
-    if (!lua_isnoneornil(L, next)) {
-        if (!lua_isfunction(L, next))
-            dg_error_arg_type(L, next, "callback", "a function");
-        out->callback = next;
-    }
-    dg_error_surplus(L, next);
+    take_callback(L, out, lua_isfunction(L, next) ? next : next + 1);
+}
+
+/* path [, callback] */
+static void take_path(lua_State *L, dg_arguments *out, int at)
+{
+    dg_argument_path(L, at, "path");
+    out->address = at;
+    take_callback(L, out, at + 1);
+}
+
+/* [callback] */
+static void take_nothing(lua_State *L, dg_arguments *out, int at)
+{
+    out->to_peer = 1;
+    for (int index = at; index <= lua_gettop(L); index++)
+        if (!is_absent(L, index) && !lua_isfunction(L, index))
+            dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_IS_CONNECTED",
+                           "Already connected: a connected socket's send takes no port, address or path");
+    take_callback(L, out, at);
+}
+
+static void take_destination(lua_State *L, enum dg_form form, dg_arguments *out, int at)
+{
+    out->to_peer = out->address = out->callback = 0;
+    out->port = 0;
+    if (form == DG_FORM_PORT)
+        take_port(L, out, at);
+    else if (form == DG_FORM_PATH)
+        take_path(L, out, at);
+    else
+        take_nothing(L, out, at);
 }
 
 static int is_plain(lua_State *L, int index)
 {
-    return !lua_isnoneornil(L, index) && !lua_isfunction(L, index) && !lua_istable(L, index);
+    return !is_absent(L, index) && !lua_isfunction(L, index) && !lua_istable(L, index);
 }
 
-/* What comes third is a length or an address; where it is nil, what follows tells. */
-static int is_sliced(lua_State *L)
+/* Whether offset and length are given: as in Node, where a destination follows them; a connected socket has none. */
+static int is_sliced(lua_State *L, enum dg_form form)
 {
-    return lua_type(L, 4) == LUA_TNUMBER || is_plain(L, 5) || is_plain(L, 6);
+    if (form == DG_FORM_PEER)
+        return lua_type(L, 4) == LUA_TNUMBER;
+    if (form == DG_FORM_PATH && lua_type(L, 3) == LUA_TSTRING)
+        return 0;
+    return is_plain(L, 5) || is_plain(L, 6);
 }
 
 /* What programs send most: (self, string, port, string [, function]). */
@@ -133,32 +190,33 @@ static int take_common(lua_State *L, dg_arguments *out)
         return 0;
     out->payload.index = 2;
     out->payload.text = lua_tolstring(L, 2, &out->payload.length);
+    out->to_peer = 0;
     out->port = (unsigned)port;
     out->address = 4;
     out->callback = top == 5 ? 5 : 0;
     return 1;
 }
 
-void dg_arguments_of_send(lua_State *L, dg_arguments *out)
+void dg_arguments_of_send(lua_State *L, enum dg_form form, dg_arguments *out)
 {
-    if (take_common(L, out))
+    if (form == DG_FORM_PORT && take_common(L, out))
         return;
     take_payload(L, &out->payload);
-    int sliced = is_sliced(L);
+    int sliced = is_sliced(L, form);
     if (sliced)
         take_slice(L, &out->payload);
-    take_destination(L, out, sliced ? 5 : 3);
+    take_destination(L, form, out, sliced ? 5 : 3);
 }
 
-void dg_arguments_of_sendto(lua_State *L, dg_arguments *out)
+void dg_arguments_of_sendto(lua_State *L, enum dg_form form, dg_arguments *out)
 {
     take_payload(L, &out->payload);
     for (int index = 3; index <= 4; index++)
         if (lua_type(L, index) != LUA_TNUMBER)
             dg_error_arg_type(L, index, index == 3 ? "offset" : "length", "a number");
     take_slice(L, &out->payload);
-    take_destination(L, out, 5);
-    if (out->address == 0)
+    take_destination(L, form, out, 5);
+    if (out->address == 0 && form == DG_FORM_PORT)
         dg_error_arg_type(L, 6, "address", "a string");
 }
 

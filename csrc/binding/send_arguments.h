@@ -18,15 +18,19 @@ typedef struct dg_payload {
 
 typedef struct dg_arguments {
     dg_payload payload;
+    int to_peer; /* the connected one: no port, no address */
     unsigned port;
     int address;  /* stack index of the address, 0 when there is none; a string, but what is in it is not checked yet */
     int callback; /* likewise */
 } dg_arguments;
 
-/* (self, msg [, offset, length], port [, address] [, callback]) */
-void dg_arguments_of_send(lua_State *L, dg_arguments *out);
-/* (self, msg, offset, length, port, address [, callback]) */
-void dg_arguments_of_sendto(lua_State *L, dg_arguments *out);
+/* What follows the message: port [, address]; a path; or nothing. */
+enum dg_form { DG_FORM_PORT, DG_FORM_PATH, DG_FORM_PEER };
+
+/* (self, msg [, offset, length] <destination> [, callback]) */
+void dg_arguments_of_send(lua_State *L, enum dg_form form, dg_arguments *out);
+/* (self, msg, offset, length <destination, all of it> [, callback]) */
+void dg_arguments_of_sendto(lua_State *L, enum dg_form form, dg_arguments *out);
 
 /* Writes the datagram's bytes; raises nothing. */
 void dg_payload_copy(lua_State *L, const dg_payload *payload, char *place);
@@ -37,6 +41,9 @@ void dg_payload_push(lua_State *L, const dg_payload *payload);
 unsigned dg_argument_port(lua_State *L, int index, unsigned least);
 /* Raises unless the value is a string with neither nothing in it nor a NUL byte. */
 const char *dg_argument_address(lua_State *L, int index, const char *name);
+
+/* Raises unless the value is a Unix path, or an abstract name, which begins with a NUL byte. */
+const char *dg_argument_path(lua_State *L, int index, const char *name);
 
 DG_HIDDEN_END
 

@@ -9,14 +9,20 @@
 #ifndef DG_BINDING_SOCKET_H
 #define DG_BINDING_SOCKET_H
 
+#include "../net/blocklist.h"
 #include "../net/queue.h"
 #include "../net/transmit.h"
+#include "../net/unix_file.h"
 #include "callbacks.h"
 #include "hub.h"
 
 DG_HIDDEN_BEGIN
 
 typedef enum dg_life { DG_OPEN, DG_CLOSING, DG_CLOSED } dg_life;
+
+/* How a socket waits until the kernel takes more. A Unix socket that is not connected is writable all the time, though its
+ * peer's queue be full: polling it would spin. */
+enum dg_blocked { DG_NOT_BLOCKED, DG_BLOCKED_POLL, DG_BLOCKED_TIMER };
 
 /* What a tick does for a socket that is due. */
 enum dg_due {
@@ -29,11 +35,15 @@ enum dg_due {
 
 /* Slots of a socket's own table. */
 enum dg_slot {
-    DG_SLOT_RECEIVER = 1, /* the one callable that messages go to, or nil */
-    DG_SLOT_SENDER,       /* the address string of the last sender */
-    DG_SLOT_CALLBACKS,    /* the ring of send callbacks (callbacks.h) */
-    DG_SLOT_POLL,         /* luv's poll handle */
-    DG_SLOT_EVENTS,       /* the emitter's listeners */
+    DG_SLOT_RECEIVER = 1,  /* the one callable that messages go to, or nil */
+    DG_SLOT_SENDER,        /* the address string of the last sender */
+    DG_SLOT_CALLBACKS,     /* the ring of send callbacks (callbacks.h) */
+    DG_SLOT_POLL,          /* luv's poll handle */
+    DG_SLOT_TIMER,         /* luv's timer for retries, once there was one */
+    DG_SLOT_RECEIVE_BLOCK, /* block lists, to keep them */
+    DG_SLOT_SEND_BLOCK,
+    DG_SLOT_EVENTS,  /* the emitter's listeners */
+    DG_SLOT_PRIVATE, /* what the Lua side keeps for it */
 };
 
 /* The destination that was parsed last: programs send to the same one again and again. */
@@ -41,6 +51,7 @@ typedef struct dg_memo {
     char text[DG_ADDRESS_TEXT];
     size_t length;
     unsigned port;
+    int known;
     dg_address address;
 } dg_memo;
 
@@ -51,10 +62,15 @@ typedef struct dg_socket {
     unsigned char life; /* dg_life */
     unsigned char bound;
     unsigned char binding; /* a bind waits for a name */
+    unsigned char connected;
+    unsigned char connecting;  /* a connect waits for a name */
+    unsigned char clears_dead; /* a Unix socket's reuseAddr */
     unsigned char v6only;
     unsigned char receiving; /* there is a receiver */
     unsigned char paused;
-    unsigned char blocked; /* the kernel took no more: waiting until it does */
+    unsigned char blocked; /* dg_blocked: the kernel took no more */
+    unsigned char backoff; /* milliseconds that the retry timer waited last */
+    unsigned char drains;  /* send has returned false: `drain` is due when the queue is empty */
     unsigned char unreferenced;
     unsigned char has_poll; /* there is a poll handle of luv's */
     unsigned char watching; /* what it watches (loop.h) */
@@ -69,10 +85,14 @@ typedef struct dg_socket {
     dg_queue queue;
     dg_transmitter transmitter;
     dg_memo memo;
+    dg_address peer;     /* the connected one */
     size_t report_limit; /* callbacks that the running round may still run */
     dg_callbacks callbacks;
     unsigned held; /* sends that wait for a name */
     size_t held_bytes;
+    size_t queue_limit;                             /* bytes that may wait */
+    const dg_blocklist *receive_block, *send_block; /* NULL without */
+    dg_unix_file file;
 
     dg_arena *batch; /* received and not yet delivered: slots [at .. count), the first from `offset` on */
     unsigned batch_count, batch_at;
@@ -82,7 +102,7 @@ typedef struct dg_socket {
     unsigned patience, streak; /* full receives of one before that is tried again, and how many there were */
     dg_address sender;         /* whose text is in DG_SLOT_SENDER */
     uint32_t sender_serial;    /* changes with it */
-    uint64_t receive_calls, messages, bytes;
+    uint64_t receive_calls, messages, bytes, refused, truncated;
 } dg_socket;
 
 /* The metatable's methods have these upvalues. */
@@ -107,13 +127,18 @@ static inline int dg_socket_maps(const dg_socket *s)
     return s->family == AF_INET6 && !s->v6only;
 }
 
-/* Binds to port 0 of the wildcard address if it is unbound; `listening` follows. 0 or a negative errno. */
-int dg_socket_bind_any(lua_State *L, int index, dg_socket *s);
+/* What is still to be sent keeps the loop alive, unreferenced or not. */
+static inline int dg_socket_unreferenced(const dg_socket *s)
+{
+    return s->unreferenced && !s->blocked && s->held == 0;
+}
 
 /* Closes the descriptor if the socket is closing and has nothing left to send; emits `close` when all is reported. */
 void dg_socket_finish_close(lua_State *L, int index, dg_socket *s);
 
-/* Adds this room's functions: to the table of methods, and to core's, which are on top of the stack (core, methods). */
+/* Adds functions to the table of methods and to core, which are on top of the stack (core, methods). */
+void dg_socket_add(lua_State *L, const luaL_Reg *methods, const luaL_Reg *core);
+/* Adds this room's own, and fills the sockets' metatable. */
 void dg_socket_open(lua_State *L);
 
 DG_HIDDEN_END

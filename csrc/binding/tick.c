@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "endpoint.h"
 #include "error.h"
 #include "loop.h"
 #include "receive.h"
@@ -96,7 +97,15 @@ void dg_tick_fail(lua_State *L, int index, int callback, lua_Integer value)
 static int is_stale(lua_State *L, int index, const char *event)
 {
     const dg_socket *s = lua_touserdata(L, index);
-    return s->life != DG_OPEN && strcmp(event, "listening") == 0;
+    return s->life != DG_OPEN && (strcmp(event, "listening") == 0 || strcmp(event, "connect") == 0);
+}
+
+/* `close` comes when the descriptor's number is free, too: after the handles were closed at the end of this dispatch. Inside
+ * a nested one that end is far. */
+static int is_early(lua_State *L, const dg_hub *hub, int event)
+{
+    return hub->graves != 0 && hub->depth == 1 && lua_type(L, event) == LUA_TSTRING &&
+           strcmp(lua_tostring(L, event), "close") == 0;
 }
 
 /* Takes the first deferred call off the queue, then makes it. */
@@ -114,8 +123,12 @@ static void run_event(lua_State *L, dg_hub *hub)
     hub->first_event += EVENT_PLACES;
     if (hub->first_event == hub->end_event)
         hub->first_event = hub->end_event = 0;
-    if (lua_isfunction(L, events + 2)) {
-        lua_call(L, 2, 0);
+    if (is_early(L, hub, events + 2)) {
+        defer(L);
+    } else if (lua_isfunction(L, events + 2)) {
+        int arguments = lua_isnil(L, events + 4) ? 1 : 2; /* error [, value] */
+        lua_settop(L, events + 2 + arguments);
+        lua_call(L, arguments, 0);
     } else if (!is_stale(L, events + 1, lua_tostring(L, events + 2))) {
         dg_hub_get(L, DG_STORE_HOOKS);
         lua_getfield(L, -1, "emit");
@@ -133,7 +146,7 @@ static void do_step(lua_State *L, int index, dg_socket *s)
     unsigned doing = s->doing;
     if (doing & DG_DUE_BIND) {
         s->doing &= (unsigned char)~DG_DUE_BIND;
-        int status = s->life == DG_OPEN ? dg_socket_bind_any(L, index, s) : 0;
+        int status = s->life == DG_OPEN ? dg_endpoint_bind_any(L, index, s) : 0;
         if (status != 0) {
             dg_error_push_system(L, status, "bind", NULL);
             dg_tick_emit(L, index, "error");
@@ -171,6 +184,7 @@ static void serve(lua_State *L, dg_hub *hub)
         do_step(L, index, s);
     if (hub->serving == s)
         hub->serving = NULL;
+    dg_socket_finish_close(L, index, s);
     dg_socket_update(L, index, s);
     lua_settop(L, top);
 }

@@ -81,6 +81,19 @@ int dg_address_parse(dg_address *out, int family, int mapped, const char *text, 
     return status != DG_NOT_A_LITERAL && family == AF_INET ? -EINVAL : status;
 }
 
+int dg_address_unix(dg_address *out, const char *name, size_t length)
+{
+    struct sockaddr_un *un = &out->u.un;
+    int is_path = length != 0 && name[0] != '\0';
+    if (length + (size_t)is_path > sizeof un->sun_path)
+        return -ENAMETOOLONG;
+    memset(un, 0, sizeof *un);
+    un->sun_family = AF_UNIX;
+    memcpy(un->sun_path, name, length);
+    out->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (size_t)is_path);
+    return 0;
+}
+
 void dg_address_any(dg_address *out, int family, unsigned port)
 {
     if (family == AF_INET6) {
@@ -120,6 +133,19 @@ static size_t format_in6(const struct sockaddr_in6 *in6, char text[DG_ADDRESS_TE
     return length + (size_t)more;
 }
 
+/* A path may or may not come with its NUL; an abstract name is as long as the kernel says. */
+static size_t format_un(const dg_address *address, char text[DG_ADDRESS_TEXT])
+{
+    const char *name = address->u.un.sun_path;
+    size_t start = offsetof(struct sockaddr_un, sun_path);
+    size_t length = address->length > start ? address->length - start : 0;
+    if (length != 0 && name[0] != '\0')
+        length = strnlen(name, length);
+    memcpy(text, name, length);
+    text[length] = '\0';
+    return length;
+}
+
 size_t dg_address_format(const dg_address *address, char text[DG_ADDRESS_TEXT])
 {
     text[0] = '\0';
@@ -127,6 +153,8 @@ size_t dg_address_format(const dg_address *address, char text[DG_ADDRESS_TEXT])
         return 0;
     if (address->u.any.sa_family == AF_INET6)
         return format_in6(&address->u.in6, text);
+    if (address->u.any.sa_family == AF_UNIX)
+        return format_un(address, text);
     if (address->u.any.sa_family == AF_INET)
         inet_ntop(AF_INET, &address->u.in.sin_addr, text, DG_ADDRESS_TEXT);
     return strlen(text);
@@ -134,10 +162,15 @@ size_t dg_address_format(const dg_address *address, char text[DG_ADDRESS_TEXT])
 
 unsigned dg_address_port(const dg_address *address)
 {
-    if (address->length == 0)
+    if (address->length == 0 || address->u.any.sa_family == AF_UNIX)
         return 0;
     /* sin_port and sin6_port lie at the same place. */
     return ntohs(address->u.in.sin_port);
+}
+
+void dg_address_set_port(dg_address *address, unsigned port)
+{
+    address->u.in.sin_port = htons((in_port_t)port);
 }
 
 int dg_address_equal(const dg_address *a, const dg_address *b)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Socket addresses and their text: IPv4 and IPv6 literals (with zones, RFC 4007) to sockaddr and back.
+/* Socket addresses and their text: IPv4 and IPv6 literals (with zones, RFC 4007) and Unix names, to sockaddr and back.
  * Looks nothing up: a host name is "not a literal" here. */
 #ifndef DG_NET_ADDRESS_H
 #define DG_NET_ADDRESS_H
@@ -13,8 +13,8 @@
 
 DG_HIDDEN_BEGIN
 
-/* Room for any literal: 45 characters of IPv6, '%', a zone, and the final NUL. */
-#define DG_ADDRESS_TEXT 80
+/* Room for any of them and a final NUL: Unix names are the longest, 108 bytes. */
+#define DG_ADDRESS_TEXT 112
 
 typedef struct dg_address {
     socklen_t length; /* 0: no address, as an unnamed sender has none */
@@ -34,14 +34,20 @@ typedef struct dg_address {
  * Returns 0, DG_NOT_A_LITERAL, -EINVAL for a literal of the wrong family, or -ENODEV for an unknown zone. */
 int dg_address_parse(dg_address *out, int family, int mapped, const char *text, unsigned port);
 
+/* A Unix socket's path, or, with a leading NUL, one of Linux's abstract names (unix(7)); no bytes ask the kernel to choose a
+ * name. 0 or -ENAMETOOLONG. */
+int dg_address_unix(dg_address *out, const char *name, size_t length);
+
 /* The wildcard (0.0.0.0 or ::) and the loopback address (127.0.0.1 or ::1) of a family. */
 void dg_address_any(dg_address *out, int family, unsigned port);
 void dg_address_loopback(dg_address *out, int family, unsigned port);
 
-/* Writes the literal without the port, with a zone for link-local addresses; returns its length. */
+/* Writes the literal without the port, with a zone for link-local addresses, or the Unix name; returns its length. */
 size_t dg_address_format(const dg_address *address, char text[DG_ADDRESS_TEXT]);
 
+/* 0 where there is none. */
 unsigned dg_address_port(const dg_address *address);
+void dg_address_set_port(dg_address *address, unsigned port);
 int dg_address_equal(const dg_address *a, const dg_address *b);
 int dg_address_is_multicast(const dg_address *address);
 

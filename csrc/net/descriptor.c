@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
@@ -39,6 +41,62 @@ int dg_descriptor_name(int fd, dg_address *out)
 {
     out->length = sizeof out->u;
     return getsockname(fd, &out->u.any, &out->length) == 0 ? 0 : -errno;
+}
+
+int dg_descriptor_connect(int fd, const dg_address *address)
+{
+    int status;
+    do
+        status = connect(fd, &address->u.any, address->length) == 0 ? 0 : -errno;
+    while (status == -EINTR);
+    return status;
+}
+
+/* The BSDs answer EAFNOSUPPORT and have disconnected all the same. */
+int dg_descriptor_disconnect(int fd)
+{
+    struct sockaddr nobody;
+    memset(&nobody, 0, sizeof nobody);
+    nobody.sa_family = AF_UNSPEC;
+    return connect(fd, &nobody, sizeof nobody) == 0 || errno == EAFNOSUPPORT ? 0 : -errno;
+}
+
+int dg_descriptor_peer(int fd, dg_address *out)
+{
+    out->length = sizeof out->u;
+    return getpeername(fd, &out->u.any, &out->length) == 0 ? 0 : -errno;
+}
+
+static int get_int(int fd, int level, int name)
+{
+    int value = 0;
+    socklen_t length = sizeof value;
+    return getsockopt(fd, level, name, &value, &length) == 0 ? value : -1;
+}
+
+int dg_descriptor_inspect(int fd, dg_descriptor_facts *out)
+{
+    dg_address name, peer;
+    if (fd < 0 || fcntl(fd, F_GETFD) < 0)
+        return -EBADF;
+    if (get_int(fd, SOL_SOCKET, SO_TYPE) != SOCK_DGRAM || dg_descriptor_name(fd, &name) != 0)
+        return -ENOTSOCK;
+    out->family = name.u.any.sa_family;
+    out->connected = dg_descriptor_peer(fd, &peer) == 0;
+    out->v6only = out->family == AF_INET6 && get_int(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 1;
+    if (out->family == AF_UNIX)
+        out->bound = out->connected || name.length > offsetof(struct sockaddr_un, sun_path);
+    else
+        out->bound = dg_address_port(&name) != 0;
+    return out->family == AF_UNIX || out->family == AF_INET || out->family == AF_INET6 ? 0 : -ENOTSOCK;
+}
+
+int dg_descriptor_adopt(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+        return -errno;
+    return 0;
 }
 
 int dg_descriptor_take_error(int fd)

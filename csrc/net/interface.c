@@ -41,6 +41,30 @@ static int index_of_address(const dg_address *address, unsigned *index)
     return *index != 0 ? 0 : -EADDRNOTAVAIL;
 }
 
+static int is_listed(const unsigned *indexes, int count, unsigned index)
+{
+    while (count > 0)
+        if (indexes[--count] == index)
+            return 1;
+    return 0;
+}
+
+int dg_interface_list_multicast(unsigned *indexes, int room)
+{
+    struct ifaddrs *all;
+    const unsigned wanted = IFF_UP | IFF_MULTICAST;
+    int count = 0;
+    if (getifaddrs(&all) != 0)
+        return -errno;
+    for (struct ifaddrs *each = all; each != NULL && count < room; each = each->ifa_next) {
+        unsigned index = if_nametoindex(each->ifa_name);
+        if ((each->ifa_flags & wanted) == wanted && index != 0 && !is_listed(indexes, count, index))
+            indexes[count++] = index;
+    }
+    freeifaddrs(all);
+    return count;
+}
+
 int dg_interface_find(const char *text, dg_interface *out)
 {
     dg_address address;

@@ -24,8 +24,10 @@ typedef struct dg_offloads {
     unsigned char coalesce; /* UDP_GRO on receive: every receive must look at the slot's segment size */
 } dg_offloads;
 
-/* Finds out what the descriptor of a UDP socket can do, and turns coalescing on. Never fails: at worst it has nothing. */
+/* Finds out what the descriptor of a UDP socket can do. Changes nothing, and never fails: at worst it has nothing. */
 void dg_os_offloads(int fd, dg_offloads *out);
+/* Turns coalescing on where the system has it. */
+void dg_os_coalesce(int fd, dg_offloads *out);
 
 /* One send: a datagram, or (segment != 0) several of `segment` bytes each, the last one perhaps shorter. */
 typedef struct dg_outgoing {
@@ -59,6 +61,8 @@ typedef struct dg_received {
 /* Receives into the first slots of the arena, at most `want` (1 .. DG_SLOTS), without waiting.
  * Returns how many slots are filled, or a negative errno. Never EINTR. */
 int dg_os_receive(int fd, dg_arena *arena, unsigned want);
+/* Receives one datagram into the first slot, which has the whole arena (2 MiB) for it. Returns 1 or a negative errno. */
+int dg_os_receive_large(int fd, dg_arena *arena);
 dg_received *dg_arena_slot(dg_arena *arena, unsigned i);
 
 DG_HIDDEN_END

@@ -105,6 +105,15 @@ static int receive_one(int fd, dg_arena *arena)
     return 1;
 }
 
+int dg_os_receive_large(int fd, dg_arena *arena)
+{
+    ready_slot(arena, 0);
+    arena->buffers[0].iov_len = sizeof arena->payload;
+    int status = receive_one(fd, arena);
+    arena->buffers[0].iov_len = DG_SLOT_BYTES;
+    return status;
+}
+
 int dg_os_receive(int fd, dg_arena *arena, unsigned want)
 {
     int count;
@@ -177,9 +186,15 @@ int dg_os_send(int fd, const dg_outgoing *out, unsigned count)
 
 void dg_os_offloads(int fd, dg_offloads *out)
 {
-    int size = 0, on = 1;
-    socklen_t length = sizeof size;
-    /* Reading the option proves that the kernel has it and changes nothing. */
-    out->segment = getsockopt(fd, SOL_UDP, OPT_UDP_SEGMENT, &size, &length) == 0;
+    int value = 0;
+    socklen_t length = sizeof value;
+    /* Reading an option proves that the kernel has it. */
+    out->segment = getsockopt(fd, SOL_UDP, OPT_UDP_SEGMENT, &value, &length) == 0;
+    out->coalesce = getsockopt(fd, SOL_UDP, OPT_UDP_GRO, &value, &length) == 0 && value != 0;
+}
+
+void dg_os_coalesce(int fd, dg_offloads *out)
+{
+    int on = 1;
     out->coalesce = setsockopt(fd, SOL_UDP, OPT_UDP_GRO, &on, sizeof on) == 0;
 }

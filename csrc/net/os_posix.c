@@ -32,9 +32,9 @@ dg_received *dg_arena_slot(dg_arena *arena, unsigned i)
     return &arena->slots[i];
 }
 
-static int receive_one(int fd, dg_received *slot, char *payload)
+static int receive_one(int fd, dg_received *slot, char *payload, size_t room)
 {
-    struct iovec buffer = {payload, DG_SLOT_BYTES};
+    struct iovec buffer = {payload, room};
     struct msghdr header;
     ssize_t length;
     memset(&header, 0, sizeof header);
@@ -57,11 +57,16 @@ static int receive_one(int fd, dg_received *slot, char *payload)
 int dg_os_receive(int fd, dg_arena *arena, unsigned want)
 {
     for (unsigned i = 0; i < want; i++) {
-        int status = receive_one(fd, &arena->slots[i], arena->payload[i]);
+        int status = receive_one(fd, &arena->slots[i], arena->payload[i], DG_SLOT_BYTES);
         if (status < 0)
             return i != 0 ? (int)i : status;
     }
     return (int)want;
+}
+
+int dg_os_receive_large(int fd, dg_arena *arena)
+{
+    return receive_one(fd, &arena->slots[0], arena->payload[0], sizeof arena->payload);
 }
 
 static int send_one(int fd, const dg_outgoing *out)
@@ -96,4 +101,10 @@ void dg_os_offloads(int fd, dg_offloads *out)
 {
     (void)fd;
     out->segment = out->coalesce = 0;
+}
+
+void dg_os_coalesce(int fd, dg_offloads *out)
+{
+    (void)fd;
+    (void)out;
 }

@@ -18,7 +18,7 @@ void dg_queue_free(dg_queue *queue)
     dg_fifo_free(&queue->payload);
     dg_fifo_free(&queue->entries);
     dg_fifo_free(&queue->routes);
-    queue->next = queue->to_report = 0;
+    queue->next = queue->to_report = queue->refused = 0;
 }
 
 static dg_entry *entry_at(const dg_queue *queue, size_t i)
@@ -77,17 +77,34 @@ static int add_route(dg_queue *queue, const dg_address *to)
     return 0;
 }
 
-int dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback)
+static dg_entry *add_entry(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback)
 {
     dg_entry *entry = dg_fifo_reserve(&queue->entries, sizeof *entry);
     if (entry == NULL || add_route(queue, to) != 0)
-        return -ENOMEM;
+        return NULL;
     entry->length = (uint32_t)length;
     entry->callback = callback;
     entry->route = queue->first_route + (uint32_t)route_count(queue) - 1;
     entry->error = 0;
     dg_fifo_commit(&queue->entries, sizeof *entry);
+    return entry;
+}
+
+int dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback)
+{
+    if (add_entry(queue, length, to, callback) == NULL)
+        return -ENOMEM;
     dg_fifo_commit(&queue->payload, length);
+    return 0;
+}
+
+int dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback, int error)
+{
+    dg_entry *entry = add_entry(queue, length, to, callback);
+    if (entry == NULL)
+        return -ENOMEM;
+    entry->error = error;
+    queue->refused++;
     return 0;
 }
 
@@ -99,6 +116,13 @@ dg_entry *dg_queue_waiting(const dg_queue *queue, size_t i)
 const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry)
 {
     return route_at(queue, entry->route - queue->first_route);
+}
+
+void dg_queue_name_peer(dg_queue *queue, const dg_address *peer)
+{
+    for (size_t i = 0; i < route_count(queue); i++)
+        if (route_at(queue, i)->length == 0)
+            *route_at(queue, i) = *peer;
 }
 
 /* Routes before that of the first entry are of no more use. */
@@ -133,9 +157,11 @@ static void settle(dg_queue *queue, size_t count, size_t bytes)
 void dg_queue_failed(dg_queue *queue, int error)
 {
     dg_entry *entry = dg_queue_waiting(queue, 0);
+    size_t payload = entry->error == 0 ? entry->length : 0;
+    queue->refused -= entry->error != 0;
     entry->error = error;
     queue->to_report++;
-    settle(queue, 1, entry->length);
+    settle(queue, 1, payload);
 }
 
 void dg_queue_sent(dg_queue *queue, size_t count, size_t bytes)

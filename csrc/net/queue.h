@@ -20,7 +20,7 @@ typedef struct dg_entry {
     uint32_t length;   /* bytes of the datagram */
     uint32_t callback; /* the owner's mark, 0 where nobody wants to know of success */
     uint32_t route;    /* serial number of its route */
-    int error;         /* once done: 0 or a negative errno */
+    int error;         /* once done: 0 or a negative errno; set before that, it was refused and has no payload */
 } dg_entry;
 
 typedef struct dg_queue {
@@ -30,6 +30,7 @@ typedef struct dg_queue {
     dg_fifo *spare;       /* a payload block that the sockets of one state pass round */
     size_t next;          /* entries from the front that are done */
     size_t to_report;     /* of these, how many have a callback or an error */
+    size_t refused;       /* of those that are not done, how many wait for nothing but their report */
     uint32_t first_route; /* serial number of the first route in `routes` */
 } dg_queue;
 
@@ -41,7 +42,10 @@ char *dg_queue_reserve(dg_queue *queue, size_t length);
 /* Queues the datagram that was written there. `to` is NULL for a connected socket. 0 or -ENOMEM. */
 int dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback);
 
-/* Waiting for the kernel: */
+/* Queues a datagram that will not be sent, so that its error is reported in its turn. 0 or -ENOMEM. */
+int dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback, int error);
+
+/* Waiting for the kernel, those that were refused included: */
 size_t dg_queue_count(const dg_queue *queue);
 static inline size_t dg_queue_bytes(const dg_queue *queue)
 {
@@ -50,6 +54,8 @@ static inline size_t dg_queue_bytes(const dg_queue *queue)
 /* The i-th waiting entry, and its route (length 0: the connected peer). */
 dg_entry *dg_queue_waiting(const dg_queue *queue, size_t i);
 const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry);
+/* Datagrams queued for the connected peer are for this address from now on. */
+void dg_queue_name_peer(dg_queue *queue, const dg_address *peer);
 /* The first waiting datagram failed, with a negative errno. */
 void dg_queue_failed(dg_queue *queue, int error);
 /* The first `count` waiting datagrams, of `bytes` together, were handed over. */

@@ -31,7 +31,7 @@ static run longest_run(const dg_transmitter *transmitter, const dg_queue *queue,
         return found;
     while (at + found.count < waiting && found.count < DG_MAX_SEGMENTS) {
         const dg_entry *entry = dg_queue_waiting(queue, at + found.count);
-        if (entry->route != first->route || entry->length > first->length || entry->length == 0 ||
+        if (entry->error != 0 || entry->route != first->route || entry->length > first->length || entry->length == 0 ||
             found.bytes + entry->length > DG_MAX_PAYLOAD_IN)
             break;
         found.count++;
@@ -50,6 +50,8 @@ static unsigned lay_out(const dg_transmitter *transmitter, const dg_queue *queue
     unsigned messages = 0;
     while (messages < DG_BATCH && at < waiting) {
         const dg_entry *first = dg_queue_waiting(queue, at);
+        if (first->error != 0)
+            break;
         run next = longest_run(transmitter, queue, at, waiting);
         out[messages].data = data;
         out[messages].length = (uint32_t)next.bytes;
@@ -127,7 +129,7 @@ static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, int fd, c
         transmitter->refused = *out->to;
         return;
     }
-    if (may_be_late(error)) {
+    if (transmitter->hears_late && may_be_late(error)) {
         int again = dg_os_send(fd, out, 1);
         transmitter->calls++;
         if (again > 0)
@@ -147,6 +149,10 @@ dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int
     unsigned counts[DG_BATCH];
     while (dg_queue_count(queue) != 0) {
         unsigned messages = lay_out(transmitter, queue, out, counts);
+        if (messages == 0) {
+            settle_failed(transmitter, queue, dg_queue_waiting(queue, 0)->error);
+            continue;
+        }
         int sent = dg_os_send(fd, out, messages);
         transmitter->calls++;
         if (is_blocked(sent))

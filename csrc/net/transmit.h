@@ -11,12 +11,13 @@ DG_HIDDEN_BEGIN
 
 typedef struct dg_transmitter {
     dg_offloads offloads;
-    unsigned char refusals; /* segmented sends that failed with EIO where single datagrams went */
-    uint32_t single;        /* waiting datagrams from the front that must go singly: their train was refused */
-    int train_error;        /* why */
-    dg_address refused;     /* the last destination whose route refused a train */
-    uint32_t refused_for;   /* datagrams that still go singly there before segmentation is tried again */
-    int late_error;         /* an error that belonged to an earlier datagram (ICMP), for the owner to take */
+    unsigned char refusals;   /* segmented sends that failed with EIO where single datagrams went */
+    uint32_t single;          /* waiting datagrams from the front that must go singly: their train was refused */
+    int train_error;          /* why */
+    dg_address refused;       /* the last destination whose route refused a train */
+    uint32_t refused_for;     /* datagrams that still go singly there before segmentation is tried again */
+    unsigned char hears_late; /* ICMP errors come late; a Unix socket's errors are the datagram's own */
+    int late_error;           /* an error that belonged to an earlier datagram (ICMP), for the owner to take */
     uint64_t calls, datagrams, bytes, errors;
 } dg_transmitter;
 

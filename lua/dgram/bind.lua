@@ -1,40 +1,66 @@
---- socket:bind, and socket:close beside it: the calls that begin and end a socket's use.
+--- The calls that begin and end a socket's use: bind, bindSync, close.
 local core = require "dgram.core"
 local check = require "dgram.check"
 local lookup = require "dgram.lookup"
 
-local options_known = { port = true, address = true, exclusive = true }
+local known = { port = true, address = true, exclusive = true, fd = true, path = true }
 
-local function from_options(options)
+local function check_options(options)
   for name in pairs(options) do
-    if not options_known[name] then
-      check.bad_value(("Unknown option %s for bind"):format(core.describe(name)))
-    end
+    if not known[name] then check.bad_value(("Unknown option %s for bind"):format(core.describe(name))) end
   end
   if options.exclusive ~= nil and type(options.exclusive) ~= "boolean" then
     check.wrong_type(options.exclusive, "options.exclusive", "a boolean")
   end
-  return options.port, options.address
+  if options.fd ~= nil then check.integer(options.fd, "options.fd") end
 end
 
---- (port, address, cb), (port, cb), (cb), (options, cb) -> port, address, cb, all checked
-local function arguments(port, address, cb, ...)
-  if type(port) == "table" then
-    check.surplus(2, port, address, cb, ...)
-    cb = address
-    port, address = from_options(port)
-  elseif type(port) == "function" then
-    check.surplus(1, port, address, cb, ...)
-    port, address, cb = nil, nil, port
-  elseif type(address) == "function" then
-    check.surplus(2, port, address, cb, ...)
-    address, cb = nil, address
-  else
-    check.surplus(3, port, address, cb, ...)
+--- Where to bind, checked: for UDP {port, address, fd}, for unix_dgram {address = path, fd}.
+local function target(self, port, address, fd)
+  if core.family(self) == 0 then
+    if address ~= nil then check.path(address, "path") end
+    return { address = address, fd = fd }
   end
-  if cb ~= nil then check.fn(cb, "callback") end
   if address ~= nil then check.host(address, "address") end
-  return check.port(port == nil and 0 or port, 0), address, cb
+  return { port = check.port(port == nil and 0 or port, 0), address = address, fd = fd }
+end
+
+local function from_options(self, options)
+  check_options(options)
+  if core.family(self) == 0 then
+    if options.port ~= nil then check.wrong_type(options.port, "options.port", "absent: a unix_dgram socket has no port") end
+    return target(self, nil, options.path == nil and options.address or options.path, options.fd)
+  end
+  if options.path ~= nil then check.wrong_type(options.path, "options.path", "absent: only unix_dgram has paths") end
+  return target(self, options.port, options.address, options.fd)
+end
+
+--- (port, address, cb) without those that are absent, (path, cb), or (options, cb) -> target, cb
+local function arguments(self, ...)
+  local first, second, third = ...
+  local most = (type(first) == "table" or core.family(self) == 0) and 2 or 3
+  local cb
+  if type(first) == "function" then
+    most, first, second, cb = 1, nil, nil, first
+  elseif most == 2 then
+    cb = second
+  elseif type(second) == "function" then
+    most, second, cb = 2, nil, second
+  else
+    cb = third
+  end
+  check.surplus(most, ...)
+  if cb ~= nil then check.fn(cb, "callback") end
+  if type(first) == "table" then return from_options(self, first), cb end
+  if core.family(self) == 0 then return target(self, nil, first), cb end
+  return target(self, first, second), cb
+end
+
+local function must_be_unbound(self)
+  local _, bound, binding = core.state(self)
+  if bound or binding then
+    error(core.error("Error", "ERR_SOCKET_ALREADY_BOUND", "Socket is already bound"), 0)
+  end
 end
 
 local function failed(self, cb, err)
@@ -44,37 +70,54 @@ end
 
 --- After the look-up: binds to what it found, if the socket is still there for it.
 local function bind_found(self, port, cb, err, address)
-  if core.state(self) ~= "open" then return end
+  local state, _, binding = core.state(self)
+  if state ~= "open" or not binding then return end
   core.setBinding(self, false)
   local done
-  if not err then done, err = core.bind(self, port, address) end
+  if err == nil then done, err = core.bind(self, port, address) end
   if done then return end
-  err = err or core.systemError(-22, "bind", address, port)
   core.cancelQueue(self)
   failed(self, cb, err)
 end
 
---- Gives the socket its address: bind([port] [, address] [, cb]) or bind(options [, cb]).
--- `cb` listens once for `listening`. What fails is an `error` event; the socket may then be bound again.
+--- Gives the socket its address: bind([port] [, address] [, cb]), bind(path [, cb]) for unix_dgram, bind(options [, cb]).
+-- `cb` listens once for `listening`. What fails is an `error` event, and the socket may then be bound again.
 -- @return the socket
--- Raises ERR_SOCKET_ALREADY_BOUND, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE. bind(2)
+-- Raises ERR_SOCKET_ALREADY_BOUND, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, and for a descriptor
+-- ERR_INVALID_FD_TYPE or EBADF. bind(2)
 local function bind(self, ...)
   check.open(self)
-  local port, address, cb = arguments(...)
-  local _, bound, binding = core.state(self)
-  if bound or binding then
-    error(core.error("Error", "ERR_SOCKET_ALREADY_BOUND", "Socket is already bound"), 0)
-  end
+  local to, cb = arguments(self, ...)
+  must_be_unbound(self)
   core.needLoop("bind")
+  local adopted = to.fd ~= nil and core.adopt(self, to.fd)
   if cb then self:once("listening", cb) end
-  local done, err = core.bind(self, port, address)
+  if adopted then return self end
+  local done, err = core.bind(self, to.port, to.address)
   if done == nil then
     failed(self, cb, err)
   elseif not done then
     core.setBinding(self, true)
-    lookup.find(self, address, function(...) bind_found(self, port, cb, ...) end)
+    lookup.find(self, to.address, function(...) bind_found(self, to.port, cb, ...) end)
   end
   return self
+end
+
+--- bind within the call, without a loop: literal addresses only.
+-- @param options  {port, address}, or {path}
+-- @return what address() does; `listening` follows, unless close() comes first
+-- Raises what bind does, ERR_INVALID_IP_ADDRESS for a name, and what bind(2) says.
+local function bind_sync(self, options, ...)
+  check.open(self)
+  check.surplus(1, options, ...)
+  if options ~= nil and type(options) ~= "table" then check.wrong_type(options, "options", "a table") end
+  local to = from_options(self, options or {})
+  must_be_unbound(self)
+  local done, err = true, nil
+  if to.fd == nil or not core.adopt(self, to.fd) then done, err = core.bind(self, to.port, to.address) end
+  if done == false then err = check.not_literal(to.address) end
+  if err then error(err, 0) end
+  return self:address()
 end
 
 --- Stops receiving at once. What `send` had accepted still goes out; then the descriptor closes and `close` comes.
@@ -88,4 +131,4 @@ local function close(self, cb, ...)
   return core.close(self)
 end
 
-return { bind = bind, close = close }
+return { bind = bind, bindSync = bind_sync, close = close }

@@ -48,6 +48,26 @@ function check.host(value, name)
   return value
 end
 
+--- A Unix path, or an abstract name, which begins with a NUL byte.
+function check.path(value, name)
+  if type(value) ~= "string" then check.wrong_type(value, name, "a string") end
+  if value == "" then check.bad_value(('The "%s" argument must not be empty'):format(name)) end
+  if value:find("\0", 2, true) and value:sub(1, 1) ~= "\0" then
+    check.bad_value(('The "%s" argument must not contain a NUL byte'):format(name))
+  end
+  return value
+end
+
+function check.integer(value, name)
+  if type(value) ~= "number" or value % 1 ~= 0 then check.wrong_type(value, name, "an integer") end
+end
+
+--- The error for a name where only a literal will do.
+function check.not_literal(address)
+  return core.error("TypeError", "ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. tostring(address) ..
+    " (a call that does not wait looks no names up)")
+end
+
 --- Raises when one of the values past `most` is not nil.
 function check.surplus(most, ...)
   for i = most + 1, select("#", ...) do

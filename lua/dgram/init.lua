@@ -1,7 +1,9 @@
 --- Datagram sockets for Lua with Node.js' dgram API, on luv's event loop.
 local core = require "dgram.core"
+local abort = require "dgram.abort"
 local binding = require "dgram.bind"
 local check = require "dgram.check"
+local connecting = require "dgram.connect"
 local events = require "dgram.events"
 local find_uv = require "dgram.luv"
 local lookup = require "dgram.lookup"
@@ -20,11 +22,16 @@ end, function(self, event)
 end)
 
 for name, method in pairs(emitter) do dgram.Socket[name] = method end
-for name, method in pairs(binding) do dgram.Socket[name] = method end
+for _, room in ipairs { binding, connecting } do
+  for name, method in pairs(room) do dgram.Socket[name] = method end
+end
 
 core.configure {
   deliver = require "dgram.deliver",
-  emit = emitter.emit,
+  emit = function(socket, event, ...)
+    if event == "close" then abort.unfollow(socket) end
+    return emitter.emit(socket, event, ...)
+  end,
   findUv = find_uv,
   sendToName = function(socket, msg, port, name, cb)
     lookup.find(socket, name, function(err, address)
@@ -33,11 +40,13 @@ core.configure {
   end,
 }
 
-local families = { udp4 = 4, udp6 = 6 }
+local families = { udp4 = 4, udp6 = 6, unix_dgram = 0 }
 
+--- The options of createSocket and the types of those whose value alone tells whether it is right.
 local option_types = {
   type = "any", reuseAddr = "boolean", reusePort = "boolean", ipv6Only = "boolean",
-  recvBufferSize = "any", sendBufferSize = "any",
+  recvBufferSize = "any", sendBufferSize = "any", sendQueueLimit = "any", lookup = "function",
+  receiveBlockList = "any", sendBlockList = "any", signal = "any",
 }
 
 local function check_options(options)
@@ -48,37 +57,46 @@ local function check_options(options)
       check.wrong_type(value, "options." .. tostring(name), "a " .. expected)
     end
   end
+  if options.signal ~= nil then abort.check(options.signal) end
+end
+
+--- What needs the socket to be set; raises where a value is wrong.
+local function apply(socket, options)
+  core.setLimits(socket, options.sendQueueLimit, options.receiveBlockList, options.sendBlockList)
+  if options.recvBufferSize ~= nil then socket:setRecvBufferSize(options.recvBufferSize) end
+  if options.sendBufferSize ~= nil then socket:setSendBufferSize(options.sendBufferSize) end
+  if options.lookup then lookup.set(socket, options.lookup) end
 end
 
 --- Makes a socket; it has its descriptor at once, so every option can be set before bind.
--- @param options   "udp4", "udp6", or a table: type, reuseAddr, reusePort, ipv6Only (booleans), recvBufferSize,
---                  sendBufferSize (bytes)
+-- @param options   "udp4", "udp6", "unix_dgram", or a table of options (docs/api.md lists them)
 -- @param callback  listens for `message`
--- Raises ERR_SOCKET_BAD_TYPE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE (an unknown option), ERR_SOCKET_BAD_BUFFER_SIZE,
--- or what socket(2) and setsockopt(2) say.
+-- Raises ERR_SOCKET_BAD_TYPE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE (an unknown option), ERR_OUT_OF_RANGE,
+-- ERR_SOCKET_BAD_BUFFER_SIZE, or what socket(2) and setsockopt(2) say.
 function dgram.createSocket(options, callback, ...)
   if type(options) ~= "table" then options = { type = options } end
   check.surplus(2, options, callback, ...)
   local family = families[options.type]
   if not family then
     error(core.error("TypeError", "ERR_SOCKET_BAD_TYPE",
-      'Bad socket type specified. Valid types are: "udp4", "udp6". Received ' .. core.describe(options.type)), 0)
+      'Bad socket type specified. Valid types are: "udp4", "udp6", "unix_dgram". Received ' ..
+      core.describe(options.type)), 0)
   end
   check_options(options)
   if callback ~= nil then check.fn(callback, "callback") end
   local socket = core.open(family, options.reuseAddr, options.reusePort, options.ipv6Only)
-  local done, err = pcall(function()
-    if options.recvBufferSize ~= nil then socket:setRecvBufferSize(options.recvBufferSize) end
-    if options.sendBufferSize ~= nil then socket:setSendBufferSize(options.sendBufferSize) end
-  end)
+  local done, err = pcall(apply, socket, options)
   if not done then
     core.discard(socket)
     error(err, 0)
   end
   if callback then socket:on("message", callback) end
+  if options.signal then abort.follow(socket, options.signal) end
   return socket
 end
 
+dgram.BlockList = core.BlockList
+dgram.systemdSockets = require "dgram.systemd"
 dgram.EventEmitter = events.new
 
 --- Whether a value is a socket of this module.

@@ -1,12 +1,9 @@
---- Names to addresses, through luv's getaddrinfo(3). Look-ups of one name by one socket that are under way at the same
--- time are one, so that what is sent to the name keeps its order.
+--- Names to addresses, through luv's getaddrinfo(3) or the socket's `lookup` option. Look-ups of one name by one socket
+-- that are under way at the same time are one, so that what is sent to the name keeps its order.
 local core = require "dgram.core"
 local find_uv = require "dgram.luv"
 
 local lookup = {}
-
---- socket -> name -> list of those who wait; weak, for sockets that go.
-local waiting = setmetatable({}, { __mode = "k" })
 
 --- Node.js' names for the resolver's errors; others keep theirs.
 local codes = { EAI_NONAME = "ENOTFOUND", EAI_NODATA = "ENOTFOUND" }
@@ -25,35 +22,58 @@ local function failure(name, reason)
 end
 
 --- The system's resolver. cb(err, address)
-local function resolve(uv, name, family, cb)
+local function resolve(name, options, cb)
   local function answer(reason, list)
     local first = list and list[1]
     if reason or not first then return cb(failure(name, reason or "EAI_NONAME")) end
     cb(nil, first.addr)
   end
-  local hints = { family = family == 6 and "inet6" or "inet", socktype = "dgram" }
-  local request, _, reason = uv.getaddrinfo(name, nil, hints, answer)
+  local hints = { family = options.family == 6 and "inet6" or "inet", socktype = "dgram" }
+  local request, _, reason = find_uv().getaddrinfo(name, nil, hints, answer)
   if not request then answer(reason or "EAI_FAIL") end
 end
 
---- Looks a name up for a socket: cb(err, address), never before this has returned.
-function lookup.find(socket, name, cb)
-  local names = waiting[socket]
-  if not names then
-    names = {}
-    waiting[socket] = names
+--- Lets every waiting call have the answer, once. What a user's look-up says is not trusted to be an address.
+local function settle(socket, waiting, name, err, address)
+  local list = waiting[name]
+  if not list then return end
+  waiting[name] = nil
+  if err == nil and not core.isAddress(socket, address) then
+    err = core.error("TypeError", "ERR_INVALID_IP_ADDRESS", ("Invalid IP address for %s: %s"):format(name,
+      core.describe(address)), { hostname = name })
   end
-  if names[name] then
-    table.insert(names[name], cb)
+  if err ~= nil then address = nil end
+  for _, cb in ipairs(list) do cb(err, address) end
+end
+
+--- Looks a name up for a socket: cb(err, address). Raises only where there is no loop for it.
+function lookup.find(socket, name, cb)
+  local private = core.private(socket)
+  local waiting = private.waiting
+  if not waiting then
+    waiting = {}
+    private.waiting = waiting
+  end
+  if waiting[name] then
+    table.insert(waiting[name], cb)
     return
   end
-  names[name] = { cb }
   core.needLoop("Looking up a name")
-  resolve(find_uv(), name, core.family(socket), function(err, address)
-    local list = names[name]
-    names[name] = nil
-    for _, each in ipairs(list) do each(err, address) end
+  local list = { cb }
+  waiting[name] = list
+  local options = { family = core.family(socket) }
+  local done, raised = pcall(private.lookup or resolve, name, options, function(err, address)
+    -- a second answer must not settle a later look-up of the name
+    if waiting[name] == list then settle(socket, waiting, name, err, address) end
   end)
+  if not done and waiting[name] == list then
+    settle(socket, waiting, name, raised == nil and "the lookup function raised nil" or raised)
+  end
+end
+
+--- The `lookup` option: fn(hostname, {family = 4 or 6}, cb(err, address, family)).
+function lookup.set(socket, fn)
+  core.private(socket).lookup = fn
 end
 
 return lookup

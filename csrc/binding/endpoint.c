@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+#include "endpoint.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "../net/blocklist.h"
+#include "../net/descriptor.h"
+#include "blocklists.h"
+#include "error.h"
+#include "loop.h"
+#include "send.h"
+#include "tick.h"
+
+void dg_endpoint_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to)
+{
+    if ((to == NULL || to->length == 0) && s->connected)
+        to = &s->peer;
+    dg_error_push_system(L, error, syscall, to);
+}
+
+void dg_endpoint_push_text_error(lua_State *L, int error, const char *syscall, int index, unsigned port)
+{
+    index = dg_absindex(L, index);
+    lua_pushcfunction(L, dg_error_new_system);
+    lua_pushinteger(L, error);
+    lua_pushstring(L, syscall);
+    lua_pushvalue(L, index);
+    if (port != 0)
+        lua_pushinteger(L, (lua_Integer)port);
+    else
+        lua_pushnil(L);
+    lua_call(L, 4, 1);
+}
+
+static void note_bound(lua_State *L, int index, dg_socket *s)
+{
+    s->bound = 1;
+    dg_socket_update(L, index, s);
+    lua_pushnil(L);
+    dg_tick_emit(L, index, "listening");
+}
+
+/* A dead socket's file is cleared away only when it is in the way. */
+static int bind_to(lua_State *L, int index, dg_socket *s, const dg_address *address)
+{
+    int status = dg_descriptor_bind(s->fd, address);
+    if (status == -EADDRINUSE && s->clears_dead) {
+        dg_unix_file_clear(address);
+        status = dg_descriptor_bind(s->fd, address);
+    }
+    if (status != 0)
+        return status;
+    if (s->family == AF_UNIX)
+        dg_unix_file_note(&s->file, address);
+    note_bound(L, index, s);
+    return 0;
+}
+
+int dg_endpoint_bind_any(lua_State *L, int index, dg_socket *s)
+{
+    dg_address any;
+    if (s->bound || s->binding)
+        return 0;
+    if (s->family != AF_UNIX) {
+        dg_address_any(&any, s->family, 0);
+        return bind_to(L, index, s, &any);
+    }
+#if defined(__linux__) /* only Linux chooses names; elsewhere the socket has none, and nobody can reply */
+    dg_address_unix(&any, "", 0);
+    return bind_to(L, index, s, &any);
+#else
+    note_bound(L, index, s);
+    return 0;
+#endif
+}
+
+/* The address that core's arguments (socket, port | nil, text | nil) name. Returns 0, DG_NOT_A_LITERAL or a negative errno. */
+static int parse(lua_State *L, const dg_socket *s, dg_address *out, unsigned *port,
+                 void (*absent)(dg_address *out, int family, unsigned port))
+{
+    size_t length = 0;
+    const char *text = luaL_optlstring(L, 3, NULL, &length);
+    *port = (unsigned)luaL_optinteger(L, 2, 0);
+    if (s->family == AF_UNIX)
+        return dg_address_unix(out, text != NULL ? text : "", length);
+    if (text != NULL)
+        return dg_address_parse(out, s->family, dg_socket_maps(s), text, *port);
+    absent(out, s->family, *port);
+    return 0;
+}
+
+/* true, or false for a name, or nil and the error object: what core.bind and core.connect return. */
+static int answer(lua_State *L, int status, const char *syscall, const dg_address *address, unsigned port)
+{
+    if (status == 0 || status == DG_NOT_A_LITERAL) {
+        lua_pushboolean(L, status == 0);
+        return 1;
+    }
+    lua_pushnil(L);
+    if (address != NULL)
+        dg_error_push_system(L, status, syscall, address);
+    else
+        dg_endpoint_push_text_error(L, status, syscall, 3, port);
+    return 2;
+}
+
+/* core.bind(socket, port | nil, address | nil): true, or false when the address is a name, or nil and the error object. */
+static int core_bind(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    dg_address address;
+    unsigned port;
+    int status = parse(L, s, &address, &port, dg_address_any);
+    if (status != 0)
+        return answer(L, status, "bind", NULL, port);
+    return answer(L, bind_to(L, 1, s, &address), "bind", &address, port);
+}
+
+/* core.connect(socket, port | nil, address | nil): likewise. What is queued goes where it was meant to go. */
+static int core_connect(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    dg_address address;
+    unsigned port;
+    int status = parse(L, s, &address, &port, dg_address_loopback);
+    if (status != 0)
+        return answer(L, status, "connect", NULL, port);
+    if (s->send_block != NULL && dg_blocklist_has(s->send_block, &address)) {
+        lua_pushnil(L);
+        dg_blocklists_push_error(L, &address);
+        return 2;
+    }
+    status = dg_endpoint_bind_any(L, 1, s);
+    if (status != 0)
+        return answer(L, status, "bind", &address, port);
+    dg_send_flush(L, 1, s);
+    status = dg_descriptor_connect(s->fd, &address);
+    if (status == 0) {
+        s->connected = 1;
+        s->peer = address;
+        lua_pushnil(L);
+        dg_tick_emit(L, 1, "connect");
+    }
+    return answer(L, status, "connect", &address, port);
+}
+
+/* Linux takes an ephemeral port away together with the peer; the socket keeps it all the same. */
+static int disconnect(dg_socket *s)
+{
+    dg_address before, after;
+    int known = dg_descriptor_name(s->fd, &before);
+    int status = dg_descriptor_disconnect(s->fd);
+    if (status != 0 || known != 0 || s->family == AF_UNIX || dg_descriptor_name(s->fd, &after) != 0 ||
+        dg_address_port(&after) != 0)
+        return status;
+    dg_address_set_port(&after, dg_address_port(&before));
+    return dg_descriptor_bind(s->fd, &after);
+}
+
+/* socket:disconnect(): what was sent before still goes to the old peer. connect(2) with AF_UNSPEC
+ * Raises ERR_SOCKET_DGRAM_NOT_CONNECTED. */
+static int socket_disconnect(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    dg_error_surplus(L, 1);
+    if (!s->connected)
+        return dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_CONNECTED", "Not connected");
+    dg_send_flush(L, 1, s);
+    dg_queue_name_peer(&s->queue, &s->peer);
+    int status = disconnect(s);
+    if (status != 0)
+        return dg_error_raise_system(L, status, "disconnect", NULL);
+    s->connected = 0;
+    return 0;
+}
+
+/* core.isAddress(socket, value): whether it is a literal that the socket can reach. */
+static int core_is_address(lua_State *L)
+{
+    const dg_socket *s = dg_socket_check(L);
+    dg_address address;
+    int literal = lua_type(L, 2) == LUA_TSTRING && strlen(lua_tostring(L, 2)) == dg_rawlen(L, 2) &&
+                  dg_address_parse(&address, s->family, dg_socket_maps(s), lua_tostring(L, 2), 0) == 0;
+    lua_pushboolean(L, literal);
+    return 1;
+}
+
+/* core.setBinding(socket, boolean), core.setConnecting(socket, boolean): while a bind waits for a name, sends wait too. */
+static int core_set_binding(lua_State *L)
+{
+    dg_socket *s = dg_socket_check(L);
+    s->binding = (unsigned char)lua_toboolean(L, 2);
+    if (!s->binding && dg_queue_count(&s->queue) != 0)
+        dg_tick_due(L, 1, s, DG_DUE_FLUSH);
+    dg_socket_update(L, 1, s);
+    return 0;
+}
+
+static int core_set_connecting(lua_State *L)
+{
+    dg_socket *s = dg_socket_check(L);
+    s->connecting = (unsigned char)lua_toboolean(L, 2);
+    dg_socket_update(L, 1, s);
+    return 0;
+}
+
+static void take_descriptor(dg_socket *s, int fd, const dg_descriptor_facts *facts)
+{
+    s->fd = fd;
+    s->family = facts->family;
+    s->v6only = (unsigned char)facts->v6only;
+    s->connected = facts->connected && dg_descriptor_peer(fd, &s->peer) == 0;
+    s->memo.known = 0;
+    memset(&s->transmitter.offloads, 0, sizeof s->transmitter.offloads);
+    s->transmitter.hears_late = s->family != AF_UNIX;
+    if (s->family != AF_UNIX)
+        dg_os_offloads(fd, &s->transmitter.offloads);
+}
+
+/* core.adopt(socket, fd): puts an open descriptor in the place of the socket's own; returns whether it is bound.
+ * Raises ERR_INVALID_FD_TYPE or EBADF. */
+static int core_adopt(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    int fd = (int)luaL_checkinteger(L, 2), own = s->fd;
+    dg_descriptor_facts facts;
+    int status = fd == own ? -EBADF : dg_descriptor_inspect(fd, &facts);
+    if (status == -ENOTSOCK)
+        return dg_error_raise(L, "TypeError", "ERR_INVALID_FD_TYPE",
+                              "Unsupported descriptor: %d is no datagram socket (UDP or Unix)", fd);
+    if (status == 0)
+        status = dg_descriptor_adopt(fd);
+    if (status != 0)
+        return dg_error_raise_system(L, status, "bind", NULL);
+    take_descriptor(s, fd, &facts);
+    dg_descriptor_close(own); /* nothing watches it: the socket was unbound */
+    if (facts.bound)
+        note_bound(L, 1, s);
+    lua_pushboolean(L, facts.bound);
+    return 1;
+}
+
+static int push_table(lua_State *L, const dg_address *address)
+{
+    char text[DG_ADDRESS_TEXT];
+    int family = address->u.any.sa_family;
+    lua_createtable(L, 0, 3);
+    lua_pushlstring(L, text, dg_address_format(address, text));
+    lua_setfield(L, -2, "address");
+    lua_pushstring(L, family == AF_UNIX ? "unix" : family == AF_INET6 ? "IPv6" : "IPv4");
+    lua_setfield(L, -2, "family");
+    if (family == AF_UNIX)
+        return 1;
+    lua_pushinteger(L, (lua_Integer)dg_address_port(address));
+    lua_setfield(L, -2, "port");
+    return 1;
+}
+
+/* socket:address() -> {address, family, port}, for unix_dgram {address, family}; raises EBADF before bind. getsockname(2) */
+static int socket_address(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    dg_address name;
+    dg_error_surplus(L, 1);
+    int status = dg_descriptor_name(s->fd, &name);
+    if (status == 0 && !s->bound && dg_address_port(&name) == 0)
+        status = -EBADF;
+    if (status != 0)
+        return dg_error_raise_system(L, status, "getsockname", NULL);
+    return push_table(L, &name);
+}
+
+/* socket:remoteAddress() likewise for the peer; raises ERR_SOCKET_DGRAM_NOT_CONNECTED. getpeername(2) */
+static int socket_remote_address(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    dg_address peer;
+    dg_error_surplus(L, 1);
+    if (!s->connected)
+        return dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_CONNECTED", "Not connected");
+    int status = dg_descriptor_peer(s->fd, &peer);
+    if (status != 0)
+        return dg_error_raise_system(L, status, "getpeername", NULL);
+    return push_table(L, &peer);
+}
+
+static const luaL_Reg methods[] = {
+    {"address", socket_address},
+    {"remoteAddress", socket_remote_address},
+    {"disconnect", socket_disconnect},
+    {NULL, NULL},
+};
+
+static const luaL_Reg core[] = {
+    {"bind", core_bind},
+    {"connect", core_connect},
+    {"adopt", core_adopt},
+    {"isAddress", core_is_address},
+    {"setBinding", core_set_binding},
+    {"setConnecting", core_set_connecting},
+    {NULL, NULL},
+};
+
+void dg_endpoint_open(lua_State *L)
+{
+    dg_socket_add(L, methods, core);
+}

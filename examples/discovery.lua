@@ -1,0 +1,119 @@
+-- Finds its like: every copy tells a multicast group its name, and prints who comes and who goes.
+--
+--   sh scripts/with.sh lua5.4 lua5.4 examples/discovery.lua [NAME] [INTERFACE] [SECONDS]
+--
+-- Start it in two terminals or more. NAME is what the others show (letters, digits, - _ and .). INTERFACE is the name
+-- or an address of one: 127.0.0.1, if not given, keeps all of it on this machine; "eth0" lets machines on that network
+-- find each other. Ends after so many SECONDS, or on Ctrl-C, and says goodbye.
+--
+-- The messages are "hello NAME" (to the group, again and again), "here NAME" (the answer, to the newcomer alone) and
+-- "bye NAME" (to the group).
+local dgram = require "dgram"
+local uv = require "luv"
+
+local group, port = "239.255.77.77", 41235
+local every, silence = 1000, 3500     -- ms: between two hellos, and until one who is silent counts as gone
+local name = arg[1] or ("node-" .. uv.os_getpid())
+local interface = arg[2] or "127.0.0.1"
+local seconds = tonumber(arg[3] or math.huge)
+local known = {}                      -- "address:port" -> { name, heard = when }
+local status, running = 0, true
+local handles = {}
+
+-- Two sockets: all copies on a machine share the group's port, so what is sent to one of them there may reach another.
+-- Each speaks, and is answered, through a port of its own.
+local listener = dgram.createSocket { type = "udp4", reuseAddr = true }
+local speaker = dgram.createSocket "udp4"
+
+local function complain(err)
+  io.stderr:write("discovery: ", tostring(err), "\n")
+end
+
+local function tell(word, to_port, to_address)
+  speaker:send(word .. " " .. name, to_port, to_address, function(err)
+    if err then complain(err) end
+  end)
+end
+
+--- Closes everything; with nothing left to do, dgram.run returns. What was sent before close() still goes out.
+local function stop()
+  if not running then return end
+  running = false
+  for _, handle in ipairs(handles) do handle:close() end
+  if status == 0 then tell("bye", port, group) end
+  listener:close()
+  speaker:close()
+end
+
+local function give_up(err, advice)
+  complain(err)
+  io.stderr:write("discovery: ", advice, "\n")
+  status = 1
+  stop()
+end
+
+--- Anybody may send anything to these ports: what does not read as one of the three messages is left alone.
+local function on_message(msg, rinfo)
+  local word, who = msg:match "^(%l+) ([%w._-]+)$"
+  local key = rinfo.address .. ":" .. rinfo.port
+  local mine = rinfo.port == speaker:address().port and who == name
+  if not who or mine then return end
+  if word == "hello" or word == "here" then
+    if not known[key] then print(("+ %s at %s"):format(who, key)) end
+    if word == "hello" and not known[key] then tell("here", rinfo.port, rinfo.address) end
+    known[key] = { name = who, heard = uv.now() }
+  elseif word == "bye" and known[key] then
+    print(("- %s says goodbye"):format(who))
+    known[key] = nil
+  end
+end
+
+local function forget_the_silent()
+  for key, node in pairs(known) do
+    if uv.now() - node.heard > silence then
+      print(("- %s is silent"):format(node.name))
+      known[key] = nil
+    end
+  end
+end
+
+if not name:match "^[%w._-]+$" or not seconds then
+  io.stderr:write("usage: discovery.lua [NAME] [INTERFACE] [SECONDS]\n")
+  os.exit(2)
+end
+
+io.stdout:setvbuf "line"
+for _, socket in ipairs { listener, speaker } do
+  socket:on("message", on_message)
+end
+listener:on("error", function(err)
+  give_up(err, "port " .. port .. " is taken by a program that does not share it: end that one")
+end)
+speaker:on("error", complain)
+
+local joined, reason = pcall(function()
+  listener:addMembership(group, interface)
+  speaker:setMulticastInterface(interface)
+end)
+if not joined then
+  give_up(reason, "the second argument has to be the name or the address of an interface of this machine")
+else
+  listener:bind(port, group, function()
+    print(("%s listens to %s port %d on %s (Ctrl-C to end)"):format(name, group, port, interface))
+  end)
+  speaker:bind(0)
+
+  local announcer, limit = uv.new_timer(), uv.new_timer()
+  local interrupt, terminate = uv.new_signal(), uv.new_signal()
+  handles = { announcer, limit, interrupt, terminate }
+  announcer:start(0, every, function()
+    tell("hello", port, group)
+    forget_the_silent()
+  end)
+  if seconds < math.huge then limit:start(seconds * 1000, 0, stop) end
+  interrupt:start("sigint", stop)
+  terminate:start("sigterm", stop)
+end
+
+dgram.run()
+os.exit(status)

@@ -1,0 +1,84 @@
+--- connect and connectSync: a datagram socket's peer. Nobody is asked whether it is there; connect(2) notes it.
+local core = require "dgram.core"
+local check = require "dgram.check"
+local lookup = require "dgram.lookup"
+
+--- (port, address, cb), (port, cb), (path, cb) -> port, address, cb
+local function arguments(self, ...)
+  local port, address, cb = ...
+  local most = 3
+  if core.family(self) == 0 then
+    most, port, address, cb = 2, nil, port, address
+    check.path(address, "path")
+  elseif type(address) == "function" then
+    most, address, cb = 2, nil, address
+  end
+  check.surplus(most, ...)
+  if cb ~= nil then check.fn(cb, "callback") end
+  if core.family(self) ~= 0 then
+    port = check.port(port, 1)
+    if address ~= nil then check.host(address, "address") end
+  end
+  return port, address, cb
+end
+
+local function must_be_free(self)
+  local _, _, _, connected, connecting = core.state(self)
+  if connected or connecting then
+    error(core.error("Error", "ERR_SOCKET_DGRAM_IS_CONNECTED", "Already connected"), 0)
+  end
+end
+
+local function failed(self, cb, err)
+  if not cb then return core.emitLater(self, "error", err) end
+  self:off("connect", cb)
+  core.callLater(cb, err)
+end
+
+local function connect_found(self, port, cb, err, address)
+  if core.state(self) ~= "open" then return end
+  core.setConnecting(self, false)
+  local done
+  if err == nil then done, err = core.connect(self, port, address) end
+  if not done then failed(self, cb, err) end
+end
+
+--- Sets the peer: connect(port [, address] [, cb]), connect(path [, cb]) for unix_dgram. From now on `send` takes no
+-- destination, and only the peer's datagrams are received. Binds first if unbound.
+-- @param cb  cb(err); without it a failure is an `error` event
+-- Raises ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE. connect(2)
+local function connect(self, ...)
+  check.open(self)
+  local port, address, cb = arguments(self, ...)
+  must_be_free(self)
+  core.needLoop("connect")
+  local done, err = core.connect(self, port, address)
+  if cb then self:once("connect", cb) end
+  if done == nil then
+    failed(self, cb, err)
+  elseif not done then
+    core.setConnecting(self, true)
+    lookup.find(self, address, function(...) connect_found(self, port, cb, ...) end)
+  end
+end
+
+--- connect within the call, without a loop: literal addresses only. `connect` follows.
+-- Raises what connect does, ERR_INVALID_IP_ADDRESS for a name, ERR_SOCKET_ALREADY_BOUND while a bind waits for a name, and
+-- what connect(2) says.
+local function connect_sync(self, port, address, ...)
+  check.open(self)
+  if core.family(self) ~= 0 and address ~= nil then check.host(address, "address") end
+  if core.family(self) == 0 and address ~= nil then check.surplus(1, port, address) end
+  check.surplus(2, port, address, ...)
+  local to_port, to_address = arguments(self, port, address)
+  must_be_free(self)
+  local _, _, binding = core.state(self)
+  if binding then
+    error(core.error("Error", "ERR_SOCKET_ALREADY_BOUND", "Socket is being bound: wait for listening"), 0)
+  end
+  local done, err = core.connect(self, to_port, to_address)
+  if done == false then err = check.not_literal(to_address) end
+  if err then error(err, 0) end
+end
+
+return { connect = connect, connectSync = connect_sync }
