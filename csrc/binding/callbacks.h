@@ -17,6 +17,8 @@ typedef struct dg_callbacks {
 
 /* Marks of entries: without one, with the callback behind the last one's, with the last one's again. */
 enum dg_mark { DG_MARK_NONE, DG_MARK_NEXT, DG_MARK_SAME };
+/* Beside one of these: the datagram is one of several whose callback is the last one's. */
+enum { DG_MARK_GROUP = 4 };
 
 /* Adds the callback at `index`; the ring is in the table at `slots`. Returns the datagram's mark. Raises for want of memory
  * only, with nothing changed. */

@@ -39,6 +39,19 @@ static inline size_t dg_rawlen(lua_State *L, int index)
 #endif
 }
 
+/* The main thread of the state, or NULL where that cannot be found out. */
+static inline lua_State *dg_mainthread(lua_State *L)
+{
+#if LUA_VERSION_NUM >= 502
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    lua_State *main = lua_tothread(L, -1);
+#else
+    lua_State *main = lua_pushthread(L) ? L : NULL;
+#endif
+    lua_pop(L, 1);
+    return main;
+}
+
 /* A full userdata with one table of its own (its user value, its environment in 5.1), which is pushed last.
  * Pushes both: userdata, table. */
 static inline void *dg_newuserdata(lua_State *L, size_t size)

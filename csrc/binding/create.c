@@ -12,7 +12,7 @@
 enum { QUEUE_LIMIT = 16 * 1024 * 1024 };
 
 typedef struct creation {
-    int family, reuse_address, reuse_port, v6only;
+    int family, reuse_address, reuse_port, v6only, segment, coalesce;
 } creation;
 
 static int apply_creation(dg_socket *s, const creation *wanted)
@@ -31,12 +31,15 @@ static int apply_creation(dg_socket *s, const creation *wanted)
     return status;
 }
 
-static void set_up_offloads(dg_socket *s)
+static void set_up_offloads(dg_socket *s, const creation *wanted)
 {
+    dg_offloads *offloads = &s->transmitter.offloads;
     if (s->family == AF_UNIX)
         return;
-    dg_os_offloads(s->fd, &s->transmitter.offloads);
-    dg_os_coalesce(s->fd, &s->transmitter.offloads);
+    dg_os_offloads(s->fd, offloads);
+    offloads->segment = offloads->segment && wanted->segment;
+    if (wanted->coalesce)
+        dg_os_coalesce(s->fd, offloads);
     s->transmitter.hears_late = 1;
 }
 
@@ -49,7 +52,7 @@ static void open_descriptor(lua_State *L, dg_socket *s, const creation *wanted)
     s->v6only = (unsigned char)wanted->v6only;
     int status = apply_creation(s, wanted);
     if (status == 0) {
-        set_up_offloads(s);
+        set_up_offloads(s, wanted);
         s->life = DG_OPEN;
         return;
     }
@@ -82,12 +85,17 @@ static dg_socket *new_socket(lua_State *L, int family)
     return s;
 }
 
-/* core.open(family, reuseAddr, reusePort, ipv6Only): family is 4, 6, or 0 for Unix. Returns the socket, which has its
+/* core.open(family, reuseAddr, reusePort, ipv6Only, gso, gro): family is 4, 6, or 0 for Unix. Returns the socket, which has its
  * descriptor. */
 static int core_open(lua_State *L)
 {
     lua_Integer family = luaL_checkinteger(L, 1);
-    creation wanted = {AF_INET, lua_toboolean(L, 2), lua_toboolean(L, 3), lua_toboolean(L, 4)};
+    creation wanted = {AF_INET,
+                       lua_toboolean(L, 2),
+                       lua_toboolean(L, 3),
+                       lua_toboolean(L, 4),
+                       lua_toboolean(L, 5),
+                       lua_toboolean(L, 6)};
     if (family != 4)
         wanted.family = family == 6 ? AF_INET6 : AF_UNIX;
     open_descriptor(L, new_socket(L, wanted.family), &wanted);

@@ -9,7 +9,7 @@
 #include "blocklists.h"
 #include "error.h"
 #include "loop.h"
-#include "send.h"
+#include "outbox.h"
 #include "tick.h"
 
 void dg_endpoint_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to)
@@ -134,7 +134,7 @@ static int core_connect(lua_State *L)
     status = dg_endpoint_bind_any(L, 1, s);
     if (status != 0)
         return answer(L, status, "bind", &address, port);
-    dg_send_flush(L, 1, s);
+    dg_outbox_flush(L, 1, s);
     status = dg_descriptor_connect(s->fd, &address);
     if (status == 0) {
         s->connected = 1;
@@ -166,7 +166,7 @@ static int socket_disconnect(lua_State *L)
     dg_error_surplus(L, 1);
     if (!s->connected)
         return dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_CONNECTED", "Not connected");
-    dg_send_flush(L, 1, s);
+    dg_outbox_flush(L, 1, s);
     dg_queue_name_peer(&s->queue, &s->peer);
     int status = disconnect(s);
     if (status != 0)

@@ -52,8 +52,7 @@ int dg_error_raise(lua_State *L, const char *name, const char *code, const char 
     return lua_error(L);
 }
 
-/* Pushes what a value looks like in a message. */
-static const char *push_description(lua_State *L, int index)
+const char *dg_error_received(lua_State *L, int index)
 {
     size_t length;
     const char *text;
@@ -80,20 +79,20 @@ static const char *push_description(lua_State *L, int index)
 
 int dg_error_describe(lua_State *L)
 {
-    push_description(L, 1);
+    dg_error_received(L, 1);
     return 1;
 }
 
 int dg_error_arg_type(lua_State *L, int index, const char *argument, const char *expected)
 {
-    const char *received = push_description(L, index);
+    const char *received = dg_error_received(L, index);
     return dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_TYPE", "The \"%s\" argument must be %s. Received %s",
                           argument, expected, received);
 }
 
 int dg_error_range(lua_State *L, int index, const char *argument, const char *expected)
 {
-    const char *received = push_description(L, index);
+    const char *received = dg_error_received(L, index);
     return dg_error_raise(L, "RangeError", "ERR_OUT_OF_RANGE",
                           "The value of \"%s\" is out of range. It must be %s. Received %s", argument, expected,
                           received);
@@ -106,7 +105,7 @@ void dg_error_surplus(lua_State *L, int last)
         if (!lua_isnil(L, index))
             dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE",
                            "Too many arguments: this call takes at most %d. Received %s as number %d", last - self,
-                           push_description(L, index), index - self);
+                           dg_error_received(L, index), index - self);
 }
 
 /* Pops the message; pushes the object of a failed system call. */

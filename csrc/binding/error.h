@@ -19,6 +19,8 @@ int dg_error_raise(lua_State *L, const char *name, const char *code, const char 
 int dg_error_arg_type(lua_State *L, int index, const char *argument, const char *expected);
 /* RangeError ERR_OUT_OF_RANGE: The value of "<argument>" is out of range. It must be <expected>. Received ... */
 int dg_error_range(lua_State *L, int index, const char *argument, const char *expected);
+/* Pushes and returns how a value reads behind "Received ". */
+const char *dg_error_received(lua_State *L, int index);
 /* Raises when there is a value past `last`: surplus arguments hide mistakes. */
 void dg_error_surplus(lua_State *L, int last);
 

@@ -40,6 +40,7 @@ dg_hub *dg_hub_open(lua_State *L)
     dg_hub *hub = dg_newuserdata(L, sizeof *hub);
     lua_pop(L, 1);
     memset(hub, 0, sizeof *hub);
+    hub->main = dg_mainthread(L);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, hub_gc);
     lua_setfield(L, -2, "__gc");

@@ -22,6 +22,7 @@ typedef struct dg_turn {
 } dg_turn;
 
 typedef struct dg_hub {
+    lua_State *main;                  /* the main thread, NULL where it is not known (Lua 5.1 in a coroutine) */
     struct dg_socket *due, *last_due; /* sockets that the next tick has work for, in the order in which it arose */
     struct dg_socket *serving;        /* the one that a round was serving when a callback raised */
     unsigned due_count;

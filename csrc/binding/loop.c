@@ -27,6 +27,24 @@ static void make_sentinel(lua_State *L)
     dg_hub_set(L, DG_STORE_SENTINEL);
 }
 
+/* Pushes what the Lua side finds. luv calls back on the thread that it was loaded from, for ever: that must not be a coroutine,
+ * which ends. */
+static void find_uv(lua_State *L)
+{
+    dg_hub *hub = dg_hub_of(L);
+    lua_State *main = hub->main != NULL ? hub->main : L;
+    luaL_checkstack(main, 10, "dgram");
+    dg_hub_get(main, DG_STORE_HOOKS);
+    lua_getfield(main, -1, "findUv");
+    lua_remove(main, -2);
+    if (lua_pcall(main, 0, 1, 0) != 0) {
+        lua_pop(main, 1);
+        lua_pushnil(main);
+    }
+    if (main != L)
+        lua_xmove(main, L, 1);
+}
+
 /* Pushes luv's module table and returns 1, or pushes nothing and returns 0. */
 static int push_uv(lua_State *L)
 {
@@ -36,10 +54,7 @@ static int push_uv(lua_State *L)
     if (lua_istable(L, -1))
         return 1;
     lua_pop(L, 1);
-    dg_hub_get(L, DG_STORE_HOOKS);
-    lua_getfield(L, -1, "findUv");
-    lua_remove(L, -2);
-    lua_call(L, 0, 1);
+    find_uv(L);
     if (!lua_istable(L, -1)) {
         lua_pop(L, 1);
         return 0;

@@ -15,6 +15,7 @@
 #include "receive.h"
 #include "send.h"
 #include "socket.h"
+#include "stats.h"
 #include "tick.h"
 
 #if defined(__GNUC__)
@@ -91,8 +92,8 @@ static const luaL_Reg core[] = {
 
 /* Openers that take (core, methods) on top of the stack and leave them there. */
 static void (*const rooms[])(lua_State *) = {
-    dg_create_open,  dg_socket_open, dg_endpoint_open, dg_blocklists_open,
-    dg_receive_open, dg_send_open,   dg_options_open,  dg_memberships_open,
+    dg_create_open, dg_socket_open,  dg_endpoint_open,    dg_blocklists_open, dg_receive_open,
+    dg_send_open,   dg_options_open, dg_memberships_open, dg_stats_open,
 };
 
 EXPORT int luaopen_dgram_core(lua_State *L);

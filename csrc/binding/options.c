@@ -124,7 +124,8 @@ static int set_buffer(lua_State *L)
     dg_error_surplus(L, 2);
     if (!dg_isinteger(L, 2, &bytes) || bytes < 0 || (uint64_t)bytes > UINT32_MAX)
         return dg_error_raise(L, "TypeError", "ERR_SOCKET_BAD_BUFFER_SIZE",
-                              "Buffer size must be an integer from 0 to 4294967295");
+                              "The buffer size must be an integer from 0 to 4294967295. Received %s",
+                              dg_error_received(L, 2));
     int status = bytes <= INT32_MAX ? b->set(s->fd, s->family, (int)bytes) : -EINVAL;
     if (status != 0)
         return raise_buffer_error(L, b, status);

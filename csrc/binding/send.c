@@ -4,224 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "blocklists.h"
 #include "endpoint.h"
 #include "error.h"
-#include "loop.h"
+#include "outbox.h"
 #include "send_arguments.h"
 #include "tick.h"
-
-enum {
-    FULL_COUNT = DG_BATCH, /* so many datagrams, or bytes, go to the kernel at once */
-    FULL_BYTES = DG_MAX_PAYLOAD_IN,
-    IS_BLOCKED = -100000, /* an entry's error that is no errno: the sendBlockList's */
-    LONGEST_BACKOFF = 64, /* milliseconds */
-    LARGEST = 65535,      /* no UDP datagram is longer; what the kernel says of those below is its affair */
-};
-
-/* An ICMP error that a send tripped over belongs to an earlier datagram: it is nobody's callback's. */
-static void report_late_error(lua_State *L, int index, dg_socket *s)
-{
-    if (s->transmitter.late_error == 0)
-        return;
-    dg_endpoint_push_error(L, s, s->transmitter.late_error, "recvmsg", NULL);
-    s->transmitter.late_error = 0;
-    dg_tick_emit(L, index, "error");
-}
-
-/* Until the kernel takes more. A full Unix peer without a connection is asked again, less and less often. */
-static void wait_for_kernel(lua_State *L, int index, dg_socket *s, int progress)
-{
-    const dg_entry *first = dg_queue_waiting(&s->queue, 0);
-    int by_timer = s->family == AF_UNIX && dg_queue_route(&s->queue, first)->length != 0;
-    if (!dg_loop_available(L))
-        return;
-    if (by_timer) {
-        s->backoff = (unsigned char)(progress || s->backoff == 0    ? 1
-                                     : s->backoff < LONGEST_BACKOFF ? 2 * s->backoff
-                                                                    : s->backoff);
-        dg_loop_retry(L, index, s, s->backoff);
-    }
-    s->blocked = by_timer ? DG_BLOCKED_TIMER : DG_BLOCKED_POLL;
-    dg_socket_update(L, index, s);
-}
-
-static void tell_drain(lua_State *L, int index, dg_socket *s)
-{
-    s->backoff = 0;
-    if (!s->drains)
-        return;
-    s->drains = 0;
-    lua_pushnil(L);
-    dg_tick_emit(L, index, "drain");
-}
-
-void dg_send_flush(lua_State *L, int index, dg_socket *s)
-{
-    if (s->blocked || s->binding || s->fd < 0 || dg_queue_count(&s->queue) == 0)
-        return;
-    size_t before = dg_queue_count(&s->queue);
-    if (dg_transmit(&s->transmitter, &s->queue, s->fd) == DG_TRANSMIT_BLOCKED)
-        wait_for_kernel(L, index, s, dg_queue_count(&s->queue) != before);
-    else if (s->held == 0)
-        tell_drain(L, index, s);
-    report_late_error(L, index, s);
-}
-
-/* Pushes the error of a datagram, whose entry or refusal has this code. */
-static void push_error(lua_State *L, const dg_socket *s, int error, const dg_address *to)
-{
-    if (error == IS_BLOCKED)
-        dg_blocklists_push_error(L, to);
-    else if (error == -ENOTCONN && s->family == AF_UNIX) /* Linux disconnects from a peer that is gone */
-        dg_endpoint_push_error(L, s, -ECONNREFUSED, "send", to);
-    else
-        dg_endpoint_push_error(L, s, error, "send", to);
-}
-
-/* Pushes the error of a datagram that is done, or nil. */
-static void push_verdict(lua_State *L, const dg_socket *s, const dg_entry *entry)
-{
-    if (entry->error != 0)
-        push_error(L, s, entry->error, dg_queue_route(&s->queue, entry));
-    else
-        lua_pushnil(L);
-}
-
-/* Takes the first report off the queue and makes its call: the callback's, or an `error` event's. */
-static void report(lua_State *L, int index, int slots, dg_socket *s, const dg_entry *entry)
-{
-    enum dg_mark mark = (enum dg_mark)entry->callback;
-    lua_Integer length = (lua_Integer)entry->length;
-    push_verdict(L, s, entry);
-    dg_queue_reported(&s->queue);
-    if (mark == DG_MARK_NONE) {
-        dg_tick_emit(L, index, "error");
-        return;
-    }
-    dg_callbacks_take(L, &s->callbacks, slots, mark);
-    lua_insert(L, -2);
-    lua_pushinteger(L, length);
-    lua_call(L, 2, 0);
-}
-
-void dg_send_report(lua_State *L, int index, dg_socket *s)
-{
-    const dg_entry *entry;
-    if (s->queue.to_report == 0)
-        return;
-    index = dg_absindex(L, index);
-    dg_gettable(L, index);
-    int slots = lua_gettop(L);
-    while (s->report_limit != 0 && s->queue.to_report != 0 && (entry = dg_queue_report(&s->queue)) != NULL) {
-        s->report_limit--;
-        report(L, index, slots, s, entry);
-    }
-    lua_settop(L, slots - 1);
-}
-
-/* What send returns: whether less than half of what may wait does; `drain` comes after a false. */
-static int answer(lua_State *L, dg_socket *s, int accepted)
-{
-    if (accepted && dg_queue_bytes(&s->queue) + s->held_bytes <= s->queue_limit / 2)
-        return 1;
-    s->drains = 1;
-    if (dg_queue_count(&s->queue) == 0 && s->held == 0)
-        tell_drain(L, 1, s);
-    return 0;
-}
-
-static int fail(lua_State *L, dg_socket *s, int error, const dg_payload *payload, const dg_address *to, int callback)
-{
-    push_error(L, s, error, to);
-    dg_tick_fail(L, 1, callback, (lua_Integer)payload->length);
-    return answer(L, s, error != -ENOBUFS);
-}
-
-static int is_full(const dg_socket *s, size_t length)
-{
-    return dg_queue_count(&s->queue) >= FULL_COUNT || dg_queue_bytes(&s->queue) + length > FULL_BYTES;
-}
-
-/* Why a datagram cannot even be queued: 0 or an error as of its entry. */
-static int refuse(lua_State *L, dg_socket *s, size_t length, const dg_address *to)
-{
-    int status = s->life == DG_OPEN && !s->bound ? dg_endpoint_bind_any(L, 1, s) : 0;
-    if (status != 0)
-        return status;
-    if (s->send_block != NULL && to != NULL && dg_blocklist_has(s->send_block, to))
-        return IS_BLOCKED;
-    if (length > LARGEST && s->family != AF_UNIX)
-        return -EMSGSIZE;
-    return dg_queue_bytes(&s->queue) + s->held_bytes + length > s->queue_limit ? -ENOBUFS : 0;
-}
-
-static enum dg_mark keep_callback(lua_State *L, dg_socket *s, int callback)
-{
-    if (callback == 0 || !lua_isfunction(L, callback))
-        return DG_MARK_NONE;
-    dg_gettable(L, 1);
-    enum dg_mark mark = dg_callbacks_add(L, &s->callbacks, lua_gettop(L), callback);
-    lua_pop(L, 1);
-    return mark;
-}
-
-/* Puts the datagram, or what refused it, at the end of the queue. */
-static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int callback, int refusal)
-{
-    char *place = refusal == 0 ? dg_queue_reserve(&s->queue, payload->length) : NULL;
-    if (refusal == 0 && place == NULL)
-        return -ENOMEM;
-    if (refusal == 0)
-        dg_payload_copy(L, payload, place);
-    enum dg_mark mark = keep_callback(L, s, callback);
-    int status = refusal == 0 ? dg_queue_push(&s->queue, payload->length, to, mark)
-                              : dg_queue_refuse(&s->queue, payload->length, to, mark, refusal);
-    if (status != 0)
-        dg_callbacks_undo(&s->callbacks, mark);
-    return status;
-}
-
-/* Accepts a datagram for a literal destination. Its arguments are checked; nothing raises but for want of memory, and then
- * nothing has changed. Returns whether the queue is below its mark. */
-static int enqueue(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int callback)
-{
-    int refusal = refuse(L, s, payload->length, to);
-    /* A refusal is told in its turn; but where the queue stands still, or is full, at once. */
-    int at_once = refusal == -ENOBUFS || (refusal != 0 && s->blocked);
-    int status = at_once ? refusal : push(L, s, payload, to, callback, refusal);
-    if (status != 0)
-        return fail(L, s, status, payload, to, callback);
-    if (is_full(s, payload->length))
-        dg_send_flush(L, 1, s);
-    if (s->due == 0 && !s->blocked && (dg_queue_count(&s->queue) != 0 || s->queue.to_report != 0))
-        dg_tick_due(L, 1, s, DG_DUE_FLUSH);
-    return answer(L, s, 1);
-}
-
-/* A name: the Lua side looks it up, and comes back through core.sendResolved. */
-static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments)
-{
-    dg_hub_get(L, DG_STORE_HOOKS);
-    lua_getfield(L, -1, "sendToName");
-    lua_pushvalue(L, 1);
-    dg_payload_push(L, &arguments->payload);
-    lua_pushinteger(L, (lua_Integer)arguments->port);
-    lua_pushvalue(L, arguments->address);
-    if (arguments->callback != 0)
-        lua_pushvalue(L, arguments->callback);
-    else
-        lua_pushnil(L);
-    s->held++;
-    s->held_bytes += arguments->payload.length;
-    dg_socket_update(L, 1, s);
-    if (lua_pcall(L, 5, 0, 0) == 0)
-        return;
-    s->held--;
-    s->held_bytes -= arguments->payload.length;
-    dg_socket_update(L, 1, s);
-    lua_error(L);
-}
 
 static int parse_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, const char *text, size_t length)
 {
@@ -255,28 +42,79 @@ static int find_destination(lua_State *L, dg_socket *s, const dg_arguments *argu
     return 0;
 }
 
-/* Binds first if need be, then lets the Lua side look the name up. Returns whether there is room for more. */
-static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *arguments)
+/* What is sent: the string or list at an index as `count` datagrams of `bytes` together. */
+typedef struct load {
+    int index;
+    size_t count, bytes;
+} load;
+
+static void push_or_nil(lua_State *L, int index)
 {
-    int status = refuse(L, s, arguments->payload.length, NULL);
-    if (status == 0)
-        hold(L, s, arguments);
+    if (index != 0)
+        lua_pushvalue(L, index);
     else
-        return fail(L, s, status, &arguments->payload, NULL, arguments->callback);
-    return answer(L, s, 1);
+        lua_pushnil(L);
+}
+
+/* A name: the Lua side looks it up, and comes back through core.sendResolved with what is at load->index. */
+static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments, const load *held)
+{
+    dg_hub_get(L, DG_STORE_HOOKS);
+    lua_getfield(L, -1, "sendToName");
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, held->index);
+    lua_pushinteger(L, (lua_Integer)arguments->port);
+    lua_pushvalue(L, arguments->address);
+    push_or_nil(L, arguments->callback);
+    s->held += (unsigned)held->count;
+    s->held_bytes += held->bytes;
+    dg_socket_update(L, 1, s);
+    if (lua_pcall(L, 5, 0, 0) == 0)
+        return;
+    s->held -= (unsigned)held->count;
+    s->held_bytes -= held->bytes;
+    dg_socket_update(L, 1, s);
+    lua_error(L);
+}
+
+/* Binds first if need be, then lets the name be looked up. Returns whether there is room for more. */
+static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *arguments, const load *held, size_t value)
+{
+    int status = dg_outbox_refusal(L, s, held->count == 1 ? held->bytes : 0, NULL);
+    if (status == 0 && dg_queue_bytes(&s->queue) + s->held_bytes + held->bytes > s->queue_limit)
+        status = -ENOBUFS;
+    if (status != 0)
+        return dg_outbox_fail(L, s, status, NULL, arguments->callback, value);
+    hold(L, s, arguments, held);
+    return dg_outbox_answer(L, s, 1);
+}
+
+/* The destination is a literal that will not do. */
+static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, int status, size_t value)
+{
+    dg_endpoint_push_text_error(L, status, "send", arguments->address, arguments->port);
+    dg_tick_fail(L, 1, arguments->callback, (lua_Integer)value);
+    return dg_outbox_answer(L, s, 1);
+}
+
+static const dg_address *destination_of(const dg_socket *s, const dg_arguments *arguments)
+{
+    return arguments->to_peer ? NULL : &s->memo.address;
 }
 
 static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *arguments)
 {
-    int status = arguments->to_peer ? 0 : find_destination(L, s, arguments), below = 1;
+    int status = arguments->to_peer ? 0 : find_destination(L, s, arguments), below;
+    size_t length = arguments->payload.length;
     if (status == 0) {
-        const dg_address *to = arguments->to_peer ? NULL : &s->memo.address;
-        below = enqueue(L, s, &arguments->payload, to, arguments->callback);
+        dg_reporting reporting = {arguments->callback, 0};
+        below = dg_outbox_put(L, s, &arguments->payload, destination_of(s, arguments), &reporting);
     } else if (status == DG_NOT_A_LITERAL) {
-        below = send_to_name(L, s, arguments);
+        dg_payload_push(L, &arguments->payload);
+        load held = {lua_gettop(L), 1, length};
+        below = send_to_name(L, s, arguments, &held, length);
     } else {
-        dg_endpoint_push_text_error(L, status, "send", arguments->address, arguments->port);
-        dg_tick_fail(L, 1, arguments->callback, (lua_Integer)arguments->payload.length);
+        below = fail_destination(L, s, arguments, status, length);
     }
     lua_pushboolean(L, below);
     return 1;
@@ -308,34 +146,124 @@ static int socket_sendto(lua_State *L)
     return send_checked(L, s, &arguments);
 }
 
-/* core.sendResolved(socket, msg, port, address, callback): a look-up's answer for a datagram that was held.
+/* Puts each string of the list at an index as a datagram of its own. */
+static int put_list(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
+{
+    size_t count = dg_rawlen(L, list);
+    int below = 1;
+    for (size_t i = 1; i <= count; i++) {
+        dg_payload payload = {0, 0, NULL, 0};
+        dg_reporting reporting = {i == count ? callback : 0, callback != 0};
+        lua_rawgeti(L, list, (int)i);
+        payload.text = lua_tolstring(L, -1, &payload.length);
+        below = dg_outbox_put(L, s, &payload, to, &reporting);
+        lua_pop(L, 1);
+    }
+    if (count == 0 && callback != 0) {
+        lua_pushvalue(L, callback);
+        lua_pushnil(L);
+        lua_pushinteger(L, 0);
+        dg_tick_call(L);
+    }
+    return below;
+}
+
+/* Pushes a copy of the list at index 2, which its owner may change while a name is looked up. */
+static load push_copy(lua_State *L, size_t bytes)
+{
+    size_t count = dg_rawlen(L, 2);
+    lua_createtable(L, (int)count, 0);
+    for (size_t i = 1; i <= count; i++) {
+        lua_rawgeti(L, 2, (int)i);
+        lua_rawseti(L, -2, (int)i);
+    }
+    load copy = {lua_gettop(L), count, bytes};
+    return copy;
+}
+
+/* socket:sendMany(list [, port] [, address] [, cb]) -> whether the queue is below its mark. Each string of the list is a
+ * datagram to the one destination; cb(err, count) comes once, with the first error and how many went. */
+static int socket_send_many(lua_State *L)
+{
+    dg_arguments arguments;
+    dg_socket *s = dg_socket_running(L);
+    int below = 1;
+    dg_arguments_of_send_many(L, form_of(s), &arguments);
+    int status = arguments.to_peer ? 0 : find_destination(L, s, &arguments);
+    if (status == 0) {
+        below = put_list(L, s, 2, destination_of(s, &arguments), arguments.callback);
+    } else if (status == DG_NOT_A_LITERAL) {
+        load held = push_copy(L, arguments.payload.length);
+        below = send_to_name(L, s, &arguments, &held, 0);
+    } else {
+        below = fail_destination(L, s, &arguments, status, 0);
+    }
+    lua_pushboolean(L, below);
+    return 1;
+}
+
+/* socket:flush() -> whether all of the queue has gone to the kernel, which happens now and not on the tick. */
+static int socket_flush(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    dg_error_surplus(L, 1);
+    dg_outbox_flush(L, 1, s);
+    if (s->queue.to_report != 0)
+        dg_tick_due(L, 1, s, DG_DUE_REPORT);
+    lua_pushboolean(L, dg_queue_count(&s->queue) == 0 && s->held == 0);
+    return 1;
+}
+
+/* The string or list at index 2, as it was held. */
+static load held_load(lua_State *L)
+{
+    load held = {2, 1, dg_rawlen(L, 2)};
+    if (!lua_istable(L, 2))
+        return held;
+    held.count = held.bytes;
+    held.bytes = 0;
+    for (size_t i = 1; i <= held.count; i++) {
+        lua_rawgeti(L, 2, (int)i);
+        held.bytes += dg_rawlen(L, -1);
+        lua_pop(L, 1);
+    }
+    return held;
+}
+
+static void send_held(lua_State *L, dg_socket *s, const dg_address *to)
+{
+    dg_payload payload = {2, 0, NULL, 0};
+    dg_reporting reporting = {5, 0};
+    if (lua_istable(L, 2)) {
+        put_list(L, s, 2, to, lua_isfunction(L, 5) ? 5 : 0);
+        return;
+    }
+    payload.text = lua_tolstring(L, 2, &payload.length);
+    dg_outbox_put(L, s, &payload, to, &reporting);
+}
+
+/* core.sendResolved(socket, msg | list, port, address, callback): a look-up's answer for what was held.
  * address nil: it failed with the error object in the sixth argument. The socket may be closing by now. */
 static int core_send_resolved(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
-    dg_payload payload;
     dg_address to;
     lua_settop(L, 6);
-    payload.index = 2;
-    payload.parts = 0;
-    payload.text = luaL_checklstring(L, 2, &payload.length);
-    s->held--;
-    s->held_bytes -= payload.length;
+    load held = held_load(L);
+    s->held -= (unsigned)held.count;
+    s->held_bytes -= held.bytes;
     if (s->life == DG_CLOSED) /* finalized: the state is being closed */
         return 0;
     if (lua_isnil(L, 4)) {
         lua_pushvalue(L, 6);
-        dg_tick_fail(L, 1, 5, (lua_Integer)payload.length);
+        dg_tick_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)held.bytes);
     } else {
-        int status = dg_address_parse(&to, s->family, dg_socket_maps(s), luaL_checkstring(L, 4),
-                                      (unsigned)luaL_checkinteger(L, 3));
-        if (status == 0)
-            enqueue(L, s, &payload, &to, 5);
-        else
-            fail(L, s, status == DG_NOT_A_LITERAL ? -EINVAL : status, &payload, NULL, 5);
+        /* the look-up has checked that it is a literal for this socket */
+        dg_address_parse(&to, s->family, dg_socket_maps(s), luaL_checkstring(L, 4), (unsigned)luaL_checkinteger(L, 3));
+        send_held(L, s, &to);
     }
     if (s->held == 0 && dg_queue_count(&s->queue) == 0)
-        tell_drain(L, 1, s);
+        dg_outbox_tell_drain(L, 1, s);
     if (s->life == DG_CLOSING)
         dg_tick_due(L, 1, s, DG_DUE_FLUSH | DG_DUE_CLOSE);
     dg_socket_update(L, 1, s);
@@ -373,6 +301,8 @@ static int socket_get_send_queue_count(lua_State *L)
 static const luaL_Reg methods[] = {
     {"send", socket_send},
     {"sendto", socket_sendto},
+    {"sendMany", socket_send_many},
+    {"flush", socket_flush},
     {"getSendQueueSize", socket_get_send_queue_size},
     {"getSendQueueCount", socket_get_send_queue_count},
     {NULL, NULL},

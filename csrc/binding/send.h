@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The send methods: argument forms, the queue, flushing it, and reporting to callbacks. */
+/* The send methods, and what waits for a name between them and the outbox. */
 #ifndef DG_BINDING_SEND_H
 #define DG_BINDING_SEND_H
 
@@ -7,11 +7,7 @@
 
 DG_HIDDEN_BEGIN
 
-/* Hands the queue to the kernel; waits for writability where it must. */
-void dg_send_flush(lua_State *L, int index, dg_socket *s);
-/* Runs the callbacks of datagrams that are done, at most s->report_limit. May raise what a callback raises, having gone past it. */
-void dg_send_report(lua_State *L, int index, dg_socket *s);
-
+/* Adds them; the stack is as for dg_socket_open. */
 void dg_send_open(lua_State *L);
 
 DG_HIDDEN_END

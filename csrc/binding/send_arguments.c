@@ -11,14 +11,8 @@ unsigned dg_argument_port(lua_State *L, int index, unsigned least)
     lua_Integer port;
     if (dg_isinteger(L, index, &port) && port >= (lua_Integer)least && port <= 65535)
         return (unsigned)port;
-    lua_pushcfunction(L, dg_error_describe);
-    if (lua_isnone(L, index))
-        lua_pushnil(L);
-    else
-        lua_pushvalue(L, index);
-    lua_call(L, 1, 1);
     dg_error_raise(L, "RangeError", "ERR_SOCKET_BAD_PORT", "Port should be %s 0 and < 65536. Received %s.",
-                   least == 0 ? ">=" : ">", lua_tostring(L, -1));
+                   least == 0 ? ">=" : ">", dg_error_received(L, index));
     return 0;
 }
 
@@ -206,6 +200,14 @@ void dg_arguments_of_send(lua_State *L, enum dg_form form, dg_arguments *out)
     if (sliced)
         take_slice(L, &out->payload);
     take_destination(L, form, out, sliced ? 5 : 3);
+}
+
+void dg_arguments_of_send_many(lua_State *L, enum dg_form form, dg_arguments *out)
+{
+    if (!lua_istable(L, 2))
+        dg_error_arg_type(L, 2, "list", "a list of strings");
+    take_payload(L, &out->payload);
+    take_destination(L, form, out, 3);
 }
 
 void dg_arguments_of_sendto(lua_State *L, enum dg_form form, dg_arguments *out)

@@ -42,8 +42,9 @@ enum dg_slot {
     DG_SLOT_TIMER,         /* luv's timer for retries, once there was one */
     DG_SLOT_RECEIVE_BLOCK, /* block lists, to keep them */
     DG_SLOT_SEND_BLOCK,
-    DG_SLOT_EVENTS,  /* the emitter's listeners */
-    DG_SLOT_PRIVATE, /* what the Lua side keeps for it */
+    DG_SLOT_EVENTS,      /* the emitter's listeners */
+    DG_SLOT_PRIVATE,     /* what the Lua side keeps for it */
+    DG_SLOT_GROUP_ERROR, /* the first error of the sendMany that is being reported */
 };
 
 /* The destination that was parsed last: programs send to the same one again and again. */
@@ -88,7 +89,8 @@ typedef struct dg_socket {
     dg_address peer;     /* the connected one */
     size_t report_limit; /* callbacks that the running round may still run */
     dg_callbacks callbacks;
-    unsigned held; /* sends that wait for a name */
+    size_t group_sent; /* datagrams of the sendMany that is being reported which went */
+    unsigned held;     /* sends that wait for a name */
     size_t held_bytes;
     size_t queue_limit;                             /* bytes that may wait */
     const dg_blocklist *receive_block, *send_block; /* NULL without */

@@ -7,7 +7,7 @@
 #include "error.h"
 #include "loop.h"
 #include "receive.h"
-#include "send.h"
+#include "outbox.h"
 
 /* A deferred call takes this many places of store[DG_STORE_EVENTS]: socket (or false), event name or function, and two
  * arguments. */
@@ -153,14 +153,14 @@ static void do_step(lua_State *L, int index, dg_socket *s)
         }
     } else if (doing & DG_DUE_FLUSH) {
         s->doing &= (unsigned char)~DG_DUE_FLUSH;
-        dg_send_flush(L, index, s);
+        dg_outbox_flush(L, index, s);
         s->report_limit = s->queue.to_report;
         s->doing |= DG_DUE_REPORT;
     } else if (doing & DG_DUE_RESUME) {
         s->doing &= (unsigned char)~DG_DUE_RESUME;
         dg_receive(L, index, s, 0);
     } else if (doing & DG_DUE_REPORT) {
-        dg_send_report(L, index, s);
+        dg_outbox_report(L, index, s);
         s->doing &= (unsigned char)~DG_DUE_REPORT;
         if (s->queue.to_report != 0)
             dg_tick_due(L, index, s, DG_DUE_REPORT);

@@ -108,3 +108,20 @@ int dg_option_get_send_buffer(int fd, int *bytes)
 {
     return get_int(fd, SO_SNDBUF, bytes);
 }
+
+int dg_option_get_drops(int fd, uint32_t *drops)
+{
+#if defined(__linux__)
+    enum { OPT_SO_MEMINFO = 55, MEMINFO_DROPS = 8, MEMINFO_VALUES = 9 }; /* linux/sock_diag.h */
+    uint32_t values[MEMINFO_VALUES];
+    socklen_t length = sizeof values;
+    if (getsockopt(fd, SOL_SOCKET, OPT_SO_MEMINFO, values, &length) != 0)
+        return -errno;
+    *drops = values[MEMINFO_DROPS];
+    return length == sizeof values ? 0 : -ENOTSUP;
+#else
+    (void)fd;
+    (void)drops;
+    return -ENOTSUP;
+#endif
+}

@@ -4,6 +4,8 @@
 #ifndef DG_NET_OPTION_H
 #define DG_NET_OPTION_H
 
+#include <stdint.h>
+
 #include "hidden.h"
 #include "interface.h"
 
@@ -28,6 +30,9 @@ int dg_option_set_receive_buffer(int fd, int family, int bytes);
 int dg_option_set_send_buffer(int fd, int family, int bytes);
 int dg_option_get_receive_buffer(int fd, int *bytes);
 int dg_option_get_send_buffer(int fd, int *bytes);
+
+/* Datagrams that the kernel dropped because the receive buffer was full; -ENOTSUP where it does not say. */
+int dg_option_get_drops(int fd, uint32_t *drops);
 
 DG_HIDDEN_END
 

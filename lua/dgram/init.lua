@@ -45,6 +45,7 @@ local families = { udp4 = 4, udp6 = 6, unix_dgram = 0 }
 --- The options of createSocket and the types of those whose value alone tells whether it is right.
 local option_types = {
   type = "any", reuseAddr = "boolean", reusePort = "boolean", ipv6Only = "boolean",
+  gso = "boolean", gro = "boolean",
   recvBufferSize = "any", sendBufferSize = "any", sendQueueLimit = "any", lookup = "function",
   receiveBlockList = "any", sendBlockList = "any", signal = "any",
 }
@@ -84,7 +85,8 @@ function dgram.createSocket(options, callback, ...)
   end
   check_options(options)
   if callback ~= nil then check.fn(callback, "callback") end
-  local socket = core.open(family, options.reuseAddr, options.reusePort, options.ipv6Only)
+  local socket = core.open(family, options.reuseAddr, options.reusePort, options.ipv6Only, options.gso ~= false,
+    options.gro ~= false)
   local done, err = pcall(apply, socket, options)
   if not done then
     core.discard(socket)

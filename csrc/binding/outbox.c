@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+#include "outbox.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "blocklists.h"
+#include "endpoint.h"
+#include "error.h"
+#include "loop.h"
+#include "tick.h"
+
+enum {
+    FULL_COUNT = DG_BATCH, /* so many datagrams, or bytes, go to the kernel at once */
+    FULL_BYTES = DG_MAX_PAYLOAD_IN,
+    IS_BLOCKED = -100000, /* an entry's error that is no errno: the sendBlockList's */
+    LONGEST_BACKOFF = 64, /* milliseconds */
+    LARGEST = 65535,      /* no UDP datagram is longer; what the kernel says of those below is its affair */
+};
+
+/* An ICMP error that a send tripped over belongs to an earlier datagram: it is nobody's callback's. */
+static void report_late_error(lua_State *L, int index, dg_socket *s)
+{
+    if (s->transmitter.late_error == 0)
+        return;
+    dg_endpoint_push_error(L, s, s->transmitter.late_error, "recvmsg", NULL);
+    s->transmitter.late_error = 0;
+    dg_tick_emit(L, index, "error");
+}
+
+/* Until the kernel takes more. A full Unix peer without a connection is asked again, less and less often. */
+static void wait_for_kernel(lua_State *L, int index, dg_socket *s, int progress)
+{
+    const dg_entry *first = dg_queue_waiting(&s->queue, 0);
+    int by_timer = s->family == AF_UNIX && dg_queue_route(&s->queue, first)->length != 0;
+    if (!dg_loop_available(L))
+        return;
+    if (by_timer) {
+        s->backoff = (unsigned char)(progress || s->backoff == 0    ? 1
+                                     : s->backoff < LONGEST_BACKOFF ? 2 * s->backoff
+                                                                    : s->backoff);
+        dg_loop_retry(L, index, s, s->backoff);
+    }
+    s->blocked = by_timer ? DG_BLOCKED_TIMER : DG_BLOCKED_POLL;
+    dg_socket_update(L, index, s);
+}
+
+void dg_outbox_tell_drain(lua_State *L, int index, dg_socket *s)
+{
+    s->backoff = 0;
+    if (!s->drains)
+        return;
+    s->drains = 0;
+    lua_pushnil(L);
+    dg_tick_emit(L, index, "drain");
+}
+
+void dg_outbox_flush(lua_State *L, int index, dg_socket *s)
+{
+    if (s->blocked || s->binding || s->fd < 0 || dg_queue_count(&s->queue) == 0)
+        return;
+    size_t before = dg_queue_count(&s->queue);
+    if (dg_transmit(&s->transmitter, &s->queue, s->fd) == DG_TRANSMIT_BLOCKED)
+        wait_for_kernel(L, index, s, dg_queue_count(&s->queue) != before);
+    else if (s->held == 0)
+        dg_outbox_tell_drain(L, index, s);
+    report_late_error(L, index, s);
+}
+
+/* Pushes the error of a datagram, whose entry or refusal has this code. */
+static void push_error(lua_State *L, const dg_socket *s, int error, const dg_address *to)
+{
+    if (error == IS_BLOCKED)
+        dg_blocklists_push_error(L, to);
+    else if (error == -ENOTCONN && s->family == AF_UNIX) /* Linux disconnects from a peer that is gone */
+        dg_endpoint_push_error(L, s, -ECONNREFUSED, "send", to);
+    else
+        dg_endpoint_push_error(L, s, error, "send", to);
+}
+
+/* Pushes the error of a datagram that is done, or nil. */
+static void push_verdict(lua_State *L, const dg_socket *s, const dg_entry *entry)
+{
+    if (entry->error != 0)
+        push_error(L, s, entry->error, dg_queue_route(&s->queue, entry));
+    else
+        lua_pushnil(L);
+}
+
+/* One of a sendMany with a callback: the first error is kept, the others are counted out. */
+static void note_of_group(lua_State *L, int slots, dg_socket *s, const dg_entry *entry)
+{
+    if (entry->error == 0) {
+        s->group_sent++;
+        return;
+    }
+    lua_rawgeti(L, slots, DG_SLOT_GROUP_ERROR);
+    int first = lua_isnil(L, -1);
+    lua_pop(L, 1);
+    if (!first)
+        return;
+    push_verdict(L, s, entry);
+    lua_rawseti(L, slots, DG_SLOT_GROUP_ERROR);
+}
+
+/* Pushes what a callback is called with: error, and bytes or count. */
+static void push_result(lua_State *L, int slots, dg_socket *s, const dg_entry *entry)
+{
+    if (!(entry->callback & DG_MARK_GROUP)) {
+        push_verdict(L, s, entry);
+        lua_pushinteger(L, (lua_Integer)entry->length);
+        return;
+    }
+    lua_rawgeti(L, slots, DG_SLOT_GROUP_ERROR);
+    lua_pushinteger(L, (lua_Integer)s->group_sent);
+    lua_pushnil(L);
+    lua_rawseti(L, slots, DG_SLOT_GROUP_ERROR);
+    s->group_sent = 0;
+}
+
+/* Takes the first report off the queue and makes its call: the callback's, or an `error` event's. */
+static void report(lua_State *L, int index, int slots, dg_socket *s, const dg_entry *entry)
+{
+    enum dg_mark mark = (enum dg_mark)(entry->callback & ~(uint32_t)DG_MARK_GROUP);
+    int grouped = entry->callback != (uint32_t)mark;
+    if (grouped)
+        note_of_group(L, slots, s, entry);
+    if (mark != DG_MARK_NONE) {
+        push_result(L, slots, s, entry);
+        dg_queue_reported(&s->queue);
+        dg_callbacks_take(L, &s->callbacks, slots, mark);
+        lua_insert(L, -3);
+        lua_call(L, 2, 0);
+        return;
+    }
+    if (!grouped) {
+        push_verdict(L, s, entry);
+        dg_tick_emit(L, index, "error");
+    }
+    dg_queue_reported(&s->queue);
+}
+
+void dg_outbox_report(lua_State *L, int index, dg_socket *s)
+{
+    const dg_entry *entry;
+    if (s->queue.to_report == 0)
+        return;
+    index = dg_absindex(L, index);
+    dg_gettable(L, index);
+    int slots = lua_gettop(L);
+    while (s->report_limit != 0 && s->queue.to_report != 0 && (entry = dg_queue_report(&s->queue)) != NULL) {
+        s->report_limit--;
+        report(L, index, slots, s, entry);
+    }
+    lua_settop(L, slots - 1);
+}
+
+int dg_outbox_answer(lua_State *L, dg_socket *s, int accepted)
+{
+    if (accepted && dg_queue_bytes(&s->queue) + s->held_bytes <= s->queue_limit / 2)
+        return 1;
+    s->drains = 1;
+    if (dg_queue_count(&s->queue) == 0 && s->held == 0)
+        dg_outbox_tell_drain(L, 1, s);
+    return 0;
+}
+
+int dg_outbox_fail(lua_State *L, dg_socket *s, int error, const dg_address *to, int callback, size_t value)
+{
+    push_error(L, s, error, to);
+    dg_tick_fail(L, 1, callback, (lua_Integer)value);
+    return dg_outbox_answer(L, s, error != -ENOBUFS);
+}
+
+static int is_full(const dg_socket *s, size_t length)
+{
+    return dg_queue_count(&s->queue) >= FULL_COUNT || dg_queue_bytes(&s->queue) + length > FULL_BYTES;
+}
+
+int dg_outbox_refusal(lua_State *L, dg_socket *s, size_t length, const dg_address *to)
+{
+    int status = s->life == DG_OPEN && !s->bound ? dg_endpoint_bind_any(L, 1, s) : 0;
+    if (status != 0)
+        return status;
+    if (s->send_block != NULL && to != NULL && dg_blocklist_has(s->send_block, to))
+        return IS_BLOCKED;
+    if (length > LARGEST && s->family != AF_UNIX)
+        return -EMSGSIZE;
+    return dg_queue_bytes(&s->queue) + s->held_bytes + length > s->queue_limit ? -ENOBUFS : 0;
+}
+
+/* The mark of a datagram with this callback (0 for none). */
+static enum dg_mark keep_callback(lua_State *L, dg_socket *s, int callback)
+{
+    if (callback == 0 || !lua_isfunction(L, callback))
+        return DG_MARK_NONE;
+    dg_gettable(L, 1);
+    enum dg_mark mark = dg_callbacks_add(L, &s->callbacks, lua_gettop(L), callback);
+    lua_pop(L, 1);
+    return mark;
+}
+
+/* Puts the datagram, or what refused it, at the end of the queue. */
+static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int refusal,
+                const dg_reporting *reporting)
+{
+    char *place = refusal == 0 ? dg_queue_reserve(&s->queue, payload->length) : NULL;
+    if (refusal == 0 && place == NULL)
+        return -ENOMEM;
+    if (refusal == 0)
+        dg_payload_copy(L, payload, place);
+    enum dg_mark mark = keep_callback(L, s, reporting->callback);
+    uint32_t marks = (uint32_t)mark | (reporting->grouped ? (uint32_t)DG_MARK_GROUP : 0);
+    int status = refusal == 0 ? dg_queue_push(&s->queue, payload->length, to, marks)
+                              : dg_queue_refuse(&s->queue, payload->length, to, marks, refusal);
+    if (status != 0)
+        dg_callbacks_undo(&s->callbacks, mark);
+    return status;
+}
+
+/* A refusal is told in its turn; but where the queue stands still, or is full, at once. */
+static int is_told_at_once(const dg_socket *s, int refusal, const dg_reporting *reporting)
+{
+    return !reporting->grouped && (refusal == -ENOBUFS || (refusal != 0 && s->blocked));
+}
+
+int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
+                  const dg_reporting *reporting)
+{
+    int refusal = dg_outbox_refusal(L, s, payload->length, to), status = refusal;
+    if (!is_told_at_once(s, refusal, reporting))
+        status = push(L, s, payload, to, refusal, reporting);
+    if (status != 0)
+        return dg_outbox_fail(L, s, status, to, reporting->callback, payload->length);
+    if (is_full(s, payload->length))
+        dg_outbox_flush(L, 1, s);
+    if (s->due == 0 && !s->blocked && (dg_queue_count(&s->queue) != 0 || s->queue.to_report != 0))
+        dg_tick_due(L, 1, s, DG_DUE_FLUSH);
+    return dg_outbox_answer(L, s, 1);
+}

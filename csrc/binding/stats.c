@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "stats.h"
+
+#include "../net/option.h"
+#include "error.h"
+#include "socket.h"
+
+static void set_count(lua_State *L, const char *name, uint64_t count)
+{
+    lua_pushnumber(L, (lua_Number)count);
+#if LUA_VERSION_NUM >= 503
+    lua_pushinteger(L, (lua_Integer)count);
+    lua_replace(L, -2);
+#endif
+    lua_setfield(L, -2, name);
+}
+
+/* socket:stats() -> a table of counters since the socket was made: messagesReceived, bytesReceived, messagesSent, bytesSent,
+ * sendErrors, dropped (by the kernel, for want of buffer; nil where it does not say), blocked, truncated, receiveCalls,
+ * sendCalls (system calls); and gso, gro: whether the kernel segments and coalesces for this socket. */
+static int socket_stats(lua_State *L)
+{
+    const dg_socket *s = dg_socket_check(L);
+    const dg_transmitter *sent = &s->transmitter;
+    uint32_t dropped;
+    dg_error_surplus(L, 1);
+    lua_createtable(L, 0, 12);
+    set_count(L, "messagesReceived", s->messages);
+    set_count(L, "bytesReceived", s->bytes);
+    set_count(L, "messagesSent", sent->datagrams);
+    set_count(L, "bytesSent", sent->bytes);
+    set_count(L, "sendErrors", sent->errors);
+    set_count(L, "blocked", s->refused);
+    set_count(L, "truncated", s->truncated);
+    set_count(L, "receiveCalls", s->receive_calls);
+    set_count(L, "sendCalls", sent->calls);
+    if (s->fd >= 0 && dg_option_get_drops(s->fd, &dropped) == 0)
+        set_count(L, "dropped", dropped);
+    lua_pushboolean(L, sent->offloads.segment);
+    lua_setfield(L, -2, "gso");
+    lua_pushboolean(L, sent->offloads.coalesce);
+    lua_setfield(L, -2, "gro");
+    return 1;
+}
+
+static const luaL_Reg methods[] = {{"stats", socket_stats}, {NULL, NULL}};
+static const luaL_Reg core[] = {{NULL, NULL}};
+
+void dg_stats_open(lua_State *L)
+{
+    dg_socket_add(L, methods, core);
+}

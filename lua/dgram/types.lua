@@ -1,0 +1,393 @@
+---@meta dgram
+-- For the Lua language server; no program loads this. docs/api.md says the same at greater length.
+-- luacheck: ignore 212 241
+
+---@class dgram
+---@field _VERSION string
+---@field Socket dgram.Socket the sockets' methods; may be extended
+local dgram = {}
+
+---@alias dgram.Type "udp4" | "udp6" | "unix_dgram"
+---@alias dgram.Family "ipv4" | "ipv6"
+---@alias dgram.SendCallback fun(err: any, bytes: integer)
+---@alias dgram.MessageListener fun(msg: string, rinfo: dgram.RemoteInfo)
+
+---@class dgram.SocketOptions
+---@field type dgram.Type
+---@field reuseAddr? boolean several sockets may have one address; unix_dgram: bind removes a dead socket's file
+---@field reusePort? boolean several sockets share one port
+---@field ipv6Only? boolean udp6 only: leaves IPv4 to others
+---@field recvBufferSize? integer bytes
+---@field sendBufferSize? integer bytes
+---@field sendQueueLimit? integer bytes that may wait in the socket, 16 MiB unless given
+---@field gso? boolean false: the kernel cuts no datagrams out of one piece
+---@field gro? boolean false: the kernel hands over no datagrams in one piece
+---@field lookup? dgram.Lookup
+---@field receiveBlockList? dgram.BlockList drops what comes from these addresses
+---@field sendBlockList? dgram.BlockList refuses what goes to these addresses: ERR_IP_BLOCKED
+---@field signal? dgram.Signal its `abort` event closes the socket
+
+---@alias dgram.Lookup fun(hostname: string, options: dgram.LookupOptions, cb: fun(err: any, address?: string, family?: integer))
+
+---@class dgram.LookupOptions
+---@field family 4 | 6
+
+---@class dgram.Signal
+---@field aborted? boolean
+---@field on fun(self: any, event: "abort", listener: function)
+
+---@class dgram.BindOptions
+---@field port? integer 0 to 65535
+---@field address? string a literal or a host name
+---@field path? string for unix_dgram
+---@field fd? integer an open descriptor, which the socket takes over
+---@field exclusive? boolean without effect
+
+---@class dgram.Address
+---@field address string
+---@field family "IPv4" | "IPv6" | "unix"
+---@field port? integer absent for unix_dgram
+
+---@class dgram.RemoteInfo
+---@field address string the sender's address; unix_dgram: its path, "" where it has none
+---@field family "IPv4" | "IPv6" | "unix"
+---@field port? integer absent for unix_dgram
+---@field size integer bytes
+---@field truncated? boolean true where the message was cut short
+
+---@class dgram.Error
+---@field name "Error" | "TypeError" | "RangeError"
+---@field code string `ERR_...`, or the name of the system's error
+---@field message string
+---@field errno? integer negative, as libuv's
+---@field syscall? string
+---@field address? string
+---@field port? integer
+---@field hostname? string of look-ups
+---@field where? string file and line of the call
+---@field traceback? string of what dgram.run raises
+
+---@class dgram.Stats
+---@field messagesReceived integer
+---@field bytesReceived integer
+---@field messagesSent integer
+---@field bytesSent integer
+---@field sendErrors integer
+---@field dropped? integer by the kernel, for want of buffer; absent where it does not say
+---@field blocked integer refused by receiveBlockList
+---@field truncated integer
+---@field receiveCalls integer system calls
+---@field sendCalls integer system calls
+---@field gso boolean
+---@field gro boolean
+
+---@class dgram.SystemdSocket
+---@field fd integer
+---@field name string "unknown" where systemd gave none
+
+--- Makes a socket; it has its descriptor at once. socket(2)
+--- Raises ERR_SOCKET_BAD_TYPE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE, ERR_SOCKET_BAD_BUFFER_SIZE,
+--- system errors.
+---@param options dgram.Type | dgram.SocketOptions
+---@param callback? dgram.MessageListener listens for `message`
+---@return dgram.Socket
+function dgram.createSocket(options, callback) end
+
+--- Makes an empty block list.
+---@return dgram.BlockList
+function dgram.BlockList() end
+
+--- Makes a bare emitter.
+---@return dgram.EventEmitter
+function dgram.EventEmitter() end
+
+--- Runs luv's loop; raises the first error of a listener or callback of dgram, with its traceback.
+---@param mode? "default" | "once" | "nowait"
+---@return boolean # whether something is left to do
+function dgram.run(mode) end
+
+--- Sets who gets uncaught errors in the place of dgram.run and luv.
+---@param fn? fun(err: any, traceback: string)
+function dgram.setUncaughtHandler(fn) end
+
+--- The descriptors that systemd passed to this process. sd_listen_fds(3)
+---@return dgram.SystemdSocket[]
+function dgram.systemdSockets() end
+
+---@param value any
+---@return boolean # whether it is a socket of dgram
+function dgram.isSocket(value) end
+
+---@class dgram.EventEmitter
+local EventEmitter = {}
+
+--- Adds a listener behind the others.
+---@param event any
+---@param listener function
+---@return self
+function EventEmitter:on(event, listener) end
+
+---@param event any
+---@param listener function
+---@return self
+function EventEmitter:addListener(event, listener) end
+
+--- The same for one event.
+---@param event any
+---@param listener function
+---@return self
+function EventEmitter:once(event, listener) end
+
+--- Adds a listener before the others.
+---@param event any
+---@param listener function
+---@return self
+function EventEmitter:prependListener(event, listener) end
+
+---@param event any
+---@param listener function
+---@return self
+function EventEmitter:prependOnceListener(event, listener) end
+
+--- Removes the listener that was added last with this function.
+---@param event any
+---@param listener function
+---@return self
+function EventEmitter:off(event, listener) end
+
+---@param event any
+---@param listener function
+---@return self
+function EventEmitter:removeListener(event, listener) end
+
+--- Removes the listeners of an event, or all.
+---@param event? any
+---@return self
+function EventEmitter:removeAllListeners(event) end
+
+--- Calls the listeners. An `error` event without one raises.
+---@param event any
+---@param ... any
+---@return boolean # whether there was a listener
+function EventEmitter:emit(event, ...) end
+
+---@param event any
+---@return function[]
+function EventEmitter:listeners(event) end
+
+---@param event any
+---@param listener? function
+---@return integer
+function EventEmitter:listenerCount(event, listener) end
+
+---@return any[] # in no particular order
+function EventEmitter:eventNames() end
+
+---@class dgram.BlockList
+---@field rules string[] one for each rule, the newest first; made anew each time
+local BlockList = {}
+
+--- Raises ERR_INVALID_ADDRESS, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE.
+---@param address string
+---@param family? dgram.Family
+function BlockList:addAddress(address, family) end
+
+--- Both ends belong to it.
+---@param start string
+---@param last string
+---@param family? dgram.Family
+function BlockList:addRange(start, last, family) end
+
+---@param net string
+---@param prefix integer 0 to 32, or to 128
+---@param family? dgram.Family
+function BlockList:addSubnet(net, prefix, family) end
+
+---@param address string
+---@param family? dgram.Family
+---@return boolean
+function BlockList:check(address, family) end
+
+---@class dgram.Socket: dgram.EventEmitter
+local Socket = {}
+
+--- The sockets' own events beside what every emitter has.
+---@param event "listening" | "connect" | "message" | "error" | "drain" | "close"
+---@param listener fun(...)
+---@return dgram.Socket
+---@overload fun(self: dgram.Socket, event: "message", listener: dgram.MessageListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "error", listener: fun(err: dgram.Error)): dgram.Socket
+function Socket:on(event, listener) end
+
+--- Gives the socket its address. A failure is an `error` event. bind(2)
+--- Raises ERR_SOCKET_ALREADY_BOUND, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_INVALID_FD_TYPE.
+---@param port? integer
+---@param address? string
+---@param callback? fun() listens once for `listening`
+---@return dgram.Socket
+---@overload fun(self: dgram.Socket, options: dgram.BindOptions, callback?: fun()): dgram.Socket
+---@overload fun(self: dgram.Socket, path: string, callback?: fun()): dgram.Socket
+---@overload fun(self: dgram.Socket, callback: fun()): dgram.Socket
+function Socket:bind(port, address, callback) end
+
+--- Binds within the call, or raises; literal addresses only. Needs no loop.
+---@param options? dgram.BindOptions
+---@return dgram.Address
+function Socket:bindSync(options) end
+
+--- Sets the peer. A failure goes to the callback, or else to `error`. connect(2)
+--- Raises ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE.
+---@param port integer
+---@param address? string
+---@param callback? fun(err?: any)
+---@overload fun(self: dgram.Socket, path: string, callback?: fun(err?: any))
+function Socket:connect(port, address, callback) end
+
+--- Connects within the call, or raises; literal addresses only. Needs no loop.
+---@param port integer
+---@param address? string
+---@overload fun(self: dgram.Socket, path: string)
+function Socket:connectSync(port, address) end
+
+--- Takes the peer away. Raises ERR_SOCKET_DGRAM_NOT_CONNECTED.
+function Socket:disconnect() end
+
+--- Raises ERR_SOCKET_DGRAM_NOT_CONNECTED. getpeername(2)
+---@return dgram.Address
+function Socket:remoteAddress() end
+
+--- Sends a datagram. sendmsg(2)
+--- Connected: (msg [, callback]), (msg, offset, length [, callback]). unix_dgram: a path in the place of port and address.
+--- The part form takes port, address and callback behind the length, too.
+--- Raises ERR_SOCKET_BAD_PORT, ERR_BUFFER_OUT_OF_BOUNDS, ERR_OUT_OF_RANGE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE,
+--- ERR_SOCKET_DGRAM_IS_CONNECTED.
+---@param msg string | string[]
+---@param port integer
+---@param address? string
+---@param callback? dgram.SendCallback
+---@return boolean # false when much waits: then `drain` comes
+---@overload fun(self: dgram.Socket, msg: string|string[], callback?: dgram.SendCallback): boolean
+---@overload fun(self: dgram.Socket, msg: string|string[], port: integer, callback: dgram.SendCallback): boolean
+---@overload fun(self: dgram.Socket, msg: string, offset: integer, length: integer, callback?: dgram.SendCallback): boolean
+---@overload fun(self: dgram.Socket, msg: string|string[], path: string, callback?: dgram.SendCallback): boolean
+function Socket:send(msg, port, address, callback) end
+
+---@param msg string
+---@param offset integer bytes, from 0
+---@param length integer bytes
+---@param port integer
+---@param address string
+---@param callback? dgram.SendCallback
+---@return boolean
+function Socket:sendto(msg, offset, length, port, address, callback) end
+
+--- Sends each string of a list as a datagram. `callback` comes once: the first error, and how many went.
+---@param list string[]
+---@param port? integer
+---@param address? string
+---@param callback? fun(err: any, count: integer)
+---@return boolean # false when much waits: then `drain` comes
+function Socket:sendMany(list, port, address, callback) end
+
+--- Hands what was accepted to the kernel now. Needs no loop.
+---@return boolean # whether nothing waits any more
+function Socket:flush() end
+
+--- Stops receiving; what was accepted still goes out. Raises ERR_SOCKET_DGRAM_NOT_RUNNING the second time.
+---@param callback? fun() listens once for `close`
+---@return dgram.Socket
+function Socket:close(callback) end
+
+--- Raises EBADF before bind. getsockname(2)
+---@return dgram.Address
+function Socket:address() end
+
+---@return integer # the descriptor, which stays the socket's own
+function Socket:fileno() end
+
+--- Lets the socket keep the loop alive (it does at first).
+---@return dgram.Socket
+function Socket:ref() end
+
+---@return dgram.Socket
+function Socket:unref() end
+
+--- Takes no more datagrams from the kernel.
+---@return dgram.Socket
+function Socket:pause() end
+
+---@return dgram.Socket
+function Socket:resume() end
+
+--- SO_BROADCAST
+---@param flag boolean
+function Socket:setBroadcast(flag) end
+
+--- IP_TTL, IPV6_UNICAST_HOPS. Raises ERR_OUT_OF_RANGE.
+---@param ttl integer 1 to 255
+---@return integer
+function Socket:setTTL(ttl) end
+
+--- IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS. Raises ERR_OUT_OF_RANGE.
+---@param ttl integer 0 to 255
+---@return integer
+function Socket:setMulticastTTL(ttl) end
+
+--- IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP
+---@param flag boolean
+---@return boolean
+function Socket:setMulticastLoopback(flag) end
+
+--- IP_MULTICAST_IF, IPV6_MULTICAST_IF. Raises EINVAL, EADDRNOTAVAIL.
+---@param interface string an address of it, its name, or "::%name"
+function Socket:setMulticastInterface(interface) end
+
+--- MCAST_JOIN_GROUP. Raises ERR_MISSING_ARGS, EINVAL, EADDRINUSE, ENODEV.
+---@param group string
+---@param interface? string an address of it, its name, "::%name", or "*" for all
+function Socket:addMembership(group, interface) end
+
+--- MCAST_LEAVE_GROUP. Raises ERR_MISSING_ARGS, EINVAL, EADDRNOTAVAIL, ENODEV.
+---@param group string
+---@param interface? string
+function Socket:dropMembership(group, interface) end
+
+--- MCAST_JOIN_SOURCE_GROUP
+---@param source string
+---@param group string
+---@param interface? string
+function Socket:addSourceSpecificMembership(source, group, interface) end
+
+--- MCAST_LEAVE_SOURCE_GROUP
+---@param source string
+---@param group string
+---@param interface? string
+function Socket:dropSourceSpecificMembership(source, group, interface) end
+
+--- SO_RCVBUF. Raises ERR_SOCKET_BUFFER_SIZE.
+---@return integer bytes
+function Socket:getRecvBufferSize() end
+
+--- SO_RCVBUF. Raises ERR_SOCKET_BAD_BUFFER_SIZE, ERR_SOCKET_BUFFER_SIZE.
+---@param bytes integer
+function Socket:setRecvBufferSize(bytes) end
+
+--- SO_SNDBUF. Raises ERR_SOCKET_BUFFER_SIZE.
+---@return integer bytes
+function Socket:getSendBufferSize() end
+
+--- SO_SNDBUF. Raises ERR_SOCKET_BAD_BUFFER_SIZE, ERR_SOCKET_BUFFER_SIZE.
+---@param bytes integer
+function Socket:setSendBufferSize(bytes) end
+
+---@return integer # bytes accepted and not yet handed to the kernel
+function Socket:getSendQueueSize() end
+
+---@return integer # datagrams likewise
+function Socket:getSendQueueCount() end
+
+--- Counters since the socket was made.
+---@return dgram.Stats
+function Socket:stats() end
+
+return dgram
