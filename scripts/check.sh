@@ -37,7 +37,7 @@ none() {
 # ---- Lua
 
 lua_folders() {
-    for folder in lua spec examples bench; do
+    for folder in lua spec examples bench scripts; do
         if [ -d "$folder" ]; then printf '%s ' "$folder"; fi
     done
 }
@@ -162,6 +162,10 @@ version_copies() {
     grep -rnF "$version" csrc lua CMakeLists.txt dgram-scm-1.rockspec scripts .ci | grep -v '^lua/dgram/version.lua:'
 }
 check "the version stands in lua/dgram/version.lua alone" none version_copies
+
+# ---- The reference says what there is
+
+check "the documents and the code agree" "$root/scripts/with.sh" lua5.4 lua5.4 scripts/check-docs.lua
 
 # ---- Scripts
 

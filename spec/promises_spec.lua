@@ -88,7 +88,27 @@ describe("nothing spins", function()
     loop.run()
   end)
 
-  pending("while a connected socket's peer refuses (ECONNREFUSED): comes with connect")
+  it("while a connected socket's peer refuses, and an error waits that nobody sends behind", function()
+    local dead, port = sockets.bound "udp4"
+    dead:close()
+    loop.turn()
+    local socket = sockets.new "udp4"
+    local refused = 0
+    socket:on("error", function(err)
+      assert.equal("ECONNREFUSED", err.code)
+      refused = refused + 1
+    end)
+    socket:on("message", loop.never())
+    socket:connect(port, "127.0.0.1")
+    for _ = 1, 3 do
+      socket:send "anybody?"
+      loop.turn(5)
+    end
+    sleeps()
+    assert.is_true(refused >= 1 and refused <= 3, refused)
+    socket:close()
+    loop.run()
+  end)
 end)
 
 describe("after the last socket has closed", function()

@@ -66,7 +66,11 @@ local actions = {
   close = function(socket) socket:close() end,
   ["close with a callback"] = function(socket) socket:close(function() collectgarbage() end) end,
   ["send, then close"] = function(socket)
-    for i = 1, 100 do socket:send("number " .. i, 9, "127.0.0.1", function() collectgarbage() end) end
+    for i = 1, 100 do
+      socket:send("number " .. i, 9, "127.0.0.1", function()
+        if i % 10 == 0 then collectgarbage() end
+      end)
+    end
     socket:close()
   end,
   ["bind, send, bind"] = function(socket)

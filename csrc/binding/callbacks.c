@@ -16,20 +16,37 @@ static void push_ring(lua_State *L, int slots)
     lua_rawgeti(L, slots, DG_SLOT_CALLBACKS);
 }
 
-/* Makes a ring of twice the room, with the callbacks at their new places, and puts it in the old one's stead. */
-static void grow(lua_State *L, dg_callbacks *callbacks, int slots)
+/* Puts a ring of `room` places, which is on top of the stack, in the old one's stead; pops it. */
+static void replace_ring(lua_State *L, dg_callbacks *callbacks, int slots, unsigned room)
 {
     dg_callbacks wider = *callbacks;
-    wider.room = callbacks->room != 0 ? 2 * callbacks->room : FIRST_ROOM;
+    wider.room = room;
     push_ring(L, slots);
-    lua_createtable(L, (int)wider.room, 0);
     for (unsigned serial = callbacks->head; callbacks->room != 0 && serial != callbacks->tail + 1; serial++) {
-        lua_rawgeti(L, -2, place(callbacks, serial));
-        lua_rawseti(L, -2, place(&wider, serial));
+        lua_rawgeti(L, -1, place(callbacks, serial));
+        lua_rawseti(L, -3, place(&wider, serial));
     }
-    lua_rawseti(L, slots, DG_SLOT_CALLBACKS);
     lua_pop(L, 1);
-    *callbacks = wider;
+    lua_rawseti(L, slots, DG_SLOT_CALLBACKS);
+    callbacks->room = room;
+}
+
+/* One place is the head's, whose callback may serve several datagrams. */
+static int is_full(const dg_callbacks *callbacks)
+{
+    return callbacks->tail - callbacks->head + 1 >= callbacks->room;
+}
+
+void dg_callbacks_make_room(lua_State *L, dg_callbacks *callbacks, int slots)
+{
+    while (is_full(callbacks)) {
+        unsigned room = callbacks->room;
+        lua_createtable(L, (int)(room != 0 ? 2 * room : FIRST_ROOM), 0);
+        if (callbacks->room == room) /* else a finalizer sent something meanwhile, and made room itself */
+            replace_ring(L, callbacks, slots, room != 0 ? 2 * room : FIRST_ROOM);
+        else
+            lua_pop(L, 1);
+    }
 }
 
 static int is_last_again(lua_State *L, const dg_callbacks *callbacks, int ring, int index)
@@ -44,9 +61,6 @@ static int is_last_again(lua_State *L, const dg_callbacks *callbacks, int ring, 
 
 enum dg_mark dg_callbacks_add(lua_State *L, dg_callbacks *callbacks, int slots, int index)
 {
-    /* One place is the head's, whose callback may serve several datagrams. */
-    if (callbacks->tail - callbacks->head + 1 >= callbacks->room)
-        grow(L, callbacks, slots);
     push_ring(L, slots);
     int ring = lua_gettop(L), same = is_last_again(L, callbacks, ring, index);
     if (!same) {

@@ -20,8 +20,10 @@ enum dg_mark { DG_MARK_NONE, DG_MARK_NEXT, DG_MARK_SAME };
 /* Beside one of these: the datagram is one of several whose callback is the last one's. */
 enum { DG_MARK_GROUP = 4 };
 
-/* Adds the callback at `index`; the ring is in the table at `slots`. Returns the datagram's mark. Raises for want of memory
- * only, with nothing changed. */
+/* Makes a place for one more; the ring is in the table at `slots`. This allocates, so finalizers may run in it that send
+ * and close; nothing below does. */
+void dg_callbacks_make_room(lua_State *L, dg_callbacks *callbacks, int slots);
+/* Adds the callback at `index`, for which there is a place. Returns the datagram's mark. */
 enum dg_mark dg_callbacks_add(lua_State *L, dg_callbacks *callbacks, int slots, int index);
 /* Takes back what the last dg_callbacks_add did. */
 void dg_callbacks_undo(dg_callbacks *callbacks, enum dg_mark mark);

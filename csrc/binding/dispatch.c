@@ -7,6 +7,7 @@
 #include "endpoint.h"
 #include "error.h"
 #include "loop.h"
+#include "poll.h"
 #include "receive.h"
 #include "tick.h"
 
@@ -151,7 +152,7 @@ static void note_events(lua_State *L, dg_socket *s, const char *events)
 /* libuv stops a poll that has an error. */
 static void note_stop(lua_State *L, dg_socket *s)
 {
-    dg_loop_stopped(s);
+    dg_poll_stopped(s);
     report_pending_error(L, s);
     dg_socket_update(L, 1, s);
 }
@@ -268,6 +269,7 @@ void dg_dispatch_open(lua_State *L)
 {
     lua_pushcfunction(L, message_handler);
     dg_hub_set(L, DG_STORE_MESSAGE_HANDLER);
-    lua_pushcfunction(L, body);
+    dg_receive_push_upvalues(L);
+    lua_pushcclosure(L, body, DG_RECEIVE_UPVALUES);
     dg_hub_set(L, DG_STORE_BODY);
 }

@@ -22,6 +22,7 @@ int dg_dispatch_take_uncaught(lua_State *L);
 
 /* core.setUncaughtHandler(fn | nil) */
 int dg_dispatch_set_handler(lua_State *L);
+/* Makes what dispatches need; the hooks are set. */
 void dg_dispatch_open(lua_State *L);
 
 DG_HIDDEN_END

@@ -8,7 +8,6 @@
 #include "../net/descriptor.h"
 #include "blocklists.h"
 #include "error.h"
-#include "loop.h"
 #include "outbox.h"
 #include "tick.h"
 
@@ -175,6 +174,17 @@ static int socket_disconnect(lua_State *L)
     return 0;
 }
 
+/* core.bindAny(socket): binds it if it is unbound; nil, or the error object. */
+static int core_bind_any(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    int status = dg_endpoint_bind_any(L, 1, s);
+    if (status == 0)
+        return 0;
+    dg_error_push_system(L, status, "bind", NULL);
+    return 1;
+}
+
 /* core.isAddress(socket, value): whether it is a literal that the socket can reach. */
 static int core_is_address(lua_State *L)
 {
@@ -296,6 +306,7 @@ static const luaL_Reg core[] = {
     {"bind", core_bind},
     {"connect", core_connect},
     {"adopt", core_adopt},
+    {"bindAny", core_bind_any},
     {"isAddress", core_is_address},
     {"setBinding", core_set_binding},
     {"setConnecting", core_set_connecting},

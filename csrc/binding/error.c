@@ -126,21 +126,23 @@ void dg_error_push_system(lua_State *L, int error, const char *syscall, const dg
         push_system_object(L, error, syscall);
         return;
     }
+    /* What the address points to may move as soon as something is allocated. */
     size_t length = dg_address_format(address, text);
+    unsigned port = dg_address_port(address);
     if (address->u.any.sa_family == AF_UNIX) { /* abstract names are written with an @ */
         int abstract = length != 0 && text[0] == '\0';
         lua_pushfstring(L, "%s %s %s%s", syscall, dg_errno_name(error), abstract ? "@" : "", text + abstract);
-    } else if (dg_address_port(address) == 0) {
+    } else if (port == 0) {
         lua_pushfstring(L, "%s %s %s", syscall, dg_errno_name(error), text);
     } else {
-        lua_pushfstring(L, "%s %s %s:%d", syscall, dg_errno_name(error), text, (int)dg_address_port(address));
+        lua_pushfstring(L, "%s %s %s:%d", syscall, dg_errno_name(error), text, (int)port);
     }
     push_system_object(L, error, syscall);
     lua_pushlstring(L, text, length);
     lua_setfield(L, -2, "address");
-    if (dg_address_port(address) == 0)
+    if (port == 0)
         return;
-    lua_pushinteger(L, (lua_Integer)dg_address_port(address));
+    lua_pushinteger(L, (lua_Integer)port);
     lua_setfield(L, -2, "port");
 }
 

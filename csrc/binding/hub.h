@@ -49,7 +49,6 @@ enum dg_store {
     DG_STORE_ANCHORS,         /* light userdata -> socket: those that live though the program may have forgotten them */
     DG_STORE_EVENTS,          /* deferred calls, see tick.h */
     DG_STORE_BODY,            /* the dispatch body, a function */
-    DG_STORE_DELIVER,         /* the Lua side's (deliver.lua) */
     DG_STORE_MESSAGE_HANDLER, /* for protected calls: notes the traceback */
     DG_STORE_TRACEBACK,       /* of the last error that a protected call caught */
     DG_STORE_UNCAUGHT,        /* errors that nobody has been told of yet: {error, traceback, ...} */

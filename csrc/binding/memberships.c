@@ -8,7 +8,7 @@
 #include "../net/interface.h"
 #include "../net/membership.h"
 #include "error.h"
-#include "loop.h"
+#include "luv.h"
 #include "send_arguments.h"
 #include "tick.h"
 
@@ -112,7 +112,7 @@ static int change_membership(lua_State *L)
     int status = change(L, s, op);
     if (status != 0)
         return dg_error_raise_system(L, status, op->method, NULL);
-    if (!s->bound && !s->binding && op->joins && dg_loop_available(L))
+    if (!s->bound && !s->binding && op->joins && dg_luv_available(L))
         dg_tick_due(L, 1, s, DG_DUE_BIND);
     return 0;
 }

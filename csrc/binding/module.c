@@ -10,6 +10,7 @@
 #include "endpoint.h"
 #include "error.h"
 #include "loop.h"
+#include "luv.h"
 #include "memberships.h"
 #include "options.h"
 #include "receive.h"
@@ -31,9 +32,8 @@ static int core_configure(lua_State *L)
     lua_Debug caller;
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
-    lua_getfield(L, 1, "deliver");
-    dg_hub_set(L, DG_STORE_DELIVER);
     dg_hub_set(L, DG_STORE_HOOKS);
+    dg_dispatch_open(L);
     if (lua_getstack(L, 1, &caller)) {
         lua_getinfo(L, "S", &caller);
         const char *end = strrchr(caller.source, '/');
@@ -66,7 +66,7 @@ static int core_call_later(lua_State *L)
 
 static int core_need_loop(lua_State *L)
 {
-    dg_loop_need(L, luaL_checkstring(L, 1));
+    dg_luv_need(L, luaL_checkstring(L, 1));
     return 0;
 }
 
@@ -113,7 +113,6 @@ EXPORT int luaopen_dgram_core(lua_State *L)
     lua_pushvalue(L, -1);
     dg_hub_set(L, DG_STORE_METATABLE);
     dg_error_open(L);
-    dg_dispatch_open(L);
     lua_newtable(L);
     dg_setfuncs(L, core, 0);
     lua_newtable(L); /* metatable, core, methods */

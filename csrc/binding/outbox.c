@@ -7,7 +7,8 @@
 #include "blocklists.h"
 #include "endpoint.h"
 #include "error.h"
-#include "loop.h"
+#include "luv.h"
+#include "poll.h"
 #include "tick.h"
 
 enum {
@@ -33,13 +34,13 @@ static void wait_for_kernel(lua_State *L, int index, dg_socket *s, int progress)
 {
     const dg_entry *first = dg_queue_waiting(&s->queue, 0);
     int by_timer = s->family == AF_UNIX && dg_queue_route(&s->queue, first)->length != 0;
-    if (!dg_loop_available(L))
+    if (!dg_luv_available(L))
         return;
     if (by_timer) {
         s->backoff = (unsigned char)(progress || s->backoff == 0    ? 1
                                      : s->backoff < LONGEST_BACKOFF ? 2 * s->backoff
                                                                     : s->backoff);
-        dg_loop_retry(L, index, s, s->backoff);
+        dg_poll_retry(L, index, s, s->backoff);
     }
     s->blocked = by_timer ? DG_BLOCKED_TIMER : DG_BLOCKED_POLL;
     dg_socket_update(L, index, s);
@@ -78,37 +79,55 @@ static void push_error(lua_State *L, const dg_socket *s, int error, const dg_add
         dg_endpoint_push_error(L, s, error, "send", to);
 }
 
-/* Pushes the error of a datagram that is done, or nil. */
-static void push_verdict(lua_State *L, const dg_socket *s, const dg_entry *entry)
+/* A datagram that is done, taken off the queue: what is told of it must not depend on what finalizers and callbacks do. */
+typedef struct verdict {
+    const dg_socket *socket;
+    dg_entry entry;
+    dg_address to;
+} verdict;
+
+static int make_error(lua_State *L)
 {
-    if (entry->error != 0)
-        push_error(L, s, entry->error, dg_queue_route(&s->queue, entry));
-    else
+    const verdict *v = lua_touserdata(L, 1);
+    push_error(L, v->socket, v->entry.error, &v->to);
+    return 1;
+}
+
+/* Pushes its error, or nil. Without the memory for an error object it is what Lua says then. */
+static void push_verdict(lua_State *L, verdict *v)
+{
+    if (v->entry.error == 0) {
         lua_pushnil(L);
+        return;
+    }
+    lua_pushcfunction(L, make_error);
+    lua_pushlightuserdata(L, v);
+    lua_pcall(L, 1, 1, 0);
 }
 
 /* One of a sendMany with a callback: the first error is kept, the others are counted out. */
-static void note_of_group(lua_State *L, int slots, dg_socket *s, const dg_entry *entry)
+static void note_of_group(lua_State *L, int slots, dg_socket *s, verdict *v)
 {
-    if (entry->error == 0) {
+    if (v->entry.error == 0) {
         s->group_sent++;
         return;
     }
+    push_verdict(L, v);
     lua_rawgeti(L, slots, DG_SLOT_GROUP_ERROR);
     int first = lua_isnil(L, -1);
     lua_pop(L, 1);
-    if (!first)
-        return;
-    push_verdict(L, s, entry);
-    lua_rawseti(L, slots, DG_SLOT_GROUP_ERROR);
+    if (first)
+        lua_rawseti(L, slots, DG_SLOT_GROUP_ERROR);
+    else
+        lua_pop(L, 1);
 }
 
 /* Pushes what a callback is called with: error, and bytes or count. */
-static void push_result(lua_State *L, int slots, dg_socket *s, const dg_entry *entry)
+static void push_result(lua_State *L, int slots, dg_socket *s, verdict *v)
 {
-    if (!(entry->callback & DG_MARK_GROUP)) {
-        push_verdict(L, s, entry);
-        lua_pushinteger(L, (lua_Integer)entry->length);
+    if (!(v->entry.callback & DG_MARK_GROUP)) {
+        push_verdict(L, v);
+        lua_pushinteger(L, (lua_Integer)v->entry.length);
         return;
     }
     lua_rawgeti(L, slots, DG_SLOT_GROUP_ERROR);
@@ -121,23 +140,21 @@ static void push_result(lua_State *L, int slots, dg_socket *s, const dg_entry *e
 /* Takes the first report off the queue and makes its call: the callback's, or an `error` event's. */
 static void report(lua_State *L, int index, int slots, dg_socket *s, const dg_entry *entry)
 {
+    verdict v = {s, *entry, *dg_queue_route(&s->queue, entry)};
     enum dg_mark mark = (enum dg_mark)(entry->callback & ~(uint32_t)DG_MARK_GROUP);
     int grouped = entry->callback != (uint32_t)mark;
-    if (grouped)
-        note_of_group(L, slots, s, entry);
-    if (mark != DG_MARK_NONE) {
-        push_result(L, slots, s, entry);
-        dg_queue_reported(&s->queue);
+    dg_queue_reported(&s->queue);
+    if (mark != DG_MARK_NONE)
         dg_callbacks_take(L, &s->callbacks, slots, mark);
-        lua_insert(L, -3);
+    if (grouped)
+        note_of_group(L, slots, s, &v);
+    if (mark != DG_MARK_NONE) {
+        push_result(L, slots, s, &v);
         lua_call(L, 2, 0);
-        return;
-    }
-    if (!grouped) {
-        push_verdict(L, s, entry);
+    } else if (!grouped) {
+        push_verdict(L, &v);
         dg_tick_emit(L, index, "error");
     }
-    dg_queue_reported(&s->queue);
 }
 
 void dg_outbox_report(lua_State *L, int index, dg_socket *s)
@@ -189,7 +206,19 @@ int dg_outbox_refusal(lua_State *L, dg_socket *s, size_t length, const dg_addres
     return dg_queue_bytes(&s->queue) + s->held_bytes + length > s->queue_limit ? -ENOBUFS : 0;
 }
 
-/* The mark of a datagram with this callback (0 for none). */
+/* Finalizers may run in the allocations for a callback, and close the socket: then it accepts nothing any more. */
+static void prepare_callback(lua_State *L, dg_socket *s, int callback)
+{
+    if (callback == 0 || !lua_isfunction(L, callback))
+        return;
+    dg_gettable(L, 1);
+    dg_callbacks_make_room(L, &s->callbacks, lua_gettop(L));
+    lua_pop(L, 1);
+    if (s->fd < 0)
+        dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_RUNNING", "Not running: the socket is closed");
+}
+
+/* The mark of a datagram with this callback (0 for none), which was prepared for. */
 static enum dg_mark keep_callback(lua_State *L, dg_socket *s, int callback)
 {
     if (callback == 0 || !lua_isfunction(L, callback))
@@ -200,10 +229,12 @@ static enum dg_mark keep_callback(lua_State *L, dg_socket *s, int callback)
     return mark;
 }
 
-/* Puts the datagram, or what refused it, at the end of the queue. */
+/* Puts the datagram, or what refused it, at the end of the queue. Nothing of Lua's is allocated between the reservation and
+ * the push: no finalizer can send in between. */
 static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int refusal,
                 const dg_reporting *reporting)
 {
+    prepare_callback(L, s, reporting->callback);
     char *place = refusal == 0 ? dg_queue_reserve(&s->queue, payload->length) : NULL;
     if (refusal == 0 && place == NULL)
         return -ENOMEM;

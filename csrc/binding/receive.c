@@ -11,11 +11,21 @@
 enum { MOST_PATIENCE = 64 };
 
 /* What a batch keeps on the stack, from `base` on. */
-enum { SLOTS, DELIVER, FAMILY, ADDRESS };
+enum { SLOTS, DELIVER, FAMILY, ADDRESS, KEPT };
 typedef struct kept {
     int base;
     uint32_t sender; /* serial number of the sender whose address is kept: a nested dispatch may have another */
 } kept;
+
+void dg_receive_push_upvalues(lua_State *L)
+{
+    dg_hub_get(L, DG_STORE_HOOKS);
+    lua_getfield(L, -1, "deliver");
+    lua_replace(L, -2);
+    lua_pushliteral(L, "IPv4");
+    lua_pushliteral(L, "IPv6");
+    lua_pushliteral(L, "unix");
+}
 
 static int takes_messages(const dg_socket *s)
 {
@@ -34,10 +44,12 @@ int dg_receive_pending(const dg_socket *s)
 
 void dg_receive_drop(dg_socket *s)
 {
+    s->batch_at = s->batch_count = 0;
+    if (s->pinned) /* somebody reads from it, and will look again */
+        return;
     if (s->batch != NULL)
         dg_hub_give_arena(s->hub, s->batch);
     s->batch = NULL;
-    s->batch_at = s->batch_count = 0;
 }
 
 static int same_sender(const dg_socket *s, const dg_address *from)
@@ -86,14 +98,23 @@ static void advance(dg_socket *s, const dg_received *slot, uint32_t size)
 static void deliver(lua_State *L, kept *k, dg_socket *s)
 {
     const int base = k->base;
+    const uint64_t turn = s->messages + s->receive_calls;
     const dg_received *slot = dg_arena_slot(s->batch, s->batch_at);
     uint32_t size = slot->length - s->batch_offset;
     if (size > slot->segment)
         size = slot->segment;
+    s->pinned = 1;
+    lua_pushlstring(L, slot->data + s->batch_offset, size);
     keep_sender(L, k, s, &slot->from);
+    s->pinned = 0;
+    /* Finalizers ran, perhaps: one that ran the loop has delivered this datagram, one may have closed the socket. */
+    if (s->messages + s->receive_calls != turn || !dg_receive_pending(s)) {
+        lua_settop(L, base + KEPT - 1);
+        return;
+    }
     lua_pushvalue(L, base + DELIVER);
     lua_rawgeti(L, base + SLOTS, DG_SLOT_RECEIVER);
-    lua_pushlstring(L, slot->data + s->batch_offset, size);
+    lua_pushvalue(L, -3);
     lua_pushvalue(L, base + ADDRESS);
     lua_pushvalue(L, base + FAMILY);
     if (s->family == AF_UNIX)
@@ -104,6 +125,7 @@ static void deliver(lua_State *L, kept *k, dg_socket *s)
     lua_pushboolean(L, slot->truncated);
     advance(s, slot, size);
     lua_call(L, 7, 0);
+    lua_pop(L, 1);
 }
 
 /* How many slots to offer next, and whether to look again at once. A lone datagram should cost one plain recvmsg; a flood
@@ -184,8 +206,8 @@ static kept push_kept(lua_State *L, int index, const dg_socket *s)
 {
     kept k = {lua_gettop(L) + 1, s->sender_serial};
     dg_gettable(L, index);
-    dg_hub_get(L, DG_STORE_DELIVER);
-    lua_pushstring(L, s->family == AF_UNIX ? "unix" : s->family == AF_INET6 ? "IPv6" : "IPv4");
+    lua_pushvalue(L, DG_UP_DELIVER);
+    lua_pushvalue(L, s->family == AF_UNIX ? DG_UP_UNIX : s->family == AF_INET6 ? DG_UP_IPV6 : DG_UP_IPV4);
     lua_rawgeti(L, k.base + SLOTS, DG_SLOT_SENDER);
     return k;
 }

@@ -9,6 +9,15 @@ DG_HIDDEN_BEGIN
 
 enum { DG_RECEIVE_BUDGET = 2048 }; /* datagrams for one wake-up; then other handles of the loop have their turn */
 
+/* What the dispatch body keeps at hand as its upvalues: the Lua side's deliver, and the names of families. */
+#define DG_UP_DELIVER lua_upvalueindex(1)
+#define DG_UP_IPV4 lua_upvalueindex(2)
+#define DG_UP_IPV6 lua_upvalueindex(3)
+#define DG_UP_UNIX lua_upvalueindex(4)
+enum { DG_RECEIVE_UPVALUES = 4 };
+/* Pushes them; the hooks are set. */
+void dg_receive_push_upvalues(lua_State *L);
+
 /* Delivers the rest of the batch at hand, then what the kernel has (`readable`), as far as the budget goes. To be called
  * from the dispatch body. Raises what a listener raises, with the cursor past its datagram. */
 void dg_receive(lua_State *L, int index, dg_socket *s, int readable);

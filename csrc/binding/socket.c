@@ -6,7 +6,7 @@
 
 #include "../net/descriptor.h"
 #include "error.h"
-#include "loop.h"
+#include "poll.h"
 #include "receive.h"
 #include "tick.h"
 
@@ -80,8 +80,11 @@ void dg_socket_update(lua_State *L, int index, dg_socket *s)
     if (s->blocked == DG_BLOCKED_POLL && s->fd >= 0)
         watch = (watch & DG_WATCH_READ) | DG_WATCH_WRITE;
     update_anchor(L, index, s);
-    if (watch != s->watching || dg_socket_unreferenced(s) != s->poll_unreferenced)
-        dg_loop_watch(L, index, s, watch);
+    if (s->busy || (watch == s->watching && dg_socket_unreferenced(s) == s->poll_unreferenced))
+        return;
+    dg_poll_watch(L, index, s, watch);
+    if (s->life == DG_CLOSING)
+        dg_tick_due(L, index, s, DG_DUE_CLOSE);
 }
 
 static void remove_file(dg_socket *s)
@@ -93,12 +96,12 @@ static void remove_file(dg_socket *s)
 
 void dg_socket_finish_close(lua_State *L, int index, dg_socket *s)
 {
-    if (s->life != DG_CLOSING || dg_queue_count(&s->queue) != 0 || s->held != 0)
+    if (s->life != DG_CLOSING || s->busy || dg_queue_count(&s->queue) != 0 || s->held != 0)
         return;
     if (s->fd >= 0) {
         s->blocked = DG_NOT_BLOCKED;
         remove_file(s);
-        dg_loop_release(L, index, s);
+        dg_poll_release(L, index, s);
     }
     if (s->queue.to_report != 0)
         return;
@@ -152,9 +155,10 @@ static int socket_meta_close(lua_State *L)
 static int socket_gc(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
+    s->pinned = 0;
     dg_receive_drop(s);
     remove_file(s);
-    dg_loop_forget(L, 1, s);
+    dg_poll_forget(L, 1, s);
     s->life = DG_CLOSED;
     dg_queue_free(&s->queue);
     return 0;

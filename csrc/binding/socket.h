@@ -74,7 +74,8 @@ typedef struct dg_socket {
     unsigned char drains;  /* send has returned false: `drain` is due when the queue is empty */
     unsigned char unreferenced;
     unsigned char has_poll; /* there is a poll handle of luv's */
-    unsigned char watching; /* what it watches (loop.h) */
+    unsigned char busy;     /* luv is being told of the descriptor: it must not be closed now */
+    unsigned char watching; /* what it watches (poll.h) */
     unsigned char poll_unreferenced;
     unsigned char due;    /* set of dg_due: for the next round */
     unsigned char doing;  /* set of dg_due: what the running round has still to do */
@@ -101,6 +102,7 @@ typedef struct dg_socket {
     uint32_t batch_offset;
     unsigned want;             /* slots for the next receive */
     unsigned char linger;      /* after a full receive the next one found more: go on */
+    unsigned char pinned;      /* the batch is being read: it must not be given away */
     unsigned patience, streak; /* full receives of one before that is tried again, and how many there were */
     dg_address sender;         /* whose text is in DG_SLOT_SENDER */
     uint32_t sender_serial;    /* changes with it */

@@ -6,6 +6,7 @@
 #include "endpoint.h"
 #include "error.h"
 #include "loop.h"
+#include "poll.h"
 #include "receive.h"
 #include "outbox.h"
 
@@ -220,7 +221,7 @@ void dg_tick_settle(lua_State *L, dg_hub *hub)
 {
     if (hub->depth != 0)
         return;
-    dg_loop_close_graves(L, hub);
+    dg_poll_close_graves(L, hub);
     if (hub->due != NULL || hub->serving != NULL || hub->first_event != hub->end_event)
         dg_loop_start_tick(L, hub);
     else if (hub->ticking || hub->watched == 0)

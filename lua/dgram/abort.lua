@@ -12,7 +12,9 @@ local function method(signal, name)
 end
 
 function abort.check(signal)
-  if not method(signal, "on") then check.wrong_type(signal, "options.signal", "an emitter: it must have a method \"on\"") end
+  if not method(signal, "on") then
+    check.wrong_type(signal, "options.signal", 'an emitter: it must have a method "on"')
+  end
 end
 
 --- Closes the socket when the signal aborts, at once if it has.

@@ -28,7 +28,9 @@ end
 local function from_options(self, options)
   check_options(options)
   if core.family(self) == 0 then
-    if options.port ~= nil then check.wrong_type(options.port, "options.port", "absent: a unix_dgram socket has no port") end
+    if options.port ~= nil then
+      check.wrong_type(options.port, "options.port", "absent: a unix_dgram socket has no port")
+    end
     return target(self, nil, options.path == nil and options.address or options.path, options.fd)
   end
   if options.path ~= nil then check.wrong_type(options.path, "options.path", "absent: only unix_dgram has paths") end

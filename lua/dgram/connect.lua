@@ -57,6 +57,8 @@ local function connect(self, ...)
   if done == nil then
     failed(self, cb, err)
   elseif not done then
+    err = core.bindAny(self)
+    if err then return failed(self, cb, err) end
     core.setConnecting(self, true)
     lookup.find(self, address, function(...) connect_found(self, port, cb, ...) end)
   end

@@ -104,10 +104,20 @@ dgram.EventEmitter = events.new
 --- Whether a value is a socket of this module.
 function dgram.isSocket(value) return core.isSocket(value) end
 
+local run_modes = { default = true, once = true, nowait = true }
+
 --- Runs luv's loop as uv.run does, but stops it and raises what a callback of dgram raised, with its traceback.
 -- @param mode  "default", "once" or "nowait"
 -- @return what uv.run does
-dgram.run = core.run
+-- Raises ERR_INVALID_ARG_VALUE and ERR_INVALID_ARG_TYPE for another mode.
+function dgram.run(mode, ...)
+  check.surplus(1, mode, ...)
+  if mode ~= nil and type(mode) ~= "string" then check.wrong_type(mode, "mode", "a string") end
+  if mode and not run_modes[mode] then
+    check.bad_value('The "mode" argument must be "default", "once" or "nowait". Received ' .. core.describe(mode))
+  end
+  return core.run(mode)
+end
 
 --- fn(err, traceback) gets every error that a listener or callback raised and every `error` event without a listener,
 -- instead of dgram.run or luv; nil ends that.

@@ -11,7 +11,8 @@ return function(...)
   check.surplus(0, ...)
   local list, names = {}, {}
   local count = tonumber((os.getenv "LISTEN_FDS" or ""):match "^%d+$")
-  if tonumber((os.getenv "LISTEN_PID" or ""):match "^%d+$") ~= core.pid() or not count or count > MOST then return list end
+  local pid = tonumber((os.getenv "LISTEN_PID" or ""):match "^%d+$")
+  if pid ~= core.pid() or not count or count > MOST then return list end
   for name in ((os.getenv "LISTEN_FDNAMES" or "") .. ":"):gmatch "([^:]*):" do names[#names + 1] = name end
   for i = 1, count do
     local name = names[i]

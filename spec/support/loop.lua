@@ -135,7 +135,8 @@ function loop.pass(milliseconds)
   local over = false
   local timer = uv.new_timer()
   uv.update_time()
-  timer:start(milliseconds, 0, function() over = true end)
+  -- It repeats because uv.run "once" runs the timers that are due and then polls all the same.
+  timer:start(milliseconds, math.max(milliseconds, 1), function() over = true end)
   loop.wait(function() return over end, milliseconds / 1000 + loop.deadline)
   timer:close()
   loop.turn()

@@ -244,12 +244,13 @@ function steps(list)
   for _, step in ipairs(list) do one(step) end
 end
 
--- A timer keeps the loop alive meanwhile, as Node's does.
+-- A timer keeps the loop alive meanwhile, as Node's does. It repeats: a loop that runs "once" calls the timers that are due and
+-- then still waits for something to happen.
 local function turns(milliseconds, condition)
   local over = false
   local timer = uv.new_timer()
   uv.update_time()
-  timer:start(milliseconds, 0, function() over = true end)
+  timer:start(milliseconds, milliseconds, function() over = true end)
   while not over and not (condition and condition()) do dgram.run "once" end
   timer:close()
   return over

@@ -1,0 +1,133 @@
+/* What the C programs share. They are the senders, the receivers and the limits that the peers are measured with. */
+#ifndef BENCH_COMMON_H
+#define BENCH_COMMON_H
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#define UDP_GRO 104
+#endif
+#ifndef SOL_UDP
+#define SOL_UDP 17
+#endif
+
+enum {
+    BUFFER = 4 * 1024 * 1024, /* what every receiver asks for */
+    SLOT = 65536,             /* the largest datagram, or train of them */
+    SEGMENTS = 64,            /* datagrams a segmented send carries on every kernel that has it */
+    LARGEST_TRAIN = 65507,
+    END = 3, /* a datagram of so many bytes says that the measurement is over */
+};
+
+static inline void die(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static inline double seconds(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static inline double now(void)
+{
+    return seconds(CLOCK_MONOTONIC);
+}
+
+static inline double cpu(void)
+{
+    return seconds(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+static inline struct sockaddr_in loopback(int port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return to;
+}
+
+static inline int port_of(int fd)
+{
+    struct sockaddr_in in;
+    socklen_t length = sizeof in;
+    if (getsockname(fd, (struct sockaddr *)&in, &length) != 0)
+        die("getsockname");
+    return ntohs(in.sin_port);
+}
+
+/* A socket on a free port, of the loopback address or of all. */
+static inline int bound(int everywhere)
+{
+    struct sockaddr_in at = loopback(0);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), size = BUFFER;
+    if (fd < 0)
+        die("socket");
+    if (everywhere)
+        at.sin_addr.s_addr = htonl(INADDR_ANY);
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size) != 0)
+        die("SO_RCVBUF");
+    if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0)
+        die("bind");
+    return fd;
+}
+
+static inline void say_ready(int fd)
+{
+    int size;
+    socklen_t length = sizeof size;
+    getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, &length);
+    printf("ready port=%d buffer=%d\n", port_of(fd), size);
+    fflush(stdout);
+}
+
+static inline void set_int(int fd, int level, int name, int value, const char *what)
+{
+    if (setsockopt(fd, level, name, &value, sizeof value) != 0)
+        die(what);
+}
+
+/* How many datagrams a message of `length` bytes carries. */
+static inline unsigned segments_in(struct msghdr *header, size_t length, int *size)
+{
+    *size = (int)length;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c))
+        if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO)
+            memcpy(size, CMSG_DATA(c), sizeof *size);
+    return *size == 0 ? 1 : (unsigned)((length + (size_t)*size - 1) / (size_t)*size);
+}
+
+/* Attaches the segment size to a message; `control` has room for CMSG_SPACE(2). */
+static inline void segment(struct msghdr *header, void *control, unsigned size)
+{
+    uint16_t value = (uint16_t)size;
+    header->msg_control = control;
+    header->msg_controllen = CMSG_SPACE(sizeof value);
+    struct cmsghdr *c = CMSG_FIRSTHDR(header);
+    c->cmsg_level = SOL_UDP;
+    c->cmsg_type = UDP_SEGMENT;
+    c->cmsg_len = CMSG_LEN(sizeof value);
+    memcpy(CMSG_DATA(c), &value, sizeof value);
+}
+
+static inline unsigned train_length(unsigned size)
+{
+    unsigned most = LARGEST_TRAIN / size;
+    return most < SEGMENTS ? most : SEGMENTS;
+}
+
+#endif

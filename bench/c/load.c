@@ -1,0 +1,117 @@
+/* The sender that receivers are measured with, and (to a sink) the limit that senders are measured against.
+ *
+ *     load PORT SIZE MILLISECONDS gso|mmsg|plain|paced|end
+ *
+ * gso: trains of up to 64 datagrams a call. mmsg: 64 datagrams a call. plain: one. paced: one each 10 microseconds.
+ * After it: end markers, until the receiver has closed its port. */
+#define _GNU_SOURCE
+#include "common.h"
+
+enum { PACE = 100000 };
+
+static char payload[SLOT];
+
+static unsigned long send_trains(int fd, unsigned size, double until)
+{
+    unsigned count = train_length(size);
+    char control[CMSG_SPACE(sizeof(uint16_t))] = {0};
+    struct iovec buffer = {payload, (size_t)size * count};
+    struct msghdr header = {.msg_iov = &buffer, .msg_iovlen = 1};
+    unsigned long sent = 0;
+    segment(&header, control, size);
+    while (now() < until) {
+        if (sendmsg(fd, &header, 0) < 0)
+            die("sendmsg");
+        sent += count;
+    }
+    return sent;
+}
+
+static unsigned long send_batches(int fd, unsigned size, double until)
+{
+    struct iovec buffer = {payload, size};
+    struct mmsghdr headers[SEGMENTS];
+    unsigned long sent = 0;
+    memset(headers, 0, sizeof headers);
+    for (int i = 0; i < SEGMENTS; i++) {
+        headers[i].msg_hdr.msg_iov = &buffer;
+        headers[i].msg_hdr.msg_iovlen = 1;
+    }
+    while (now() < until) {
+        int n = sendmmsg(fd, headers, SEGMENTS, 0);
+        if (n < 0)
+            die("sendmmsg");
+        sent += (unsigned long)n;
+    }
+    return sent;
+}
+
+static unsigned long send_singly(int fd, unsigned size, double until)
+{
+    unsigned long sent = 0;
+    while (now() < until)
+        for (int i = 0; i < 16; i++, sent++)
+            if (send(fd, payload, size, 0) < 0)
+                die("send");
+    return sent;
+}
+
+/* Never catches up in a burst: after a delay the schedule begins anew. */
+static unsigned long send_paced(int fd, unsigned size, double until)
+{
+    unsigned long sent = 0;
+    double next = now(), t;
+    while ((t = now()) < until) {
+        if (t < next)
+            continue;
+        if (send(fd, payload, size, 0) < 0)
+            die("send");
+        sent++;
+        next = t - next > 2.0 / PACE ? t + 1.0 / PACE : next + 1.0 / PACE;
+    }
+    return sent;
+}
+
+static void end(int fd)
+{
+    struct timespec pause = {0, 1000000};
+    for (int i = 0; i < 3000; i++) {
+        if (send(fd, "end", END, 0) < 0 && errno == ECONNREFUSED)
+            return;
+        nanosleep(&pause, NULL);
+    }
+    fprintf(stderr, "the receiver did not end\n");
+    exit(1);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 5) {
+        fprintf(stderr, "usage: load PORT SIZE MILLISECONDS gso|mmsg|plain|paced|end\n");
+        return 2;
+    }
+    unsigned size = (unsigned)atoi(argv[2]);
+    struct sockaddr_in to = loopback(atoi(argv[1]));
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    memset(payload, 'x', sizeof payload);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0)
+        die("connect");
+    double start = now(), used = cpu(), until = start + atoi(argv[3]) / 1e3;
+    unsigned long sent = 0;
+    switch (argv[4][0]) {
+    case 'g':
+        sent = send_trains(fd, size, until);
+        break;
+    case 'm':
+        sent = send_batches(fd, size, until);
+        break;
+    case 'p':
+        sent = argv[4][1] == 'l' ? send_singly(fd, size, until) : send_paced(fd, size, until);
+        break;
+    }
+    printf("count=%lu bytes=%lu seconds=%.6f cpu=%.6f\n", sent, sent * size, now() - start, cpu() - used);
+    fflush(stdout);
+    if (argv[4][0] == 'e' || argc == 5)
+        end(fd);
+    return 0;
+}

@@ -1,0 +1,24 @@
+-- Receives datagrams of 64 bytes that came in trains of 64. Argument: COUNT, a multiple of 2048
+local dgram = require "dgram"
+
+local wanted, received, last = tonumber(arg[1]), 0
+local socket = dgram.createSocket("udp4")
+
+-- So many fit into the smallest buffer that systems give; all of them wait there when the loop gets to see them.
+local function refill()
+  assert(os.execute(("build/bench/train %d 64 2048"):format(socket:address().port)))
+end
+
+socket:on("message", function(_, rinfo)
+  received = received + 1
+  last = rinfo
+  if received == wanted then
+    socket:close()
+  elseif received % 2048 == 0 then
+    refill()
+  end
+end)
+socket:bind(0, "127.0.0.1")
+refill()
+dgram.run()
+assert(received == wanted and last.size == 64)

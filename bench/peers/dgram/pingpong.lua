@@ -1,0 +1,36 @@
+-- Two sockets of one loop send one datagram back and forth. Arguments: SIZE MILLISECONDS [IDLE]
+-- IDLE: so many sockets more, bound and listening, to which nothing comes.
+local dgram, uv = require "dgram", require "luv"
+
+local payload, milliseconds = ("x"):rep(tonumber(arg[1])), tonumber(arg[2])
+local a, b, idle = dgram.createSocket "udp4", dgram.createSocket "udp4", {}
+for i = 1, tonumber(arg[3] or 0) do
+  idle[i] = dgram.createSocket("udp4", function() error "nothing was sent here" end)
+  idle[i]:bind(0, "127.0.0.1")
+end
+
+local rounds, start, cpu, deadline = 0
+local b_port
+
+b:on("message", function(msg, rinfo) b:send(msg, rinfo.port, rinfo.address) end)
+a:on("message", function(msg)
+  rounds = rounds + 1
+  if rounds % 256 ~= 0 or uv.hrtime() < deadline then
+    a:send(msg, b_port, "127.0.0.1")
+    return
+  end
+  print(("count=%d bytes=%d seconds=%.6f cpu=%.6f"):format(
+    rounds, rounds * #msg, (uv.hrtime() - start) / 1e9, os.clock() - cpu))
+  a:close()
+  b:close()
+  for _, each in ipairs(idle) do each:close() end
+end)
+a:bind(0, "127.0.0.1")
+b:bind(0, "127.0.0.1", function()
+  b_port = b:address().port
+  collectgarbage()
+  start, cpu = uv.hrtime(), os.clock()
+  deadline = start + milliseconds * 1e6
+  a:send(payload, b_port, "127.0.0.1")
+end)
+dgram.run()

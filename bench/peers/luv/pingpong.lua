@@ -1,0 +1,51 @@
+-- Two sockets of one loop send one datagram back and forth. Arguments: SIZE MILLISECONDS send|try [IDLE]
+-- IDLE: so many sockets more, bound and listening, to which nothing comes.
+local uv = require "luv"
+
+local payload, milliseconds = ("x"):rep(tonumber(arg[1])), tonumber(arg[2])
+local try, idle = arg[3] == "try", {}
+
+local function bound(listener)
+  local socket = uv.new_udp "inet"
+  uv.udp_bind(socket, "127.0.0.1", 0)
+  uv.udp_recv_start(socket, listener)
+  return socket
+end
+
+for i = 1, tonumber(arg[4] or 0) do
+  idle[i] = bound(function(_, msg) assert(not msg, "nothing was sent here") end)
+end
+
+local function send(socket, msg, address, port)
+  if try then
+    assert(uv.udp_try_send(socket, msg, address, port))
+  else
+    uv.udp_send(socket, msg, address, port)
+  end
+end
+
+local rounds, start, cpu, deadline = 0
+local a, b, b_port
+
+b = bound(function(_, msg, from)
+  if msg then send(b, msg, from.ip, from.port) end
+end)
+a = bound(function(_, msg)
+  if not msg then return end
+  rounds = rounds + 1
+  if rounds % 256 ~= 0 or uv.hrtime() < deadline then
+    send(a, msg, "127.0.0.1", b_port)
+    return
+  end
+  print(("count=%d bytes=%d seconds=%.6f cpu=%.6f"):format(
+    rounds, rounds * #msg, (uv.hrtime() - start) / 1e9, os.clock() - cpu))
+  uv.close(a)
+  uv.close(b)
+  for _, each in ipairs(idle) do uv.close(each) end
+end)
+b_port = uv.udp_getsockname(b).port
+collectgarbage()
+start, cpu = uv.hrtime(), os.clock()
+deadline = start + milliseconds * 1e6
+send(a, payload, "127.0.0.1", b_port)
+uv.run()

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "luv.h"
+
+#include "error.h"
+#include "hub.h"
+
+/* At lua_close luv may be finalized before the sockets. Finalizers run in the reverse order of creation: this one, made
+ * right after luv was found, comes before luv's own, and after those of all sockets made since. Older sockets see the flag. */
+static int sentinel_gc(lua_State *L)
+{
+    dg_hub_of(L)->luv_gone = 1;
+    return 0;
+}
+
+static void make_sentinel(lua_State *L)
+{
+    dg_newuserdata(L, 1);
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, sentinel_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    dg_hub_set(L, DG_STORE_SENTINEL);
+}
+
+/* Pushes what the Lua side finds. luv calls back on the thread that it was loaded from, for ever: that must not be a coroutine,
+ * which ends. */
+static void find_uv(lua_State *L)
+{
+    dg_hub *hub = dg_hub_of(L);
+    lua_State *main = hub->main != NULL ? hub->main : L;
+    luaL_checkstack(main, 10, "dgram");
+    dg_hub_get(main, DG_STORE_HOOKS);
+    lua_getfield(main, -1, "findUv");
+    lua_remove(main, -2);
+    if (lua_pcall(main, 0, 1, 0) != 0) {
+        lua_pop(main, 1);
+        lua_pushnil(main);
+    }
+    if (main != L)
+        lua_xmove(main, L, 1);
+}
+
+/* Pushes luv's module table and returns 1, or pushes nothing and returns 0. */
+static int push_uv(lua_State *L)
+{
+    if (dg_hub_of(L)->luv_gone)
+        return 0;
+    dg_hub_get(L, DG_STORE_UV);
+    if (lua_istable(L, -1))
+        return 1;
+    lua_pop(L, 1);
+    find_uv(L);
+    if (!lua_istable(L, -1)) {
+        lua_pop(L, 1);
+        return 0;
+    }
+    lua_pushvalue(L, -1);
+    dg_hub_set(L, DG_STORE_UV);
+    make_sentinel(L);
+    return 1;
+}
+
+void dg_luv_push(lua_State *L, const char *name)
+{
+    dg_hub_get(L, DG_STORE_UV);
+    lua_getfield(L, -1, name);
+    lua_remove(L, -2);
+}
+
+int dg_luv_available(lua_State *L)
+{
+    int found = push_uv(L);
+    if (found)
+        lua_pop(L, 1);
+    return found;
+}
+
+void dg_luv_need(lua_State *L, const char *what)
+{
+    if (!dg_luv_available(L))
+        dg_error_raise(L, "Error", "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
+                       "%s needs an event loop: neither require \"luv\" nor require \"uv\" finds one. "
+                       "Install luv (luarocks install luv, or Debian's lua-luv)",
+                       what);
+}
+
+void dg_luv_check(lua_State *L, const char *call)
+{
+    if (!lua_isnil(L, -3))
+        return;
+    const char *code = lua_tostring(L, -1);
+    dg_error_raise(L, "Error", code != NULL ? code : "UNKNOWN", "%s %s", call, lua_tostring(L, -2));
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include "poll.h"
+
+#include "../net/descriptor.h"
+#include "dispatch.h"
+#include "error.h"
+#include "loop.h"
+#include "luv.h"
+
+/* Prioritized data never comes on a datagram socket, but with it in the set libuv tells of a socket error as an event,
+ * where otherwise it stops the handle and luv prints. */
+#if defined(__linux__)
+static const char *const modes[] = {NULL, "rp", "wp", "rwp", "dp", "rdp", "wdp", "rwdp"};
+#else
+static const char *const modes[] = {NULL, "r", "w", "rw", "d", "rd", "wd", "rwd"};
+#endif
+
+static void new_poll(lua_State *L, int index, dg_socket *s)
+{
+    dg_luv_push(L, "new_poll");
+    lua_pushinteger(L, s->fd);
+    lua_call(L, 1, 3);
+    dg_luv_check(L, "new_poll");
+    lua_pop(L, 2);
+    dg_gettable(L, index);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, DG_SLOT_POLL);
+    lua_pop(L, 1);
+}
+
+static void push_poll(lua_State *L, int index)
+{
+    dg_gettable(L, index);
+    lua_rawgeti(L, -1, DG_SLOT_POLL);
+    lua_remove(L, -2);
+}
+
+static void start_poll(lua_State *L, int index, dg_socket *s, unsigned watch)
+{
+    dg_luv_push(L, "poll_start");
+    push_poll(L, index);
+    lua_pushstring(L, modes[watch]);
+    lua_pushlightuserdata(L, s);
+    dg_hub_store(L);
+    lua_pushcclosure(L, dg_dispatch_poll, 2);
+    lua_call(L, 3, 3);
+    dg_luv_check(L, "poll_start");
+    lua_pop(L, 3);
+}
+
+static void reference_poll(lua_State *L, int index, dg_socket *s)
+{
+    dg_luv_push(L, dg_socket_unreferenced(s) ? "unref" : "ref");
+    push_poll(L, index);
+    lua_call(L, 1, 0);
+    s->poll_unreferenced = (unsigned char)dg_socket_unreferenced(s);
+}
+
+void dg_poll_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds)
+{
+    index = dg_absindex(L, index);
+    int top = lua_gettop(L);
+    dg_gettable(L, index);
+    lua_rawgeti(L, -1, DG_SLOT_TIMER);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        dg_luv_push(L, "new_timer");
+        lua_call(L, 0, 3);
+        dg_luv_check(L, "new_timer");
+        lua_pop(L, 2);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, top + 1, DG_SLOT_TIMER);
+    }
+    dg_luv_push(L, "timer_start");
+    lua_insert(L, -2);
+    lua_pushinteger(L, (lua_Integer)milliseconds);
+    lua_pushinteger(L, 0);
+    lua_pushlightuserdata(L, s);
+    dg_hub_store(L);
+    lua_pushcclosure(L, dg_dispatch_retry, 2);
+    lua_call(L, 4, 0);
+    lua_settop(L, top);
+}
+
+static void stop_poll(lua_State *L, int index, dg_socket *s)
+{
+    dg_luv_push(L, "poll_stop");
+    push_poll(L, index);
+    lua_call(L, 1, 0);
+    s->watching = 0;
+}
+
+/* Makes the poll watch for `watch`, which is not empty. Arguments: the socket, its light userdata, watch. */
+static int watch_body(lua_State *L)
+{
+    dg_socket *s = lua_touserdata(L, 2);
+    unsigned watch = (unsigned)lua_tointeger(L, 3);
+    if (!s->has_poll) {
+        new_poll(L, 1, s);
+        s->hub->watched++;
+        s->has_poll = 1;
+        s->poll_unreferenced = 0;
+    }
+    if (watch != s->watching)
+        start_poll(L, 1, s, watch);
+    s->watching = (unsigned char)watch;
+    if (dg_socket_unreferenced(s) != s->poll_unreferenced)
+        reference_poll(L, 1, s);
+    return 0;
+}
+
+void dg_poll_watch(lua_State *L, int index, dg_socket *s, unsigned watch)
+{
+    index = dg_absindex(L, index);
+    if (watch == 0) {
+        if (s->watching != 0 && !s->hub->luv_gone)
+            stop_poll(L, index, s);
+        return;
+    }
+    if (!dg_luv_available(L)) {
+        if (watch & DG_WATCH_READ)
+            dg_luv_need(L, "Listening for messages");
+        return;
+    }
+    lua_pushcfunction(L, watch_body);
+    lua_pushvalue(L, index);
+    lua_pushlightuserdata(L, s);
+    lua_pushinteger(L, (lua_Integer)watch);
+    s->busy = 1; /* a finalizer that closes the socket while luv allocates has to wait for the end of this */
+    int status = lua_pcall(L, 3, 0, 0);
+    s->busy = 0;
+    if (status != 0)
+        lua_error(L);
+}
+
+void dg_poll_stopped(dg_socket *s)
+{
+    s->watching = 0;
+}
+
+/* Notes the handle in a slot for closing, behind `dug` others; returns how many there are then. */
+static unsigned bury(lua_State *L, int index, int slot, int fd, unsigned dug)
+{
+    dg_gettable(L, index);
+    lua_rawgeti(L, -1, slot);
+    if (!lua_isnil(L, -1)) {
+        dg_hub_get(L, DG_STORE_GRAVES);
+        lua_pushvalue(L, -2);
+        lua_rawseti(L, -2, (int)(2 * dug + 1));
+        lua_pushinteger(L, fd);
+        lua_rawseti(L, -2, (int)(2 * dug + 2));
+        lua_pop(L, 1);
+        dug++;
+    }
+    lua_pop(L, 2);
+    return dug;
+}
+
+static void forget_handles(lua_State *L, int index)
+{
+    dg_gettable(L, index);
+    for (int slot = DG_SLOT_POLL; slot <= DG_SLOT_TIMER; slot++) {
+        lua_pushnil(L);
+        lua_rawseti(L, -2, slot);
+    }
+    lua_pop(L, 1);
+}
+
+/* luv 1.44 crashes at the end of a state whose loop did not run again after a handle was closed. So a handle is only
+ * stopped here, and closed from inside the loop; until then its descriptor's number must be nobody else's, because closing
+ * the handle makes libuv forget that number. */
+void dg_poll_release(lua_State *L, int index, dg_socket *s)
+{
+    dg_hub *hub = s->hub;
+    int fd = s->fd;
+    index = dg_absindex(L, index);
+    if (!s->has_poll) {
+        s->fd = -1;
+        dg_descriptor_close(fd);
+        return;
+    }
+    unsigned dug = bury(L, index, DG_SLOT_TIMER, -1, hub->graves);
+    dug = bury(L, index, DG_SLOT_POLL, fd, dug);
+    stop_poll(L, index, s);
+    dg_descriptor_retire(fd); /* where it fails, the socket stays open until its handle is closed */
+    s->fd = -1;
+    s->has_poll = 0;
+    hub->graves = dug;
+    hub->watched--;
+    forget_handles(L, index);
+    if (hub->depth == 0)
+        dg_loop_start_tick(L, hub);
+}
+
+/* While a state is being closed the poll handle, younger than its socket, has been finalized already. luv's is_closing looks
+ * at that and raises; poll_stop would crash. */
+static int protected_release(lua_State *L)
+{
+    dg_luv_push(L, "is_closing");
+    push_poll(L, 1);
+    lua_call(L, 1, 0);
+    dg_poll_release(L, 1, lua_touserdata(L, 2));
+    return 0;
+}
+
+void dg_poll_forget(lua_State *L, int index, dg_socket *s)
+{
+    if (s->fd < 0)
+        return;
+    if (s->has_poll && !s->hub->luv_gone) {
+        index = dg_absindex(L, index);
+        lua_pushcfunction(L, protected_release);
+        lua_pushvalue(L, index);
+        lua_pushlightuserdata(L, s);
+        if (lua_pcall(L, 2, 0, 0) != 0) {
+            s->hub->luv_gone = 1; /* luv's own finalizers run the loop, and callbacks may still come */
+            lua_pop(L, 1);
+        }
+    }
+    s->has_poll = s->watching = 0;
+    if (s->fd >= 0)
+        dg_descriptor_close(s->fd);
+    s->fd = -1;
+}
+
+void dg_poll_close_graves(lua_State *L, dg_hub *hub)
+{
+    if (hub->graves == 0 || hub->luv_gone)
+        return;
+    dg_hub_get(L, DG_STORE_GRAVES);
+    while (hub->graves != 0) {
+        unsigned last = --hub->graves;
+        dg_luv_push(L, "close");
+        lua_rawgeti(L, -2, (int)(2 * last + 1));
+        lua_rawgeti(L, -3, (int)(2 * last + 2));
+        int fd = (int)lua_tointeger(L, -1);
+        lua_pop(L, 1);
+        lua_call(L, 1, 0);
+        if (fd >= 0)
+            dg_descriptor_close(fd);
+        lua_pushnil(L);
+        lua_rawseti(L, -2, (int)(2 * last + 1));
+    }
+    lua_pop(L, 1);
+}
