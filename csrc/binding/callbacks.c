@@ -3,7 +3,7 @@
 
 #include "socket.h"
 
-enum { FIRST_ROOM = 4 };
+enum { FIRST_ROOM = 4, KEPT_ROOM = 1024 };
 
 static int place(const dg_callbacks *callbacks, unsigned serial)
 {
@@ -96,8 +96,12 @@ void dg_callbacks_take(lua_State *L, dg_callbacks *callbacks, int slots, enum dg
         callbacks->head++;
     }
     lua_rawgeti(L, ring, place(callbacks, callbacks->head));
-    /* When nobody waits the ring must not keep the last one alive. */
+    /* When nobody waits the ring must not keep the last one alive, nor much memory. */
     if (--callbacks->waiting == 0)
         clear(L, ring, place(callbacks, callbacks->head));
     lua_remove(L, ring);
+    if (callbacks->waiting == 0 && callbacks->room > KEPT_ROOM) {
+        clear(L, slots, DG_SLOT_CALLBACKS);
+        callbacks->room = callbacks->head = callbacks->tail = 0;
+    }
 }

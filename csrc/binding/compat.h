@@ -111,7 +111,7 @@ static inline int dg_isinteger(lua_State *L, int index, lua_Integer *out)
     if (!(number >= -9007199254740992.0 && number <= 9007199254740992.0) || floor(number) != number)
         return 0;
     *out = (lua_Integer)number;
-    return 1;
+    return (lua_Number)*out == number;
 #endif
 }
 
@@ -141,21 +141,24 @@ static inline void dg_traceback(lua_State *L, const char *message, int level)
 static inline const char *dg_tolstring(lua_State *L, int index, size_t *length)
 {
     index = dg_absindex(L, index);
-    if (!luaL_callmeta(L, index, "__tostring") || lua_type(L, -1) != LUA_TSTRING) {
-        switch (lua_type(L, index)) {
-        case LUA_TNUMBER:
-        case LUA_TSTRING:
-            lua_pushvalue(L, index);
-            break;
-        case LUA_TBOOLEAN:
-            lua_pushstring(L, lua_toboolean(L, index) ? "true" : "false");
-            break;
-        case LUA_TNIL:
-            lua_pushliteral(L, "nil");
-            break;
-        default:
-            lua_pushfstring(L, "%s: %p", luaL_typename(L, index), lua_topointer(L, index));
-        }
+    if (luaL_callmeta(L, index, "__tostring")) {
+        if (lua_type(L, -1) == LUA_TSTRING)
+            return lua_tolstring(L, -1, length);
+        lua_pop(L, 1);
+    }
+    switch (lua_type(L, index)) {
+    case LUA_TNUMBER:
+    case LUA_TSTRING:
+        lua_pushvalue(L, index);
+        break;
+    case LUA_TBOOLEAN:
+        lua_pushstring(L, lua_toboolean(L, index) ? "true" : "false");
+        break;
+    case LUA_TNIL:
+        lua_pushliteral(L, "nil");
+        break;
+    default:
+        lua_pushfstring(L, "%s: %p", luaL_typename(L, index), lua_topointer(L, index));
     }
     return lua_tolstring(L, -1, length);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "create.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "../net/descriptor.h"
@@ -50,6 +51,7 @@ static void open_descriptor(lua_State *L, dg_socket *s, const creation *wanted)
         dg_error_raise_system(L, fd, "socket", NULL);
     s->fd = fd;
     s->v6only = (unsigned char)wanted->v6only;
+    s->may_segment = (unsigned char)wanted->segment;
     int status = apply_creation(s, wanted);
     if (status == 0) {
         set_up_offloads(s, wanted);
@@ -122,7 +124,7 @@ static int core_set_limits(lua_State *L)
             dg_error_arg_type(L, 2, "options.sendQueueLimit", "a number");
         if (!dg_isinteger(L, 2, &limit) || limit < 1)
             dg_error_range(L, 2, "options.sendQueueLimit", "an integer of 1 or more");
-        s->queue_limit = (size_t)limit;
+        s->queue_limit = (uint64_t)limit < SIZE_MAX / 4 ? (size_t)limit : SIZE_MAX / 4;
     }
     lua_settop(L, 4);
     keep(L, 3, DG_SLOT_RECEIVE_BLOCK);

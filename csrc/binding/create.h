@@ -8,7 +8,7 @@
 
 DG_HIDDEN_BEGIN
 
-/* Adds core.open; core and the table of methods are on top of the stack. */
+/* Adds core.open and core.setLimits; core and the table of methods are on top of the stack. */
 void dg_create_open(lua_State *L);
 
 DG_HIDDEN_END

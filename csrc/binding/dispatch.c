@@ -37,26 +37,71 @@ static void remember_uncaught(lua_State *L, dg_hub *hub, int error, int tracebac
         dg_loop_stop(L);
 }
 
-/* An error that a callback raised is on top of the stack: tells the handler, or keeps it for dgram.run or luv. */
-static void take_error(lua_State *L, dg_hub *hub)
+/* Argument: the error that a callback raised. Tells the handler, or keeps it for dgram.run or luv. */
+static int take_error(lua_State *L)
 {
-    int error = lua_gettop(L);
+    enum { ERROR = 1, TRACEBACK, MESSAGE_HANDLER };
+    dg_hub *hub = dg_hub_of(L);
+    lua_settop(L, ERROR);
     dg_hub_get(L, DG_STORE_TRACEBACK);
+    lua_pushnil(L); /* without memory no handler runs: the next traceback must not be this one */
+    dg_hub_set(L, DG_STORE_TRACEBACK);
     dg_hub_get(L, DG_STORE_MESSAGE_HANDLER);
     dg_hub_get(L, DG_STORE_HANDLER);
     if (lua_isfunction(L, -1)) {
-        lua_pushvalue(L, error);
-        lua_pushvalue(L, error + 1);
-        if (lua_pcall(L, 2, 0, error + 2) == 0) {
-            lua_settop(L, error - 1);
-            return;
-        }
-        lua_replace(L, error); /* the handler failed itself: that is the error now */
+        lua_pushvalue(L, ERROR);
+        lua_pushvalue(L, TRACEBACK);
+        if (lua_pcall(L, 2, 0, MESSAGE_HANDLER) == 0)
+            return 0;
+        lua_replace(L, ERROR); /* the handler failed itself: that is the error now */
         dg_hub_get(L, DG_STORE_TRACEBACK);
-        lua_replace(L, error + 1);
+        lua_replace(L, TRACEBACK);
     }
-    remember_uncaught(L, hub, error, error + 1);
-    lua_settop(L, error - 1);
+    remember_uncaught(L, hub, ERROR, TRACEBACK);
+    return 0;
+}
+
+/* The same from where nothing may raise; pops the error. Without the memory to keep it, that is noted at least. */
+static void take_error_safely(lua_State *L, dg_hub *hub)
+{
+    lua_pushcfunction(L, take_error);
+    lua_insert(L, -2);
+    if (lua_pcall(L, 1, 0, 0) != 0) {
+        lua_pop(L, 1);
+        hub->lost++;
+    }
+}
+
+/* An error waits on the descriptor: an ICMP message's, most likely. */
+static void report_pending_error(lua_State *L, dg_socket *s)
+{
+    int error = dg_descriptor_take_error(s->fd);
+    if (error == 0)
+        return;
+    if (error == -EBADF || error == -ENOTSOCK) /* somebody closed it behind our back: watching it would spin */
+        s->paused = 1;
+    dg_endpoint_push_error(L, s, error, "recvmsg", NULL);
+    dg_tick_emit(L, 1, "error");
+}
+
+/* What luv told of the socket; each thing is forgotten before it is looked at, because that may raise. */
+static void look_at(lua_State *L, dg_socket *s)
+{
+    unsigned happened = s->happened;
+    s->happened &= DG_READABLE;
+    if (happened & DG_STOPPED) /* libuv stops a poll that has an error */
+        dg_poll_stopped(s);
+    if (happened & DG_RETRY)
+        s->resting = 0;
+    if (((happened & DG_WRITABLE) && s->blocked == DG_BLOCKED_POLL) ||
+        ((happened & DG_RETRY) && s->blocked == DG_BLOCKED_TIMER)) {
+        s->blocked = DG_NOT_BLOCKED;
+        dg_tick_due(L, 1, s, DG_DUE_FLUSH);
+    }
+    if (happened & (DG_ERROR | DG_STOPPED))
+        report_pending_error(L, s);
+    if (happened & (DG_STOPPED | DG_RETRY))
+        dg_socket_update(L, 1, s);
 }
 
 /* The work of a dispatch, under its protected call. Arguments: the socket, or nil for the tick; the hub. Entered again after
@@ -65,9 +110,11 @@ static int body(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, 1);
     dg_hub *hub = lua_touserdata(L, 2);
-    if (s != NULL) {
-        int readable = s->readable;
-        s->readable = 0;
+    if (s != NULL && s->fd >= 0) {
+        if (s->happened & ~(unsigned)DG_READABLE)
+            look_at(L, s);
+        int readable = (s->happened & DG_READABLE) != 0;
+        s->happened = 0;
         if (readable || dg_receive_pending(s))
             dg_receive(L, 1, s, readable);
     }
@@ -94,7 +141,7 @@ static void run_body(lua_State *L, dg_hub *hub, int store)
         lua_pushlightuserdata(L, hub);
         status = lua_pcall(L, 2, 0, handler);
         if (status != 0)
-            take_error(L, hub);
+            take_error_safely(L, hub);
     } while (status != 0 && status != LUA_ERRMEM);
     lua_pop(L, 1);
     hub->depth--;
@@ -108,7 +155,10 @@ static int leave(lua_State *L, dg_hub *hub)
     if (hub->depth == 0 && hub->running == 0 && dg_dispatch_take_uncaught(L)) {
         if (!lua_isstring(L, -1)) {
             dg_tolstring(L, -1, NULL);
-            lua_getfield(L, -2, "traceback");
+            if (lua_istable(L, -2))
+                lua_getfield(L, -2, "traceback");
+            else
+                lua_pushnil(L);
             if (lua_isstring(L, -1)) {
                 lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
             } else {
@@ -120,82 +170,41 @@ static int leave(lua_State *L, dg_hub *hub)
     return 0;
 }
 
-/* An error waits on the descriptor: an ICMP message's, most likely. */
-static void report_pending_error(lua_State *L, dg_socket *s)
-{
-    int error = dg_descriptor_take_error(s->fd);
-    if (error == 0)
-        return;
-    dg_endpoint_push_error(L, s, error, "recvmsg", NULL);
-    dg_tick_emit(L, 1, "error");
-    if (error == -EBADF || error == -ENOTSOCK) { /* somebody closed it behind our back: watching it would spin */
-        s->paused = 1;
-        s->watching = 0;
-    }
-}
-
-/* luv names what came by letters: r, w, d, p. */
-static void note_events(lua_State *L, dg_socket *s, const char *events)
-{
-    for (; *events != '\0'; events++) {
-        if (*events == 'r') {
-            s->readable = 1;
-        } else if (*events == 'p') {
-            report_pending_error(L, s);
-        } else if (*events == 'w' && s->blocked == DG_BLOCKED_POLL) {
-            s->blocked = DG_NOT_BLOCKED;
-            dg_tick_due(L, 1, s, DG_DUE_FLUSH);
-        }
-    }
-}
-
-/* libuv stops a poll that has an error. */
-static void note_stop(lua_State *L, dg_socket *s)
-{
-    dg_poll_stopped(s);
-    report_pending_error(L, s);
-    dg_socket_update(L, 1, s);
-}
-
-int dg_dispatch_poll(lua_State *L)
-{
-    const int store = lua_upvalueindex(2);
-    dg_socket *s = lua_touserdata(L, lua_upvalueindex(1));
-    int failed = lua_type(L, 1) == LUA_TSTRING;
-    const char *events = lua_tostring(L, 2);
-    lua_rawgeti(L, store, DG_STORE_SOCKETS);
-    dg_rawgetp(L, -1, s);
-    if (lua_isnil(L, -1))
-        return 0;
-    lua_replace(L, 1); /* the socket is at 1 now, and `events` is still on the stack */
-    dg_hub *hub = s->hub;
-    hub->depth++; /* work that is noted here is done here, without the tick's handle */
-    if (s->fd >= 0 && failed)
-        note_stop(L, s);
-    else if (s->fd >= 0 && events != NULL)
-        note_events(L, s, events);
-    hub->depth--;
-    run_body(L, hub, store);
-    return leave(L, hub);
-}
-
-int dg_dispatch_retry(lua_State *L)
+/* Dispatches for the socket of a handle's callback: upvalue 1 is its light userdata, upvalue 2 the store. */
+static int dispatch(lua_State *L, unsigned happened)
 {
     const int store = lua_upvalueindex(2);
     dg_socket *s = lua_touserdata(L, lua_upvalueindex(1));
     lua_settop(L, 0);
     lua_rawgeti(L, store, DG_STORE_SOCKETS);
     dg_rawgetp(L, -1, s);
-    if (lua_isnil(L, -1))
-        return 0;
     lua_replace(L, 1);
+    if (lua_isnil(L, 1)) /* it is being collected */
+        return 0;
     dg_hub *hub = s->hub;
-    hub->depth++;
-    s->blocked = DG_NOT_BLOCKED;
-    dg_tick_due(L, 1, s, DG_DUE_FLUSH);
-    hub->depth--;
+    s->happened |= (unsigned char)happened;
     run_body(L, hub, store);
     return leave(L, hub);
+}
+
+/* luv names what came by letters: r, w, d, p. */
+static unsigned events_of(const char *events)
+{
+    unsigned happened = 0;
+    for (; events != NULL && *events != '\0'; events++)
+        happened |= *events == 'r' ? DG_READABLE : *events == 'w' ? DG_WRITABLE : *events == 'p' ? DG_ERROR : 0U;
+    return happened;
+}
+
+int dg_dispatch_poll(lua_State *L)
+{
+    int failed = lua_type(L, 1) == LUA_TSTRING;
+    return dispatch(L, failed ? (unsigned)DG_STOPPED : events_of(lua_tostring(L, 2)));
+}
+
+int dg_dispatch_retry(lua_State *L)
+{
+    return dispatch(L, DG_RETRY);
 }
 
 int dg_dispatch_tick(lua_State *L)
@@ -230,6 +239,11 @@ int dg_dispatch_take_uncaught(lua_State *L)
 {
     dg_hub *hub = dg_hub_of(L);
     unsigned count = hub->uncaught;
+    if (count == 0 && hub->lost != 0) {
+        hub->lost = 0;
+        lua_pushliteral(L, "not enough memory (to keep the errors of callbacks)");
+        return 1;
+    }
     if (count == 0)
         return 0;
     dg_hub_get(L, DG_STORE_UNCAUGHT);

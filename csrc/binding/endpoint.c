@@ -2,6 +2,7 @@
 #include "endpoint.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "../net/blocklist.h"
@@ -168,10 +169,9 @@ static int socket_disconnect(lua_State *L)
     dg_outbox_flush(L, 1, s);
     dg_queue_name_peer(&s->queue, &s->peer);
     int status = disconnect(s);
-    if (status != 0)
-        return dg_error_raise_system(L, status, "disconnect", NULL);
-    s->connected = 0;
-    return 0;
+    dg_address peer;
+    s->connected = dg_descriptor_peer(s->fd, &peer) == 0;
+    return status == 0 ? 0 : dg_error_raise_system(L, status, "disconnect", NULL);
 }
 
 /* core.bindAny(socket): binds it if it is unbound; nil, or the error object. */
@@ -226,6 +226,13 @@ static void take_descriptor(dg_socket *s, int fd, const dg_descriptor_facts *fac
     s->transmitter.hears_late = s->family != AF_UNIX;
     if (s->family != AF_UNIX)
         dg_os_offloads(fd, &s->transmitter.offloads);
+    s->transmitter.offloads.segment = s->transmitter.offloads.segment && s->may_segment;
+}
+
+static int protected_update(lua_State *L)
+{
+    dg_socket_update(L, 1, lua_touserdata(L, 2));
+    return 0;
 }
 
 /* core.adopt(socket, fd): puts an open descriptor in the place of the socket's own; returns whether it is bound.
@@ -233,7 +240,8 @@ static void take_descriptor(dg_socket *s, int fd, const dg_descriptor_facts *fac
 static int core_adopt(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
-    int fd = (int)luaL_checkinteger(L, 2), own = s->fd;
+    lua_Integer number = luaL_checkinteger(L, 2);
+    int fd = number >= 0 && number <= INT_MAX ? (int)number : -1, own = s->fd;
     dg_descriptor_facts facts;
     int status = fd == own ? -EBADF : dg_descriptor_inspect(fd, &facts);
     if (status == -ENOTSOCK)
@@ -243,7 +251,18 @@ static int core_adopt(lua_State *L)
         status = dg_descriptor_adopt(fd);
     if (status != 0)
         return dg_error_raise_system(L, status, "bind", NULL);
+    dg_descriptor_facts before;
+    dg_descriptor_inspect(own, &before);
     take_descriptor(s, fd, &facts);
+    lua_pushcfunction(L, protected_update);
+    lua_pushvalue(L, 1);
+    lua_pushlightuserdata(L, s);
+    s->bound = (unsigned char)facts.bound;
+    if (lua_pcall(L, 2, 0, 0) != 0) { /* luv does not watch it: somebody else does */
+        s->bound = 0;
+        take_descriptor(s, own, &before);
+        return lua_error(L);
+    }
     dg_descriptor_close(own); /* nothing watches it: the socket was unbound */
     if (facts.bound)
         note_bound(L, 1, s);

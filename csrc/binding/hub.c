@@ -10,7 +10,8 @@ static const char registry_key = 0; /* its address is the key */
 static int hub_gc(lua_State *L)
 {
     dg_hub *hub = lua_touserdata(L, 1);
-    dg_hub_get(L, DG_STORE_GRAVES);
+    if (hub->graves != 0)
+        dg_hub_get(L, DG_STORE_GRAVES);
     for (; hub->graves != 0; hub->graves--) {
         lua_rawgeti(L, -1, (int)(2 * hub->graves));
         if (lua_tointeger(L, -1) >= 0)

@@ -32,7 +32,9 @@ typedef struct dg_hub {
     unsigned running; /* calls of dgram.run on the C stack */
     dg_turn turn;
     unsigned uncaught;                  /* errors in store[DG_STORE_UNCAUGHT] */
+    unsigned lost;                      /* errors that there was no memory to keep */
     unsigned char ticking;              /* the idle handle is started */
+    const void *sentinel;               /* store[DG_STORE_SENTINEL] (luv.c) */
     unsigned char luv_gone;             /* the state is being closed: call nothing of luv any more */
     lua_Integer first_event, end_event; /* deferred calls: store[DG_STORE_EVENTS][first .. end) */
     dg_arena *arena;                    /* a receive arena that nobody uses now */
@@ -44,7 +46,7 @@ enum dg_store {
     DG_STORE_HUB = 1,         /* the dg_hub itself, a userdata */
     DG_STORE_METATABLE,       /* the sockets' */
     DG_STORE_ERROR,           /* the error objects' metatable */
-    DG_STORE_BLOCKLIST,       /* the block lists\' metatable */
+    DG_STORE_BLOCKLIST,       /* the block lists' metatable */
     DG_STORE_SOCKETS,         /* light userdata -> socket, weak */
     DG_STORE_ANCHORS,         /* light userdata -> socket: those that live though the program may have forgotten them */
     DG_STORE_EVENTS,          /* deferred calls, see tick.h */
@@ -53,13 +55,14 @@ enum dg_store {
     DG_STORE_TRACEBACK,       /* of the last error that a protected call caught */
     DG_STORE_UNCAUGHT,        /* errors that nobody has been told of yet: {error, traceback, ...} */
     DG_STORE_HANDLER,         /* setUncaughtHandler's */
-    DG_STORE_HOOKS,           /* functions of the Lua side, by name: emit, lookup, findUv */
-    DG_STORE_UV,              /* luv's module table, once it was needed; false when there is none */
+    DG_STORE_HOOKS,           /* functions of the Lua side, by name: deliver, emit, findUv, sendToName */
+    DG_STORE_UV,              /* luv's module table, once it was found */
     DG_STORE_GRAVES,          /* poll handles to be closed, each with its descriptor's number */
     DG_STORE_IDLE,            /* luv's idle handle, while there is one */
     DG_STORE_SENTINEL,        /* says by its finalizer that luv's loop may be gone */
-    DG_STORE_CORE,            /* the module's table: one a state, however often it is loaded */
-    DG_STORE_SOURCE,          /* prefix of the chunk names of dgram's own Lua files */
+    DG_STORE_SENTINEL_META,
+    DG_STORE_CORE,   /* the module's table: one a state, however often it is loaded */
+    DG_STORE_SOURCE, /* prefix of the chunk names of dgram's own Lua files */
 };
 
 /* Makes the hub of a state; pushes its store. */

@@ -9,13 +9,14 @@
 static void push_idle(lua_State *L)
 {
     dg_hub_get(L, DG_STORE_IDLE);
-    if (!lua_isnil(L, -1))
+    if (!lua_isnil(L, -1) && !dg_luv_is_closing(L))
         return;
     lua_pop(L, 1);
     dg_luv_push(L, "new_idle");
     lua_call(L, 0, 3);
     dg_luv_check(L, "new_idle");
     lua_pop(L, 2);
+    dg_luv_guard(L);
     lua_pushvalue(L, -1);
     dg_hub_set(L, DG_STORE_IDLE);
 }
@@ -43,13 +44,6 @@ void dg_loop_start_tick(lua_State *L, dg_hub *hub)
     lua_error(L);
 }
 
-static void call_with_idle(lua_State *L, const char *name)
-{
-    dg_luv_push(L, name);
-    lua_insert(L, -2);
-    lua_call(L, 1, 0);
-}
-
 void dg_loop_stop_tick(lua_State *L, dg_hub *hub)
 {
     dg_hub_get(L, DG_STORE_IDLE);
@@ -62,9 +56,9 @@ void dg_loop_stop_tick(lua_State *L, dg_hub *hub)
     if (hub->watched == 0) {
         lua_pushnil(L);
         dg_hub_set(L, DG_STORE_IDLE);
-        call_with_idle(L, "close");
+        dg_luv_call(L, "close");
     } else if (ticking) {
-        call_with_idle(L, "idle_stop");
+        dg_luv_call(L, "idle_stop");
     } else {
         lua_pop(L, 1);
     }

@@ -4,22 +4,30 @@
 #include "error.h"
 #include "hub.h"
 
-/* At lua_close luv may be finalized before the sockets. Finalizers run in the reverse order of creation: this one, made
- * right after luv was found, comes before luv's own, and after those of all sockets made since. Older sockets see the flag. */
+/* At lua_close everything is finalized, the youngest first: so a sentinel that is younger than all of luv's handles tells in
+ * time that none may be touched any more. A new handle gets a new sentinel; the old one is garbage, and says nothing. */
 static int sentinel_gc(lua_State *L)
 {
-    dg_hub_of(L)->luv_gone = 1;
+    dg_hub *hub = dg_hub_of(L);
+    if (lua_touserdata(L, 1) == hub->sentinel)
+        hub->luv_gone = 1;
     return 0;
 }
 
-static void make_sentinel(lua_State *L)
+void dg_luv_guard(lua_State *L)
 {
-    dg_newuserdata(L, 1);
-    lua_pop(L, 1);
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, sentinel_gc);
-    lua_setfield(L, -2, "__gc");
+    void *sentinel = lua_newuserdata(L, 1);
+    dg_hub_get(L, DG_STORE_SENTINEL_META);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_createtable(L, 0, 1);
+        lua_pushcfunction(L, sentinel_gc);
+        lua_setfield(L, -2, "__gc");
+        lua_pushvalue(L, -1);
+        dg_hub_set(L, DG_STORE_SENTINEL_META);
+    }
     lua_setmetatable(L, -2);
+    dg_hub_of(L)->sentinel = sentinel;
     dg_hub_set(L, DG_STORE_SENTINEL);
 }
 
@@ -57,7 +65,7 @@ static int push_uv(lua_State *L)
     }
     lua_pushvalue(L, -1);
     dg_hub_set(L, DG_STORE_UV);
-    make_sentinel(L);
+    dg_luv_guard(L);
     return 1;
 }
 
@@ -91,4 +99,24 @@ void dg_luv_check(lua_State *L, const char *call)
         return;
     const char *code = lua_tostring(L, -1);
     dg_error_raise(L, "Error", code != NULL ? code : "UNKNOWN", "%s %s", call, lua_tostring(L, -2));
+}
+
+int dg_luv_is_closing(lua_State *L)
+{
+    dg_luv_push(L, "is_closing");
+    lua_pushvalue(L, -2);
+    lua_call(L, 1, 1);
+    int closing = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return closing;
+}
+
+void dg_luv_call(lua_State *L, const char *name)
+{
+    if (!dg_luv_is_closing(L)) {
+        dg_luv_push(L, name);
+        lua_pushvalue(L, -2);
+        lua_call(L, 1, 0);
+    }
+    lua_pop(L, 1);
 }

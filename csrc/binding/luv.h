@@ -18,6 +18,14 @@ void dg_luv_push(lua_State *L, const char *name);
 /* After a call with three results: luv's functions return nil, message, name when they fail. Raises then. */
 void dg_luv_check(lua_State *L, const char *call);
 
+/* Whether the handle on top of the stack (which stays) is being closed: programs close what uv.walk shows them, and luv does
+ * not survive another use. */
+int dg_luv_is_closing(lua_State *L);
+/* Pops that handle, and calls the function with it unless it is being closed. */
+void dg_luv_call(lua_State *L, const char *name);
+/* After a handle was made: dg_luv_available tells from now on when it must not be touched any more. */
+void dg_luv_guard(lua_State *L);
+
 DG_HIDDEN_END
 
 #endif

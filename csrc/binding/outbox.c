@@ -14,9 +14,10 @@
 enum {
     FULL_COUNT = DG_BATCH, /* so many datagrams, or bytes, go to the kernel at once */
     FULL_BYTES = DG_MAX_PAYLOAD_IN,
-    IS_BLOCKED = -100000, /* an entry's error that is no errno: the sendBlockList's */
-    LONGEST_BACKOFF = 64, /* milliseconds */
-    LARGEST = 65535,      /* no UDP datagram is longer; what the kernel says of those below is its affair */
+    REFUSED_BY_LIST = -100000, /* an entry's error that is no errno: the sendBlockList's */
+    LONGEST_BACKOFF = 64,      /* milliseconds */
+    LARGEST_UNIX = 0x7fffffff, /* what an entry can count; the kernel takes far less */
+    LARGEST = 65535,           /* no UDP datagram is longer; what the kernel says of those below is its affair */
 };
 
 /* An ICMP error that a send tripped over belongs to an earlier datagram: it is nobody's callback's. */
@@ -71,7 +72,7 @@ void dg_outbox_flush(lua_State *L, int index, dg_socket *s)
 /* Pushes the error of a datagram, whose entry or refusal has this code. */
 static void push_error(lua_State *L, const dg_socket *s, int error, const dg_address *to)
 {
-    if (error == IS_BLOCKED)
+    if (error == REFUSED_BY_LIST)
         dg_blocklists_push_error(L, to);
     else if (error == -ENOTCONN && s->family == AF_UNIX) /* Linux disconnects from a peer that is gone */
         dg_endpoint_push_error(L, s, -ECONNREFUSED, "send", to);
@@ -194,14 +195,14 @@ static int is_full(const dg_socket *s, size_t length)
     return dg_queue_count(&s->queue) >= FULL_COUNT || dg_queue_bytes(&s->queue) + length > FULL_BYTES;
 }
 
-int dg_outbox_refusal(lua_State *L, dg_socket *s, size_t length, const dg_address *to)
+int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address *to)
 {
     int status = s->life == DG_OPEN && !s->bound ? dg_endpoint_bind_any(L, 1, s) : 0;
     if (status != 0)
         return status;
     if (s->send_block != NULL && to != NULL && dg_blocklist_has(s->send_block, to))
-        return IS_BLOCKED;
-    if (length > LARGEST && s->family != AF_UNIX)
+        return REFUSED_BY_LIST;
+    if (length > (s->family == AF_UNIX ? LARGEST_UNIX : LARGEST))
         return -EMSGSIZE;
     return dg_queue_bytes(&s->queue) + s->held_bytes + length > s->queue_limit ? -ENOBUFS : 0;
 }
@@ -258,14 +259,20 @@ static int is_told_at_once(const dg_socket *s, int refusal, const dg_reporting *
 int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
                   const dg_reporting *reporting)
 {
-    int refusal = dg_outbox_refusal(L, s, payload->length, to), status = refusal;
+    dg_address copy;
+    if (to != NULL) { /* it may be the socket's memo, which finalizers can change in what follows */
+        copy.length = to->length;
+        memcpy(&copy.u, &to->u, to->length);
+        to = &copy;
+    }
+    int refusal = dg_outbox_admit(L, s, payload->length, to), status = refusal;
     if (!is_told_at_once(s, refusal, reporting))
         status = push(L, s, payload, to, refusal, reporting);
     if (status != 0)
         return dg_outbox_fail(L, s, status, to, reporting->callback, payload->length);
     if (is_full(s, payload->length))
         dg_outbox_flush(L, 1, s);
-    if (s->due == 0 && !s->blocked && (dg_queue_count(&s->queue) != 0 || s->queue.to_report != 0))
+    if (!(s->due & DG_DUE_FLUSH) && !s->blocked && (dg_queue_count(&s->queue) != 0 || s->queue.to_report != 0))
         dg_tick_due(L, 1, s, DG_DUE_FLUSH);
     return dg_outbox_answer(L, s, 1);
 }

@@ -20,8 +20,8 @@ typedef struct dg_reporting {
  * raises but for want of memory, and then nothing has changed. Returns what dg_outbox_answer does. */
 int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
                   const dg_reporting *reporting);
-/* Why a datagram cannot be accepted: 0 or an error for dg_outbox_fail. Binds the socket if need be. */
-int dg_outbox_refusal(lua_State *L, dg_socket *s, size_t length, const dg_address *to);
+/* Binds the socket if need be. 0, or why a datagram of this length cannot be accepted: an error for dg_outbox_fail. */
+int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address *to);
 /* Tells callback(error, value) or the `error` event of one that was not; returns what dg_outbox_answer does. */
 int dg_outbox_fail(lua_State *L, dg_socket *s, int error, const dg_address *to, int callback, size_t value);
 /* What send returns: whether less than half of what may wait does; `drain` comes after a false. */

@@ -22,6 +22,7 @@ static void new_poll(lua_State *L, int index, dg_socket *s)
     lua_call(L, 1, 3);
     dg_luv_check(L, "new_poll");
     lua_pop(L, 2);
+    dg_luv_guard(L);
     dg_gettable(L, index);
     lua_insert(L, -2);
     lua_rawseti(L, -2, DG_SLOT_POLL);
@@ -37,8 +38,13 @@ static void push_poll(lua_State *L, int index)
 
 static void start_poll(lua_State *L, int index, dg_socket *s, unsigned watch)
 {
-    dg_luv_push(L, "poll_start");
     push_poll(L, index);
+    if (dg_luv_is_closing(L)) {
+        lua_pop(L, 1);
+        return;
+    }
+    dg_luv_push(L, "poll_start");
+    lua_insert(L, -2);
     lua_pushstring(L, modes[watch]);
     lua_pushlightuserdata(L, s);
     dg_hub_store(L);
@@ -50,9 +56,8 @@ static void start_poll(lua_State *L, int index, dg_socket *s, unsigned watch)
 
 static void reference_poll(lua_State *L, int index, dg_socket *s)
 {
-    dg_luv_push(L, dg_socket_unreferenced(s) ? "unref" : "ref");
     push_poll(L, index);
-    lua_call(L, 1, 0);
+    dg_luv_call(L, dg_socket_unreferenced(s) ? "unref" : "ref");
     s->poll_unreferenced = (unsigned char)dg_socket_unreferenced(s);
 }
 
@@ -62,12 +67,13 @@ void dg_poll_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds)
     int top = lua_gettop(L);
     dg_gettable(L, index);
     lua_rawgeti(L, -1, DG_SLOT_TIMER);
-    if (lua_isnil(L, -1)) {
+    if (lua_isnil(L, -1) || dg_luv_is_closing(L)) {
         lua_pop(L, 1);
         dg_luv_push(L, "new_timer");
         lua_call(L, 0, 3);
         dg_luv_check(L, "new_timer");
         lua_pop(L, 2);
+        dg_luv_guard(L);
         lua_pushvalue(L, -1);
         lua_rawseti(L, top + 1, DG_SLOT_TIMER);
     }
@@ -84,9 +90,8 @@ void dg_poll_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds)
 
 static void stop_poll(lua_State *L, int index, dg_socket *s)
 {
-    dg_luv_push(L, "poll_stop");
     push_poll(L, index);
-    lua_call(L, 1, 0);
+    dg_luv_call(L, "poll_stop");
     s->watching = 0;
 }
 
@@ -117,11 +122,8 @@ void dg_poll_watch(lua_State *L, int index, dg_socket *s, unsigned watch)
             stop_poll(L, index, s);
         return;
     }
-    if (!dg_luv_available(L)) {
-        if (watch & DG_WATCH_READ)
-            dg_luv_need(L, "Listening for messages");
+    if (!dg_luv_available(L))
         return;
-    }
     lua_pushcfunction(L, watch_body);
     lua_pushvalue(L, index);
     lua_pushlightuserdata(L, s);
@@ -174,8 +176,9 @@ void dg_poll_release(lua_State *L, int index, dg_socket *s)
     dg_hub *hub = s->hub;
     int fd = s->fd;
     index = dg_absindex(L, index);
-    if (!s->has_poll) {
+    if (!s->has_poll || hub->luv_gone) {
         s->fd = -1;
+        s->has_poll = s->watching = 0;
         dg_descriptor_close(fd);
         return;
     }
@@ -192,13 +195,8 @@ void dg_poll_release(lua_State *L, int index, dg_socket *s)
         dg_loop_start_tick(L, hub);
 }
 
-/* While a state is being closed the poll handle, younger than its socket, has been finalized already. luv's is_closing looks
- * at that and raises; poll_stop would crash. */
 static int protected_release(lua_State *L)
 {
-    dg_luv_push(L, "is_closing");
-    push_poll(L, 1);
-    lua_call(L, 1, 0);
     dg_poll_release(L, 1, lua_touserdata(L, 2));
     return 0;
 }
@@ -207,15 +205,13 @@ void dg_poll_forget(lua_State *L, int index, dg_socket *s)
 {
     if (s->fd < 0)
         return;
-    if (s->has_poll && !s->hub->luv_gone) {
+    if (s->has_poll) {
         index = dg_absindex(L, index);
         lua_pushcfunction(L, protected_release);
         lua_pushvalue(L, index);
         lua_pushlightuserdata(L, s);
-        if (lua_pcall(L, 2, 0, 0) != 0) {
-            s->hub->luv_gone = 1; /* luv's own finalizers run the loop, and callbacks may still come */
+        if (lua_pcall(L, 2, 0, 0) != 0)
             lua_pop(L, 1);
-        }
     }
     s->has_poll = s->watching = 0;
     if (s->fd >= 0)
@@ -230,12 +226,11 @@ void dg_poll_close_graves(lua_State *L, dg_hub *hub)
     dg_hub_get(L, DG_STORE_GRAVES);
     while (hub->graves != 0) {
         unsigned last = --hub->graves;
-        dg_luv_push(L, "close");
-        lua_rawgeti(L, -2, (int)(2 * last + 1));
-        lua_rawgeti(L, -3, (int)(2 * last + 2));
+        lua_rawgeti(L, -1, (int)(2 * last + 2));
         int fd = (int)lua_tointeger(L, -1);
         lua_pop(L, 1);
-        lua_call(L, 1, 0);
+        lua_rawgeti(L, -1, (int)(2 * last + 1));
+        dg_luv_call(L, "close");
         if (fd >= 0)
             dg_descriptor_close(fd);
         lua_pushnil(L);

@@ -6,9 +6,11 @@
 
 #include "endpoint.h"
 #include "error.h"
+#include "luv.h"
+#include "poll.h"
 #include "tick.h"
 
-enum { MOST_PATIENCE = 64 };
+enum { MOST_PATIENCE = 64, REST = 50 /* milliseconds */ };
 
 /* What a batch keeps on the stack, from `base` on. */
 enum { SLOTS, DELIVER, FAMILY, ADDRESS, KEPT };
@@ -29,7 +31,7 @@ void dg_receive_push_upvalues(lua_State *L)
 
 static int takes_messages(const dg_socket *s)
 {
-    return s->life == DG_OPEN && s->receiving && !s->paused;
+    return s->life == DG_OPEN && s->receiving && !s->paused && !s->resting;
 }
 
 static int batch_left(const dg_socket *s)
@@ -151,8 +153,15 @@ static void report_failure(lua_State *L, int index, dg_socket *s, int error)
 {
     dg_endpoint_push_error(L, s, error, "recvmsg", NULL);
     dg_tick_emit(L, index, "error");
-    if (error == -EBADF || error == -ENOTSOCK || error == -ENOMEM) /* it would come again at once, for ever */
+    if (error == -EBADF ||
+        error == -ENOTSOCK) /* somebody closed it behind our back; it would come again at once, for ever */
         s->paused = 1;
+    if (error == -ENOMEM || error == -ENOBUFS) { /* likewise, but it may pass */
+        s->resting = dg_luv_available(L) != 0;
+        if (s->resting)
+            dg_poll_retry(L, index, s, REST);
+    }
+    dg_socket_update(L, index, s);
 }
 
 static int receive_batch(dg_socket *s, unsigned wanted)
@@ -244,6 +253,8 @@ static int core_set_receiver(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
     lua_settop(L, 2);
+    if (!lua_isnil(L, 2) && s->bound && s->life == DG_OPEN)
+        dg_luv_need(L, "Listening for messages");
     dg_gettable(L, 1);
     lua_pushvalue(L, 2);
     lua_rawseti(L, -2, DG_SLOT_RECEIVER);

@@ -80,7 +80,7 @@ static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments, cons
 /* Binds first if need be, then lets the name be looked up. Returns whether there is room for more. */
 static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *arguments, const load *held, size_t value)
 {
-    int status = dg_outbox_refusal(L, s, held->count == 1 ? held->bytes : 0, NULL);
+    int status = dg_outbox_admit(L, s, held->count == 1 ? held->bytes : 0, NULL);
     if (status == 0 && dg_queue_bytes(&s->queue) + s->held_bytes + held->bytes > s->queue_limit)
         status = -ENOBUFS;
     if (status != 0)
@@ -133,6 +133,11 @@ static int socket_send(lua_State *L)
 {
     dg_arguments arguments;
     dg_socket *s = dg_socket_running(L);
+    if (s->connecting && lua_gettop(L) <= 3 && !lua_isnumber(L, 3))
+        return dg_error_raise(
+            L, "RangeError", "ERR_SOCKET_BAD_PORT",
+            "Port should be > 0 and < 65536. The socket is not connected yet: its peer's name is being "
+            "looked up, wait for connect");
     dg_arguments_of_send(L, form_of(s), &arguments);
     return send_checked(L, s, &arguments);
 }
@@ -276,6 +281,8 @@ static int core_cancel_queue(lua_State *L)
     dg_socket *s = dg_socket_check(L);
     while (dg_queue_count(&s->queue) != 0)
         dg_queue_failed(&s->queue, -ECANCELED);
+    if (s->held == 0)
+        dg_outbox_tell_drain(L, 1, s);
     dg_tick_due(L, 1, s, DG_DUE_REPORT);
     return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "../net/descriptor.h"
 #include "error.h"
+#include "outbox.h"
 #include "poll.h"
 #include "receive.h"
 #include "tick.h"
@@ -76,7 +77,7 @@ void dg_socket_update(lua_State *L, int index, dg_socket *s)
 {
     unsigned watch = 0;
     if (s->life == DG_OPEN && s->bound)
-        watch = s->receiving && !s->paused ? DG_WATCH_READ : DG_WATCH_ALIVE;
+        watch = s->receiving && !s->paused && !s->resting ? DG_WATCH_READ : DG_WATCH_ALIVE;
     if (s->blocked == DG_BLOCKED_POLL && s->fd >= 0)
         watch = (watch & DG_WATCH_READ) | DG_WATCH_WRITE;
     update_anchor(L, index, s);
@@ -119,9 +120,9 @@ static void begin_close(lua_State *L, int index, dg_socket *s)
     dg_receive_drop(s);
     /* What waits for nothing but its turn goes out now, and the port is free again when close() returns. */
     dg_tick_due(L, index, s, DG_DUE_FLUSH | DG_DUE_CLOSE);
+    dg_outbox_flush(L, index, s);
     dg_socket_update(L, index, s);
-    if (dg_queue_count(&s->queue) == 0)
-        dg_socket_finish_close(L, index, s);
+    dg_socket_finish_close(L, index, s);
 }
 
 /* core.close(socket): stops receiving at once; what was accepted still goes out, then `close` is emitted. */
@@ -156,6 +157,8 @@ static int socket_gc(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
     s->pinned = 0;
+    if (s->fd >= 0 && !s->blocked) /* without a loop, what nobody flushed goes now */
+        dg_transmit(&s->transmitter, &s->queue, s->fd);
     dg_receive_drop(s);
     remove_file(s);
     dg_poll_forget(L, 1, s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The socket userdata and its life: new, bound, closing, closed, collected. Its methods reach the struct through
- * dg_socket_check or dg_socket_running, and through nothing else.
+ * dg_socket_check or dg_socket_running.
  *
  *     unbound --bind--> bound --close--> closing --all sent--> closed
  *
@@ -32,6 +32,9 @@ enum dg_due {
     DG_DUE_CLOSE = 8,  /* see whether a closing socket can close */
     DG_DUE_BIND = 16,  /* bind to any port, unless somebody has bound it by then */
 };
+
+/* What luv's callbacks tell. */
+enum dg_happened { DG_READABLE = 1, DG_WRITABLE = 2, DG_ERROR = 4, DG_STOPPED = 8, DG_RETRY = 16 };
 
 /* Slots of a socket's own table. */
 enum dg_slot {
@@ -67,8 +70,10 @@ typedef struct dg_socket {
     unsigned char connecting;  /* a connect waits for a name */
     unsigned char clears_dead; /* a Unix socket's reuseAddr */
     unsigned char v6only;
-    unsigned char receiving; /* there is a receiver */
+    unsigned char may_segment; /* the option gso */
+    unsigned char receiving;   /* there is a receiver */
     unsigned char paused;
+    unsigned char resting; /* there was no memory to receive: a timer goes on */
     unsigned char blocked; /* dg_blocked: the kernel took no more */
     unsigned char backoff; /* milliseconds that the retry timer waited last */
     unsigned char drains;  /* send has returned false: `drain` is due when the queue is empty */
@@ -81,7 +86,7 @@ typedef struct dg_socket {
     unsigned char doing;  /* set of dg_due: what the running round has still to do */
     unsigned char listed; /* it is in the hub's list */
     unsigned char anchored;
-    unsigned char readable; /* luv said so, and nobody has looked yet */
+    unsigned char happened; /* set of dg_happened: what luv told, and nobody has looked at yet */
     struct dg_socket *next_due;
 
     dg_queue queue;

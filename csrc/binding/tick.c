@@ -5,6 +5,7 @@
 
 #include "endpoint.h"
 #include "error.h"
+#include "luv.h"
 #include "loop.h"
 #include "poll.h"
 #include "receive.h"
@@ -43,12 +44,13 @@ static void wake(lua_State *L, dg_hub *hub)
 
 void dg_tick_due(lua_State *L, int index, dg_socket *s, unsigned due)
 {
-    unsigned before = s->due;
+    if (s->hub->depth == 0 && !s->hub->ticking && !dg_luv_available(L))
+        return;
     s->due |= (unsigned char)due;
+    if (!s->listed)
+        list(s->hub, s);
     if (!s->anchored)
         dg_socket_update(L, index, s);
-    if (before == 0 && !s->listed)
-        list(s->hub, s);
     wake(L, s->hub);
 }
 
@@ -56,6 +58,10 @@ void dg_tick_due(lua_State *L, int index, dg_socket *s, unsigned due)
 static void defer(lua_State *L)
 {
     dg_hub *hub = dg_hub_of(L);
+    if (hub->depth == 0 && !hub->ticking && !dg_luv_available(L)) {
+        lua_pop(L, EVENT_PLACES); /* without a loop there are no events, and nothing may pile up */
+        return;
+    }
     dg_hub_get(L, DG_STORE_EVENTS);
     lua_insert(L, -EVENT_PLACES - 1);
     for (int place = EVENT_PLACES - 1; place >= 0; place--)

@@ -81,7 +81,8 @@ static void describe_slot(dg_arena *arena, unsigned i, uint32_t length)
     dg_received *slot = &arena->slots[i];
     slot->length = length;
     slot->segment = segment_size(header, length);
-    slot->truncated = (header->msg_flags & MSG_TRUNC) != 0;
+    /* Where control messages were cut, the segment size may be among them. */
+    slot->truncated = (header->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
     slot->from.length = header->msg_namelen;
 }
 

@@ -7,6 +7,12 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#if defined(MSG_NOSIGNAL)
+enum { SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL };
+#else
+enum { SEND_FLAGS = MSG_DONTWAIT };
+#endif
+
 struct dg_arena {
     dg_received slots[DG_SLOTS];
     char payload[DG_SLOTS][DG_SLOT_BYTES];
@@ -43,7 +49,7 @@ static int receive_one(int fd, dg_received *slot, char *payload, size_t room)
     header.msg_iovlen = 1;
     do {
         header.msg_namelen = sizeof slot->from.u;
-        length = recvmsg(fd, &header, 0);
+        length = recvmsg(fd, &header, MSG_DONTWAIT);
     } while (length < 0 && errno == EINTR);
     if (length < 0)
         return -errno;
@@ -82,7 +88,7 @@ static int send_one(int fd, const dg_outgoing *out)
     header.msg_iov = &buffer;
     header.msg_iovlen = 1;
     do
-        sent = sendmsg(fd, &header, 0);
+        sent = sendmsg(fd, &header, SEND_FLAGS);
     while (sent < 0 && errno == EINTR);
     return sent >= 0 ? 1 : -errno;
 }

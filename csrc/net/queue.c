@@ -4,8 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-/* A payload block above this goes round between sockets, so that many idle ones hold little. */
-enum { KEPT_BLOCK = 2048 };
+/* A payload block above this goes round between sockets, and lists above theirs are freed when they are empty, so that many
+ * idle sockets hold little. */
+enum { KEPT_BLOCK = 2048, KEPT_LIST = 16384 };
 
 void dg_queue_init(dg_queue *queue, dg_fifo *spare)
 {
@@ -142,13 +143,17 @@ static void retire_block(dg_queue *queue)
         swap_blocks(&queue->payload, queue->spare);
     if (queue->payload.room > KEPT_BLOCK)
         dg_fifo_free(&queue->payload);
+    if (entry_count(queue) == 0 && queue->entries.room > KEPT_LIST)
+        dg_fifo_free(&queue->entries);
+    if (entry_count(queue) == 0 && queue->routes.room > KEPT_LIST)
+        dg_fifo_free(&queue->routes);
 }
 
 static void settle(dg_queue *queue, size_t count, size_t bytes)
 {
     dg_fifo_consume(&queue->payload, bytes);
     queue->next += count;
-    if (queue->to_report == 0 && queue->next == entry_count(queue))
+    if (queue->to_report == 0)
         drop_entries(queue, queue->next);
     if (dg_queue_count(queue) == 0)
         retire_block(queue);

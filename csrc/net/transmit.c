@@ -66,8 +66,9 @@ static unsigned lay_out(const dg_transmitter *transmitter, const dg_queue *queue
 
 /* The datagrams of a refused train all went singly: so the train was to blame, not one of them. EIO is what a route that
  * cannot segment says; elsewhere only this destination is suspected (its MTU may be small). */
-static void blame_segmentation(dg_transmitter *transmitter)
+static void blame_segmentation(dg_transmitter *transmitter, const dg_address *to)
 {
+    transmitter->refused = *to;
     transmitter->refused_for = REFUSED_FOR;
     if (transmitter->train_error == -EIO && ++transmitter->refusals >= ENOUGH_REFUSALS)
         transmitter->offloads.segment = 0;
@@ -78,8 +79,8 @@ static void count_down(uint32_t *left, uint32_t by)
     *left -= *left < by ? *left : by;
 }
 
-/* `count` datagrams of a refused train (1 unless there is none) have their verdict. */
-static void after_train(dg_transmitter *transmitter, unsigned count, int error)
+/* `count` datagrams to one address (NULL on failure) have their verdict: of a refused train, perhaps. */
+static void after_train(dg_transmitter *transmitter, const dg_address *to, unsigned count, int error)
 {
     count_down(&transmitter->refused_for, count);
     if (transmitter->single == 0)
@@ -88,22 +89,24 @@ static void after_train(dg_transmitter *transmitter, unsigned count, int error)
         transmitter->train_error = 0; /* a datagram was bad by itself: nothing is proved */
     count_down(&transmitter->single, count);
     if (transmitter->single == 0 && transmitter->train_error != 0)
-        blame_segmentation(transmitter);
+        blame_segmentation(transmitter, to);
 }
 
 static void settle_failed(dg_transmitter *transmitter, dg_queue *queue, int error)
 {
     transmitter->errors++;
     dg_queue_failed(queue, error);
-    after_train(transmitter, 1, error);
+    after_train(transmitter, NULL, 1, error);
 }
 
 static void settle_sent(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out, unsigned count)
 {
     transmitter->datagrams += count;
     transmitter->bytes += out->length;
+    /* The route goes with its last datagram, so its address is taken before. */
+    const dg_address to = *out->to;
     dg_queue_sent(queue, count, out->length);
-    after_train(transmitter, count, 0);
+    after_train(transmitter, &to, count, 0);
 }
 
 /* What an ICMP message about an earlier datagram leaves on a connected socket (udp(7), ip(7)). */
@@ -118,29 +121,29 @@ static int is_blocked(int status)
     return status == -EAGAIN || status == -EWOULDBLOCK;
 }
 
-/* The first message failed. A train is tried again as single datagrams; so is a single datagram whose error may be an
- * earlier one's: the kernel reports that once, and a second failure is its own. */
-static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, int fd, const dg_outgoing *out, unsigned count,
-                         int error)
+/* The first message failed. An error that may be an earlier datagram's is reported by the kernel once: so the message is sent
+ * again, and a second failure is its own. A train that failed itself is tried again as single datagrams. */
+static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, unsigned count, int error)
 {
+    if (transmitter->hears_late && transmitter->suspect == 0 && may_be_late(error)) {
+        transmitter->suspect = error;
+        return;
+    }
+    transmitter->suspect = 0;
     if (count > 1) {
         transmitter->single = count;
         transmitter->train_error = error;
-        transmitter->refused = *out->to;
         return;
     }
-    if (transmitter->hears_late && may_be_late(error)) {
-        int again = dg_os_send(fd, out, 1);
-        transmitter->calls++;
-        if (again > 0)
-            settle_sent(transmitter, queue, out, 1);
-        if (again > 0 || is_blocked(again)) {
-            transmitter->late_error = error;
-            return;
-        }
-        error = again;
-    }
     settle_failed(transmitter, queue, error);
+}
+
+/* The kernel took something, or had no room: then an error before that was an earlier datagram's. */
+static void clear_suspect(dg_transmitter *transmitter)
+{
+    if (transmitter->suspect != 0)
+        transmitter->late_error = transmitter->suspect;
+    transmitter->suspect = 0;
 }
 
 dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int fd)
@@ -155,10 +158,12 @@ dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int
         }
         int sent = dg_os_send(fd, out, messages);
         transmitter->calls++;
+        if (sent > 0 || is_blocked(sent))
+            clear_suspect(transmitter);
         if (is_blocked(sent))
             return DG_TRANSMIT_BLOCKED;
         if (sent < 0)
-            take_refusal(transmitter, queue, fd, &out[0], counts[0], sent);
+            take_refusal(transmitter, queue, counts[0], sent);
         for (int i = 0; i < sent; i++)
             settle_sent(transmitter, queue, &out[i], counts[i]);
     }

@@ -115,6 +115,7 @@ local function bind_sync(self, options, ...)
   if options ~= nil and type(options) ~= "table" then check.wrong_type(options, "options", "a table") end
   local to = from_options(self, options or {})
   must_be_unbound(self)
+  if self:listenerCount "message" > 0 then core.needLoop "Listening for messages" end
   local done, err = true, nil
   if to.fd == nil or not core.adopt(self, to.fd) then done, err = core.bind(self, to.port, to.address) end
   if done == false then err = check.not_literal(to.address) end

@@ -27,12 +27,18 @@ local function methods(listeners, changed)
   local emitter = {}
 
   local function replace(self, event, list)
-    listeners(self)[event] = list
-    changed(self, event)
+    local all = listeners(self)
+    local before = all[event]
+    all[event] = list
+    local done, err = pcall(changed, self, event)
+    if done then return end
+    all[event] = before
+    error(err, 0)
   end
 
   local function check_pair(event, fn)
-    if event == nil then check.wrong_type(event, "event", "an event's name") end
+    -- NaN is no key of a table
+    if event == nil or event ~= event then check.wrong_type(event, "event", "an event's name") end
     check.fn(fn, "listener")
   end
 

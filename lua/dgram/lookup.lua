@@ -38,12 +38,19 @@ local function settle(socket, waiting, name, err, address)
   local list = waiting[name]
   if not list then return end
   waiting[name] = nil
+  err = err or nil -- false is no error either
   if err == nil and not core.isAddress(socket, address) then
     err = core.error("TypeError", "ERR_INVALID_IP_ADDRESS", ("Invalid IP address for %s: %s"):format(name,
       core.describe(address)), { hostname = name })
   end
-  if err ~= nil then address = nil end
-  for _, cb in ipairs(list) do cb(err, address) end
+  if err then address = nil end
+  -- One that fails, for want of memory, must not keep the others from their answer.
+  local failed, reason = false, nil
+  for _, cb in ipairs(list) do
+    local done, raised = pcall(cb, err, address)
+    if not done then failed, reason = true, raised end
+  end
+  if failed then error(reason, 0) end
 end
 
 --- Looks a name up for a socket: cb(err, address). Raises only where there is no loop for it.
