@@ -9,11 +9,12 @@ source = {
 description = {
   summary = "Datagram sockets with the API of Node.js's dgram, on luv's event loop",
   detailed = [[
-    UDP over IPv4 and IPv6 for Lua programs on luv: sockets that emit events as in Node.js, with a C core that owns
-    its descriptors and talks to the kernel in batches.
+    UDP over IPv4 and IPv6, and Unix datagrams, for Lua programs on luv: sockets that emit events as in Node.js, with
+    multicast, host names, block lists and back-pressure, and a C core that owns its descriptors and talks to the
+    kernel in batches.
   ]],
   license = "MIT",
-  labels = { "udp", "datagram", "network", "luv", "async" },
+  labels = { "udp", "datagram", "unix", "network", "luv", "async" },
 }
 
 supported_platforms = { "unix" }

@@ -131,7 +131,7 @@ describe("a block list", function()
       else list:addSubnet(("fd00:%x:%x::"):format(a, b), 48, "ipv6") end
     end
     assert.equal(10000, #list.rules)
-    for i = 0, 9999 do
+    for i = 0, 9999, 7 do
       local a, b = math.floor(i / 250), i % 250
       local wanted = i % 4 < 3
       assert.equal(wanted, list:check(("10.%d.%d.7"):format(a, b)), i)

@@ -285,9 +285,11 @@ describe("the file of a unix_dgram socket", function()
 
   it("goes with a socket that is collected", function()
     local path = unix.path()
-    unix_socket():bind(path)
+    local socket = unix_socket()
+    socket:bind(path)
     loop.turn()
     assert.equal("socket", unix.kind(path))
+    socket = nil -- luacheck: ignore
     collectgarbage()
     collectgarbage()
     loop.turn()

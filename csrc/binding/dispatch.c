@@ -148,10 +148,22 @@ static void run_body(lua_State *L, dg_hub *hub, int store)
     hub->turn = outer;
 }
 
+static int settle(lua_State *L)
+{
+    dg_tick_settle(L, dg_hub_of(L));
+    return 0;
+}
+
 /* The way out of the outermost dispatch. What nobody caught goes to luv, as a string: it prints what it is given. */
 static int leave(lua_State *L, dg_hub *hub)
 {
-    dg_tick_settle(L, hub);
+    if (dg_tick_unsettled(hub)) {
+        lua_pushcfunction(L, settle);
+        if (lua_pcall(L, 0, 0, 0) != 0) { /* no memory to start the tick: dgram.run tries again */
+            lua_pop(L, 1);
+            hub->lost++;
+        }
+    }
     if (hub->depth == 0 && hub->running == 0 && dg_dispatch_take_uncaught(L)) {
         if (!lua_isstring(L, -1)) {
             dg_tolstring(L, -1, NULL);

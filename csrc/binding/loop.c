@@ -4,6 +4,7 @@
 #include "dispatch.h"
 #include "error.h"
 #include "luv.h"
+#include "tick.h"
 
 /* Pushes the idle handle, making it if there is none. */
 static void push_idle(lua_State *L)
@@ -77,6 +78,7 @@ int dg_loop_run(lua_State *L)
     dg_luv_need(L, "dgram.run");
     dg_hub *hub = dg_hub_of(L);
     lua_settop(L, 1);
+    dg_tick_resume(L, hub);
     dg_luv_push(L, "run");
     int arguments = !lua_isnil(L, 1);
     if (arguments)

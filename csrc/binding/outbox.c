@@ -266,13 +266,14 @@ int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const d
         to = &copy;
     }
     int refusal = dg_outbox_admit(L, s, payload->length, to), status = refusal;
+    /* Noted before it is queued: this may fail for want of memory, and then nothing is queued. */
+    if (!(s->due & DG_DUE_FLUSH) && !s->blocked)
+        dg_tick_due(L, 1, s, DG_DUE_FLUSH);
     if (!is_told_at_once(s, refusal, reporting))
         status = push(L, s, payload, to, refusal, reporting);
     if (status != 0)
         return dg_outbox_fail(L, s, status, to, reporting->callback, payload->length);
     if (is_full(s, payload->length))
         dg_outbox_flush(L, 1, s);
-    if (!(s->due & DG_DUE_FLUSH) && !s->blocked && (dg_queue_count(&s->queue) != 0 || s->queue.to_report != 0))
-        dg_tick_due(L, 1, s, DG_DUE_FLUSH);
     return dg_outbox_answer(L, s, 1);
 }

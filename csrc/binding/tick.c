@@ -223,12 +223,28 @@ void dg_tick_round(lua_State *L, dg_hub *hub)
     }
 }
 
+static int has_work(const dg_hub *hub)
+{
+    return hub->due != NULL || hub->serving != NULL || hub->first_event != hub->end_event;
+}
+
+int dg_tick_unsettled(const dg_hub *hub)
+{
+    return hub->depth == 0 && (hub->graves != 0 || has_work(hub) || hub->ticking || hub->watched == 0);
+}
+
+void dg_tick_resume(lua_State *L, dg_hub *hub)
+{
+    if (hub->depth == 0 && has_work(hub))
+        dg_loop_start_tick(L, hub);
+}
+
 void dg_tick_settle(lua_State *L, dg_hub *hub)
 {
     if (hub->depth != 0)
         return;
     dg_poll_close_graves(L, hub);
-    if (hub->due != NULL || hub->serving != NULL || hub->first_event != hub->end_event)
+    if (has_work(hub))
         dg_loop_start_tick(L, hub);
     else if (hub->ticking || hub->watched == 0)
         dg_loop_stop_tick(L, hub);

@@ -23,6 +23,10 @@ void dg_tick_fail(lua_State *L, int index, int callback, lua_Integer value);
 void dg_tick_open_round(dg_hub *hub);
 /* Does that work. May raise between two pieces of work; call it again then. */
 void dg_tick_round(lua_State *L, dg_hub *hub);
+/* Whether dg_tick_settle would do something. */
+int dg_tick_unsettled(const dg_hub *hub);
+/* Starts the tick if work is noted. */
+void dg_tick_resume(lua_State *L, dg_hub *hub);
 /* At the end of a dispatch: starts or stops the loop's tick, as there is work or none, and closes handles. */
 void dg_tick_settle(lua_State *L, dg_hub *hub);
 

@@ -67,12 +67,14 @@ function lookup.find(socket, name, cb)
   end
   core.needLoop("Looking up a name")
   local list = { cb }
-  waiting[name] = list
   local options = { family = core.family(socket) }
-  local done, raised = pcall(private.lookup or resolve, name, options, function(err, address)
+  local function answer(err, address)
     -- a second answer must not settle a later look-up of the name
     if waiting[name] == list then settle(socket, waiting, name, err, address) end
-  end)
+  end
+  -- From here on the name counts as being looked up: nothing that can fail stands between this and the call.
+  waiting[name] = list
+  local done, raised = pcall(private.lookup or resolve, name, options, answer)
   if not done and waiting[name] == list then
     settle(socket, waiting, name, raised == nil and "the lookup function raised nil" or raised)
   end

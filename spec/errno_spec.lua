@@ -1,0 +1,165 @@
+-- SPDX-License-Identifier: MIT
+-- System calls that fail: strace makes them. Whatever fails, each send has one verdict, the loop ends, and nothing spins.
+local can = require "spec.support.can"
+local child = require "spec.support.child"
+local loop = require "spec.support.loop"
+
+local need = can.need
+
+-- The child's program: a bit of everything, each outcome counted.
+local program = [[
+  local dgram, uv = require "dgram", require "luv"
+  local unpack = rawget(_G, "unpack") or table.unpack
+  local accepted, told, twice, events = 0, 0, 0, 0
+  local late = false
+  local function check(err)
+    if type(err) ~= "table" or not err.code then error("no error object: " .. tostring(err), 0) end
+    events = events + 1
+  end
+  dgram.setUncaughtHandler(function(err)
+    if type(err) ~= "table" then print("uncaught " .. tostring(err)) os.exit(1) end
+    events = events + 1
+  end)
+  local function try(fn, ...)
+    local ok, result = pcall(fn, ...)
+    if ok then return result end
+    check(result)
+  end
+  local made = {}
+  local function new(...)
+    local socket = try(dgram.createSocket, ...)
+    made[#made + 1] = socket
+    return socket
+  end
+  local function send(socket, ...)
+    local arguments, answered = { ... }, false
+    arguments[#arguments + 1] = function(err)
+      if answered then twice = twice + 1 end
+      answered = true
+      told = told + 1
+      if err then check(err) end
+    end
+    local ok, err = pcall(socket.send, socket, unpack(arguments))
+    if ok then accepted = accepted + 1 else check(err) end
+  end
+  local function finish()
+    for _, socket in ipairs(made) do pcall(socket.close, socket) end
+  end
+  local got = 0
+  local receiver = new("udp4", function() got = got + 1 end)
+  local sender = new { type = "udp4", reuseAddr = true, recvBufferSize = 100000 }
+  if receiver then try(receiver.bind, receiver, 0, "127.0.0.1") end
+  local at = receiver and try(receiver.address, receiver)
+  if at and sender then
+    for _ = 1, 10 do send(sender, "train", at.port, "127.0.0.1") end
+    try(sender.flush, sender)
+    for i = 1, 10 do send(sender, ("x"):rep(i), at.port, "127.0.0.1") end
+    try(sender.flush, sender)
+    send(sender, "alone", at.port, "127.0.0.1")
+  end
+  for _ = 1, 2 do try(dgram.run, "nowait") end
+  local connected = new "udp4"
+  if at and connected and pcall(connected.connect, connected, at.port, "127.0.0.1", function() end) then
+    pcall(function() connected:remoteAddress() end)
+    if pcall(connected.remoteAddress, connected) then send(connected, "connected") end
+  end
+  local reader, writer = new("unix_dgram", function() got = got + 1 end), new "unix_dgram"
+  if reader then try(reader.bind, reader) end
+  local name = reader and try(reader.address, reader)
+  if name and writer and name.address ~= "" then
+    for _ = 1, 20 do send(writer, "unix", name.address) end
+  end
+  if receiver then try(receiver.setTTL, receiver, 9); try(receiver.getRecvBufferSize, receiver) end
+  local deadline, patience = uv.new_timer(), uv.new_timer()
+  deadline:start(4000, 0, function() late = true; finish(); uv.stop() end)
+  deadline:unref()
+  patience:start(150, 0, function() patience:close(); finish() end)
+  local before = os.clock()
+  for _ = 1, 50 do
+    try(dgram.run)
+    if late or not uv.loop_alive() then break end
+  end
+  print(("accepted=%d told=%d twice=%d got=%d events=%d late=%s alive=%s busy=%s"):format(accepted, told, twice, got,
+    events, tostring(late), tostring(uv.loop_alive()), tostring(os.clock() - before > 1)))
+]]
+
+local function paths()
+  return ("package.path = %q; package.cpath = %q"):format(package.path, package.cpath)
+end
+
+-- Runs the program with the call failing (on that file, if there is one); returns what it counted, by name.
+local function run(call, errno, when, file)
+  local strace = need(pending, can.program "strace")
+  local arguments = { "-f", "-qq", "-o", "/dev/null", "-e", "trace=" .. call, "-e",
+    ("inject=%s:error=%s:when=%s"):format(call, errno, when), child.interpreter(), "-e", paths(), "-e", program }
+  if file then
+    table.insert(arguments, 1, file)
+    table.insert(arguments, 1, "-P")
+  end
+  local process = child.start(strace, arguments):wait(30)
+  need(pending, not process.err:find "ptrace", "strace cannot trace here")
+  local found = {}
+  for key, value in process.out:gmatch "(%w+)=(%w+)" do found[key] = tonumber(value) or value end
+  assert.is_not_nil(found.told, ("status %s, signal %s: %s%s"):format(process.status, process.signal, process.out,
+    process.err))
+  return found
+end
+
+local function check(found)
+  assert.equal(found.accepted, found.told, "each send has its verdict")
+  assert.equal(0, found.twice, "and one only")
+  assert.same({ "false", "false", "false" }, { found.late, found.alive, found.busy }, "the loop ends and does not spin")
+  return found
+end
+
+-- AddressSanitizer's leak check traces by itself, and a tracer excludes another.
+local function can_trace()
+  if os.getenv "LD_PRELOAD" then return nil, "a sanitizer is preloaded" end
+  return can.program "strace"
+end
+
+local cases = {
+  { "sendmsg", { "EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EIO", "EMSGSIZE", "EINVAL", "EPERM", "ECONNREFUSED" } },
+  { "sendmmsg", { "EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EIO", "EMSGSIZE", "EINVAL", "EPERM", "ECONNREFUSED" } },
+  { "recvmsg", { "EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EIO", "ECONNREFUSED" } },
+  { "recvmmsg", { "EINTR", "EAGAIN", "ENOMEM" } },
+  { "socket", { "EMFILE", "ENFILE", "ENOBUFS", "EACCES" } },
+  { "bind", { "EADDRINUSE", "EACCES", "ENOMEM" } },
+  { "connect", { "EINTR", "ENETUNREACH", "EAGAIN" } },
+  { "setsockopt", { "ENOPROTOOPT", "EPERM" } },
+  { "getsockopt", { "ENOPROTOOPT", "EINVAL" } },
+  { "getsockname", { "ENOBUFS" } },
+  { "dup2", { "EINTR", "EBUSY", "EMFILE" } },
+}
+
+describe("system calls that fail", function()
+  loop.guard()
+
+  for _, case in ipairs(cases) do
+    it(case[1] .. ", the first and a later one", function()
+      need(pending, can_trace())
+      for _, errno in ipairs(case[2]) do
+        for _, when in ipairs { "1", "3" } do check(run(case[1], errno, when)) end
+      end
+    end)
+  end
+
+  it("leave no socket open that cannot be retired", function()
+    need(pending, can_trace())
+    for _, errno in ipairs { "EMFILE", "ENOENT" } do check(run("openat", errno, "1+", "/dev/null")) end
+  end)
+
+  it("leave a refused train to go as single datagrams", function()
+    need(pending, can_trace())
+    for _, errno in ipairs { "EIO", "EINVAL", "EMSGSIZE" } do
+      local found = check(run("sendmsg", errno, "1"))
+      assert.same({ 42, 0 }, { found.got, found.events }, errno)
+    end
+  end)
+
+  it("cost no more than themselves when they go on for a while", function()
+    need(pending, can_trace())
+    for _, errno in ipairs { "EINTR", "EAGAIN", "ENOBUFS" } do check(run("sendmmsg,sendmsg", errno, "1..20")) end
+    for _, errno in ipairs { "EINTR", "EAGAIN" } do check(run("recvmsg,recvmmsg", errno, "1..20")) end
+  end)
+end)

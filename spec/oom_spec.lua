@@ -1,0 +1,241 @@
+-- SPDX-License-Identifier: MIT
+-- Memory that runs out, at each allocation in turn: the script ends well or by an error, and afterwards all is as it was.
+-- DGRAM_OOM=all tries every allocation, with shortages of several lengths; otherwise a sample of them.
+local can = require "spec.support.can"
+local child = require "spec.support.child"
+local loop = require "spec.support.loop"
+local uv = require "luv"
+
+local need = can.need
+
+-- What runs short of memory. `memory()` ends that; from there on everything must work again.
+local scenario = [[
+local dgram, uv = require "dgram", shield(require)("luv")
+for name, fn in pairs(uv) do
+  if name:find "^new_" or name:find "_st[ao][rp]t?$" or name == "close" or name == "ref" or name == "unref" then
+    uv[name] = shield(fn)
+  end
+end
+
+local accepted, told, uncaught, got = 0, 0, 0, 0
+local function cb() told = told + 1 end
+local function on() got = got + 1 end
+
+local function step(fn, ...)
+  local ok, err = pcall(fn, ...)
+  if ok then return true end
+  local text = tostring(err)
+  if type(err) == "table" and err.code or text:find "not enough memory" or text:find "a nil value" then return false end
+  error("neither memory nor an error object: " .. tostring(err), 0)
+end
+
+local function turn()
+  for _ = 1, 4 do step(dgram.run, "nowait") end
+end
+
+local function send(socket, ...)
+  if socket and step(socket.send, socket, ...) then accepted = accepted + 1 end
+end
+
+step(dgram.setUncaughtHandler, function() uncaught = uncaught + 1 end)
+local socket, port, path = {}, nil, nil
+step(function()
+  socket.a = dgram.createSocket("udp4", on)
+  socket.b = dgram.createSocket({ type = "udp4", recvBufferSize = 200000, reuseAddr = true }, on)
+  socket.c = dgram.createSocket { type = "udp4", lookup = function(_, _, answer) answer(nil, "127.0.0.1", 4) end }
+  socket.a:bind(0, "127.0.0.1")
+  port = socket.a:address().port
+  socket.b:bind({ port = 0, address = "127.0.0.1" }, function() end)
+end)
+turn()
+if port then
+  for i = 1, 6 do
+    send(socket.a, "one", port, "127.0.0.1", function() cb() end)
+    send(socket.b, { "a", "list" }, port, "127.0.0.1", cb)
+    send(socket.c, "named", port, "some.name", cb)
+    send(socket.c, "x", port, "127.0.0." .. i, cb)
+  end
+  send(socket.b, ("x"):rep(65530), port, "127.0.0.1", cb)
+  if socket.b and step(socket.b.sendMany, socket.b, { "1", "2", "3" }, port, "127.0.0.1", cb) then
+    accepted = accepted + 1
+  end
+  turn()
+  step(function() socket.a:on("message", function() end) end)
+  for _ = 1, 70 do send(socket.b, ("m"):rep(300), port, "127.0.0.1", cb) end
+  turn()
+  if socket.c and step(socket.c.connect, socket.c, port, "127.0.0.1") then
+    turn()
+    send(socket.c, "connected", cb)
+    turn()
+    step(socket.c.disconnect, socket.c)
+  end
+end
+step(function()
+  local list = dgram.BlockList()
+  list:addAddress "10.0.0.1"
+  list:addSubnet("10.1.0.0", 16)
+  list:addRange("10.2.0.1", "10.2.0.9")
+  list:check "10.1.2.3"
+  socket.blocking = dgram.createSocket { type = "udp4", sendBlockList = list, receiveBlockList = list }
+  socket.blocking:send(tostring(list.rules[1]), 9, "10.1.0.1", function() end)
+  socket.blocking:close()
+end)
+turn()
+step(function() socket.a:setTTL(0) end)
+step(function() socket.a:send() end)
+step(function() socket.a:bind(0) end)
+step(function() return tostring(socket.a) .. socket.a:getRecvBufferSize() .. socket.a:stats().messages end)
+step(function()
+  socket.u = dgram.createSocket("unix_dgram", on)
+  socket.u:bind()
+  path = socket.u:address().address
+  socket.v = dgram.createSocket "unix_dgram"
+  socket.u:pause()
+end)
+if path then
+  for _ = 1, 20 do send(socket.v, "unix", path, cb) end
+  turn()
+  step(socket.u.resume, socket.u)
+  turn()
+end
+step(function()
+  local forgotten = dgram.createSocket "udp4"
+  forgotten:bind(0, "127.0.0.1")
+  forgotten:send("x", 9, "127.0.0.1")
+end)
+collectgarbage()
+step(function()
+  socket.w = dgram.createSocket("udp4", function() error "raised" end)
+  socket.w:bind(0, "127.0.0.1")
+  socket.w:send("x", socket.w:address().port, "127.0.0.1")
+  turn()
+  socket.w:close()
+end)
+turn()
+
+memory()
+
+local function check(name, s)
+  local at, came, done = s:address(), false, false
+  local arguments = { at.port or at.address, at.port and at.address or nil }
+  arguments[#arguments + 1] = function(err) done = err == nil end
+  s:removeAllListeners "message"
+  s:on("message", function(msg) came = came or msg == "again" end)
+  s:resume()
+  s:send("again", table.unpack(arguments))
+  local tick = uv.new_timer()
+  tick:start(5, 5, function() end)
+  local turns = 0
+  while not (came and done) and turns < 50 do
+    dgram.run "once"
+    turns = turns + 1
+  end
+  tick:close()
+  dgram.run "nowait" -- luv crashes at the end of a state where a closed handle's callback did not run
+  if not (came and done) then error(("%s does not work again: received %s, sent %s"):format(name, came, done), 0) end
+end
+
+for name, s in pairs(socket) do
+  local open = not tostring(s):find "closed"
+  if open and pcall(s.address, s) then check(name, s) end
+  if open then s:close() end
+end
+socket = {}
+collectgarbage()
+collectgarbage()
+local turns = 0
+while uv.loop_alive() and turns < 2000 do
+  dgram.run "once"
+  turns = turns + 1
+end
+if uv.loop_alive() then error("the loop does not end", 0) end
+if told > accepted or told + uncaught < accepted then
+  error(("%d callbacks and %d errors of %d sends"):format(told, uncaught, accepted), 0)
+end
+]]
+
+local function contents(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+local function write(path, text)
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+end
+
+-- The compiler's arguments for Lua 5.4, or nil and the reason why the host cannot be built.
+local function flags()
+  if rawget(_G, "jit") or _VERSION ~= "Lua 5.4" then return nil, "the host is for Lua 5.4" end
+  if not contents "csrc/binding/module.c" then return nil, "not run from the top of the source" end
+  for _, program in ipairs { "cc", "pkg-config" } do
+    local found, reason = can.program(program)
+    if not found then return nil, reason end
+  end
+  local asked = child.start(can.program "pkg-config", { "--cflags", "--libs", "lua5.4" }):wait()
+  if asked.status ~= 0 then return nil, "no headers of Lua 5.4" end
+  return asked.out
+end
+
+local function build(folder)
+  local lua = need(pending, flags())
+  local back = uv.fs_access("/proc/self/fd", "R") and "linux" or "posix"
+  local other = back == "linux" and "posix" or "linux"
+  local command = ([[
+    set -e
+    for file in $(ls csrc/binding/*.c csrc/net/*.c | grep -v os_%s); do echo $file; done |
+      xargs -P 2 -I FILE sh -c 'cc -std=gnu11 -g -O1 -w -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+        -Dmalloc=host_malloc -Drealloc=host_realloc -Dfree=host_free %s -c FILE -o %s/$(basename FILE).o'
+    cc -std=gnu11 -g -O1 -Wall -Wextra -fsanitize=address,undefined spec/support/oom_host.c %s/*.o -rdynamic \
+      %s -lm -o %s/host
+  ]]):format(other, lua:gsub("%s+", " "):gsub("%-l%S+", ""), folder, folder, lua:gsub("%s+", " "), folder)
+  local process = child.start("/bin/sh", { "-c", command }):wait(60)
+  assert.equal(0, process.status, process.err)
+end
+
+describe("without memory", function()
+  loop.guard()
+
+  local folder
+
+  lazy_setup(function()
+    folder = assert(uv.fs_mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/dgram-oom-XXXXXX"))
+    write(folder .. "/scenario.lua", scenario)
+  end)
+
+  lazy_teardown(function()
+    for name in uv.fs_scandir_next, uv.fs_scandir(folder) do os.remove(folder .. "/" .. name) end
+    uv.fs_rmdir(folder)
+  end)
+
+  local function environment()
+    local list = { "LUA_PATH=" .. package.path, "LUA_CPATH=" .. package.cpath }
+    for name, value in pairs(uv.os_environ()) do
+      if not name:find "^LUA_" and name ~= "LD_PRELOAD" and name ~= "ASAN_OPTIONS" then
+        list[#list + 1] = name .. "=" .. value
+      end
+    end
+    return list
+  end
+
+  local function run(first, apart, width)
+    if not contents(folder .. "/host") then build(folder) end
+    local process = child.start(folder .. "/host", { folder .. "/scenario.lua", first, apart, width },
+      { env = environment() }):wait(600)
+    assert.equal(0, process.status, process.out .. process.err)
+    assert.is_true(tonumber(process.out:match "(%d+) runs") > 10, process.out)
+  end
+
+  local all = os.getenv "DGRAM_OOM" == "all"
+
+  -- Longer droughts reach into luv, which leaks, crashes or ends the process then: they are for reading, not for a verdict.
+  for _, width in ipairs(all and { 2, 8, 40 } or { 2 }) do
+    it(("for %d allocations nothing crashes, leaks, hangs or is lost"):format(width), function()
+      run(1, all and 1 or 7, width)
+    end)
+  end
+end)
