@@ -100,7 +100,7 @@ static void look_at(lua_State *L, dg_socket *s)
     }
     if (happened & (DG_ERROR | DG_STOPPED))
         report_pending_error(L, s);
-    if (happened & (DG_STOPPED | DG_RETRY))
+    if (happened & (DG_ERROR | DG_STOPPED | DG_RETRY))
         dg_socket_update(L, 1, s);
 }
 

@@ -71,9 +71,10 @@ static void keep_sender(lua_State *L, kept *k, dg_socket *s, const dg_address *f
 {
     char text[DG_ADDRESS_TEXT];
     if (!same_sender(s, from)) {
-        lua_pushlstring(L, text, dg_address_format(from, text));
+        const dg_address sender = *from; /* finalizers that run now may receive into the slot that it is in */
+        lua_pushlstring(L, text, dg_address_format(&sender, text));
         lua_rawseti(L, k->base + SLOTS, DG_SLOT_SENDER);
-        s->sender = *from;
+        s->sender = sender;
         s->sender_serial++;
     }
     if (k->sender == s->sender_serial)

@@ -156,13 +156,18 @@ function loop.leftover(fn)
   after[#after + 1] = fn
 end
 
-local function settle()
-  collectgarbage()
-  collectgarbage()
+local function run_out()
   for _ = 1, 20 do
     pcall(dgram.run, "nowait")
     if #loop.handles() == 0 then break end
   end
+end
+
+-- Twice, because what a finalizer brought back goes with the second collection.
+local function settle()
+  collectgarbage()
+  collectgarbage()
+  run_out()
 end
 
 local function descriptors_left()
@@ -173,20 +178,19 @@ end
 local function clean_up()
   dgram.setUncaughtHandler(function() end)
   for _, close in ipairs(after) do pcall(close) end
-  settle()
+  run_out()
   for _, handle in ipairs(loop.handles()) do
     -- those of dgram are not ours to close: they are taken as given from now on, and keep no loop running
     local kind = tostring(handle):match "^uv_(%a+)"
     if kind == "poll" then handle:unref() elseif kind ~= "idle" then handle:close() end
   end
-  settle()
+  run_out()
   dgram.setUncaughtHandler(nil)
 end
 
 local function start_spec()
   failed = false
   expected = {}
-  collectgarbage()
   before = {}
   for _, handle in ipairs(loop.handles()) do before[tostring(handle)] = true end
   before.descriptors = loop.descriptors()
