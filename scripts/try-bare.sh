@@ -22,7 +22,7 @@ inside() {
     in_root() {
         env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" \
             http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" no_proxy="${no_proxy:-}" \
-            chroot "$bare" sh -c "cd /root/dgram && $1"
+            chroot "$bare" sh -c "cd /srv/dgram && $1"
     }
     in_root '! command -v cc && ! command -v make && ! command -v lua && ! command -v lua5.4' ||
         die "the new root is not bare"
@@ -89,11 +89,11 @@ if [ -n "$extra" ] && [ -e /etc/ssl/certs/ca-certificates.crt ]; then
 fi
 
 if [ -n "$worktree" ]; then
-    mkdir "$bare/root/dgram"
+    mkdir "$bare/srv/dgram"
     (cd "$root" && git ls-files -z --cached --others --exclude-standard | tar -c --ignore-failed-read --null -T - -f -) |
-        tar -x -C "$bare/root/dgram" -f -
+        tar -x -C "$bare/srv/dgram" -f -
 else
-    git clone --quiet --no-hardlinks "$root" "$bare/root/dgram"
+    git clone --quiet --no-hardlinks "$root" "$bare/srv/dgram"
 fi
 
 unshare --mount -- sh "$root/scripts/try-bare.sh" --inside "$bare" "$@"
