@@ -61,6 +61,7 @@ build = {
         "csrc/net/fifo.c",
         "csrc/net/interface.c",
         "csrc/net/membership.c",
+        "csrc/net/memo.c",
         "csrc/net/option.c",
         "csrc/net/queue.c",
         "csrc/net/transmit.c",

@@ -10,18 +10,12 @@ static int place(const dg_callbacks *callbacks, unsigned serial)
     return (int)(serial & (callbacks->room - 1)) + 1;
 }
 
-/* Pushes the ring. */
-static void push_ring(lua_State *L, int slots)
-{
-    lua_rawgeti(L, slots, DG_SLOT_CALLBACKS);
-}
-
 /* Puts a ring of `room` places, which is on top of the stack, in the old one's stead; pops it. */
 static void replace_ring(lua_State *L, dg_callbacks *callbacks, int slots, unsigned room)
 {
     dg_callbacks wider = *callbacks;
     wider.room = room;
-    push_ring(L, slots);
+    lua_rawgeti(L, slots, DG_SLOT_CALLBACKS);
     for (unsigned serial = callbacks->head; callbacks->room != 0 && serial != callbacks->tail + 1; serial++) {
         lua_rawgeti(L, -1, place(callbacks, serial));
         lua_rawseti(L, -3, place(&wider, serial));
@@ -29,17 +23,14 @@ static void replace_ring(lua_State *L, dg_callbacks *callbacks, int slots, unsig
     lua_pop(L, 1);
     lua_rawseti(L, slots, DG_SLOT_CALLBACKS);
     callbacks->room = room;
+    callbacks->rings++;
 }
 
-/* One place is the head's, whose callback may serve several datagrams. */
-static int is_full(const dg_callbacks *callbacks)
+void dg_callbacks_make_room(lua_State *L, dg_callbacks *callbacks, int owner)
 {
-    return callbacks->tail - callbacks->head + 1 >= callbacks->room;
-}
-
-void dg_callbacks_make_room(lua_State *L, dg_callbacks *callbacks, int slots)
-{
-    while (is_full(callbacks)) {
+    dg_gettable(L, owner);
+    int slots = lua_gettop(L);
+    while (!dg_callbacks_have_room(callbacks)) {
         unsigned room = callbacks->room;
         lua_createtable(L, (int)(room != 0 ? 2 * room : FIRST_ROOM), 0);
         if (callbacks->room == room) /* else a finalizer sent something meanwhile, and made room itself */
@@ -47,30 +38,22 @@ void dg_callbacks_make_room(lua_State *L, dg_callbacks *callbacks, int slots)
         else
             lua_pop(L, 1);
     }
+    lua_pop(L, 1);
 }
 
-static int is_last_again(lua_State *L, const dg_callbacks *callbacks, int ring, int index)
+enum dg_mark dg_callbacks_add(lua_State *L, dg_callbacks *callbacks, int owner, int index)
 {
-    if (callbacks->waiting == 0)
-        return 0;
-    lua_rawgeti(L, ring, place(callbacks, callbacks->tail));
-    int same = lua_rawequal(L, -1, index);
-    lua_pop(L, 1);
-    return same;
-}
-
-enum dg_mark dg_callbacks_add(lua_State *L, dg_callbacks *callbacks, int slots, int index)
-{
-    push_ring(L, slots);
-    int ring = lua_gettop(L), same = is_last_again(L, callbacks, ring, index);
-    if (!same) {
-        lua_pushvalue(L, index);
-        lua_rawseti(L, ring, place(callbacks, callbacks->tail + 1));
-        callbacks->tail++;
-    }
-    callbacks->waiting++;
-    lua_pop(L, 1);
-    return same ? DG_MARK_SAME : DG_MARK_NEXT;
+    const void *added = lua_topointer(L, index);
+    if (callbacks->waiting++ != 0 && callbacks->last == added)
+        return DG_MARK_SAME;
+    callbacks->last = added;
+    callbacks->tail++;
+    dg_gettable(L, owner);
+    lua_rawgeti(L, -1, DG_SLOT_CALLBACKS);
+    lua_pushvalue(L, index);
+    lua_rawseti(L, -2, place(callbacks, callbacks->tail));
+    lua_pop(L, 2);
+    return DG_MARK_NEXT;
 }
 
 void dg_callbacks_undo(dg_callbacks *callbacks, enum dg_mark mark)
@@ -78,30 +61,54 @@ void dg_callbacks_undo(dg_callbacks *callbacks, enum dg_mark mark)
     if (mark == DG_MARK_NONE)
         return;
     callbacks->waiting--;
-    callbacks->tail -= mark == DG_MARK_NEXT;
+    if (mark != DG_MARK_NEXT)
+        return;
+    callbacks->tail--;
+    callbacks->last = NULL; /* the one before it is no more at hand; at worst it is kept twice */
 }
 
-static void clear(lua_State *L, int ring, int at)
+dg_taking dg_callbacks_begin(lua_State *L, int owner)
+{
+    dg_taking taking = {lua_gettop(L) + 1, lua_gettop(L) + 2, 0, 0};
+    dg_gettable(L, owner);
+    lua_pushnil(L);
+    return taking;
+}
+
+static void clear(lua_State *L, int table, int at)
 {
     lua_pushnil(L);
-    lua_rawseti(L, ring, at);
+    lua_rawseti(L, table, at);
 }
 
-void dg_callbacks_take(lua_State *L, dg_callbacks *callbacks, int slots, enum dg_mark mark)
+/* The head's place is cleared when the next one becomes the head, and when nobody waits: then the ring must not keep the
+ * last one alive, nor much memory. */
+static void take_from_ring(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, enum dg_mark mark)
 {
-    push_ring(L, slots);
+    lua_rawgeti(L, taking->slots, DG_SLOT_CALLBACKS);
     int ring = lua_gettop(L);
     if (mark == DG_MARK_NEXT) {
         clear(L, ring, place(callbacks, callbacks->head));
         callbacks->head++;
     }
     lua_rawgeti(L, ring, place(callbacks, callbacks->head));
-    /* When nobody waits the ring must not keep the last one alive, nor much memory. */
-    if (--callbacks->waiting == 0)
+    lua_replace(L, taking->callback);
+    taking->ring = callbacks->rings;
+    taking->head = callbacks->head;
+    if (callbacks->waiting == 0)
         clear(L, ring, place(callbacks, callbacks->head));
-    lua_remove(L, ring);
+    lua_pop(L, 1);
     if (callbacks->waiting == 0 && callbacks->room > KEPT_ROOM) {
-        clear(L, slots, DG_SLOT_CALLBACKS);
+        clear(L, taking->slots, DG_SLOT_CALLBACKS);
         callbacks->room = callbacks->head = callbacks->tail = 0;
     }
+}
+
+void dg_callbacks_take(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, enum dg_mark mark)
+{
+    callbacks->waiting--;
+    if (mark == DG_MARK_NEXT || callbacks->waiting == 0 || taking->ring != callbacks->rings ||
+        taking->head != callbacks->head)
+        take_from_ring(L, callbacks, taking, mark);
+    lua_pushvalue(L, taking->callback);
 }

@@ -39,6 +39,7 @@ static void set_up_offloads(dg_socket *s, const creation *wanted)
         return;
     dg_os_offloads(s->fd, offloads);
     offloads->segment = offloads->segment && wanted->segment;
+    /* Before a flood: as a train many more datagrams fit into the receive buffer. */
     if (wanted->coalesce)
         dg_os_coalesce(s->fd, offloads);
     s->transmitter.hears_late = 1;
@@ -70,6 +71,7 @@ static dg_socket *new_socket(lua_State *L, int family)
     dg_socket *s = dg_newuserdata(L, sizeof *s);
     lua_pop(L, 1);
     memset(s, 0, sizeof *s);
+    s->tag = &dg_socket_tag;
     s->hub = hub;
     s->fd = -1;
     s->family = family;

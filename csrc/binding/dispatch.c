@@ -182,16 +182,27 @@ static int leave(lua_State *L, dg_hub *hub)
     return 0;
 }
 
-/* Dispatches for the socket of a handle's callback: upvalue 1 is its light userdata, upvalue 2 the store. */
+/* Pushes the socket of a handle's callback, or nil when it is being collected. */
+static void push_socket(lua_State *L, int store)
+{
+    const int socket = lua_upvalueindex(1);
+    if (lua_type(L, socket) == LUA_TUSERDATA) {
+        lua_pushvalue(L, socket);
+        return;
+    }
+    lua_rawgeti(L, store, DG_STORE_SOCKETS);
+    dg_rawgetp(L, -1, lua_touserdata(L, socket));
+    lua_replace(L, -2);
+}
+
+/* Dispatches for it: upvalue 1 is the socket or its light userdata, upvalue 2 the store. */
 static int dispatch(lua_State *L, unsigned happened)
 {
     const int store = lua_upvalueindex(2);
-    dg_socket *s = lua_touserdata(L, lua_upvalueindex(1));
     lua_settop(L, 0);
-    lua_rawgeti(L, store, DG_STORE_SOCKETS);
-    dg_rawgetp(L, -1, s);
-    lua_replace(L, 1);
-    if (lua_isnil(L, 1)) /* it is being collected */
+    push_socket(L, store);
+    dg_socket *s = lua_touserdata(L, 1);
+    if (s == NULL)
         return 0;
     dg_hub *hub = s->hub;
     s->happened |= (unsigned char)happened;

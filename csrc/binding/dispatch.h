@@ -9,7 +9,7 @@
 
 DG_HIDDEN_BEGIN
 
-/* luv's callback for a socket's poll, as a closure over (light userdata of the socket, the hub's store). Arguments:
+/* luv's callback for a socket's poll, as a closure over (the socket or its light userdata, the hub's store). Arguments:
  * error, events. */
 int dg_dispatch_poll(lua_State *L);
 /* luv's callback for a socket's retry timer, a closure over the same. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../net/blocklist.h"
@@ -15,7 +16,7 @@
 void dg_endpoint_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to)
 {
     if ((to == NULL || to->length == 0) && s->connected)
-        to = &s->peer;
+        to = s->peer;
     dg_error_push_system(L, error, syscall, to);
 }
 
@@ -117,6 +118,14 @@ static int core_bind(lua_State *L)
     return answer(L, bind_to(L, 1, s, &address), "bind", &address, port);
 }
 
+/* Makes the place for the peer's address, which only connected sockets need. */
+static int has_peer(dg_socket *s)
+{
+    if (s->peer == NULL)
+        s->peer = calloc(1, sizeof *s->peer);
+    return s->peer != NULL;
+}
+
 /* core.connect(socket, port | nil, address | nil): likewise. What is queued goes where it was meant to go. */
 static int core_connect(lua_State *L)
 {
@@ -135,10 +144,10 @@ static int core_connect(lua_State *L)
     if (status != 0)
         return answer(L, status, "bind", &address, port);
     dg_outbox_flush(L, 1, s);
-    status = dg_descriptor_connect(s->fd, &address);
+    status = has_peer(s) ? dg_descriptor_connect(s->fd, &address) : -ENOMEM;
     if (status == 0) {
         s->connected = 1;
-        s->peer = address;
+        dg_address_copy(s->peer, &address);
         lua_pushnil(L);
         dg_tick_emit(L, 1, "connect");
     }
@@ -167,7 +176,7 @@ static int socket_disconnect(lua_State *L)
     if (!s->connected)
         return dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_CONNECTED", "Not connected");
     dg_outbox_flush(L, 1, s);
-    dg_queue_name_peer(&s->queue, &s->peer);
+    dg_queue_name_peer(&s->queue, s->peer);
     int status = disconnect(s);
     dg_address peer;
     s->connected = dg_descriptor_peer(s->fd, &peer) == 0;
@@ -220,8 +229,7 @@ static void take_descriptor(dg_socket *s, int fd, const dg_descriptor_facts *fac
     s->fd = fd;
     s->family = facts->family;
     s->v6only = (unsigned char)facts->v6only;
-    s->connected = facts->connected && dg_descriptor_peer(fd, &s->peer) == 0;
-    s->memo.known = 0;
+    s->connected = facts->connected && dg_descriptor_peer(fd, s->peer) == 0;
     memset(&s->transmitter.offloads, 0, sizeof s->transmitter.offloads);
     s->transmitter.hears_late = s->family != AF_UNIX;
     if (s->family != AF_UNIX)
@@ -247,6 +255,8 @@ static int core_adopt(lua_State *L)
     if (status == -ENOTSOCK)
         return dg_error_raise(L, "TypeError", "ERR_INVALID_FD_TYPE",
                               "Unsupported descriptor: %d is no datagram socket (UDP or Unix)", fd);
+    if (status == 0 && !has_peer(s))
+        status = -ENOMEM;
     if (status == 0)
         status = dg_descriptor_adopt(fd);
     if (status != 0)

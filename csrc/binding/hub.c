@@ -20,7 +20,9 @@ static int hub_gc(lua_State *L)
     }
     dg_arena_free(hub->arena);
     dg_fifo_free(&hub->spare);
+    dg_memo_free(hub->memo);
     hub->arena = NULL;
+    hub->memo = NULL;
     /* Sockets that are finalized later must not find luv either. */
     hub->luv_gone = 1;
     return 0;

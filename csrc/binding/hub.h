@@ -5,6 +5,7 @@
 #define DG_BINDING_HUB_H
 
 #include "../net/fifo.h"
+#include "../net/memo.h"
 #include "../net/os.h"
 #include "compat.h"
 
@@ -39,6 +40,7 @@ typedef struct dg_hub {
     lua_Integer first_event, end_event; /* deferred calls: store[DG_STORE_EVENTS][first .. end) */
     dg_arena *arena;                    /* a receive arena that nobody uses now */
     dg_fifo spare;                      /* a send buffer that nobody uses now */
+    dg_memo *memo;                      /* destinations, once something was sent */
 } dg_hub;
 
 /* The hub's Lua side: an array in the registry. */

@@ -138,15 +138,33 @@ static void push_result(lua_State *L, int slots, dg_socket *s, verdict *v)
     s->group_sent = 0;
 }
 
-/* Takes the first report off the queue and makes its call: the callback's, or an `error` event's. */
-static void report(lua_State *L, int index, int slots, dg_socket *s, const dg_entry *entry)
+/* What went well, with a callback of its own: nearly all reports are such. */
+static int is_plain(const dg_entry *entry)
 {
-    verdict v = {s, *entry, *dg_queue_route(&s->queue, entry)};
+    return entry->error == 0 && (entry->callback == DG_MARK_SAME || entry->callback == DG_MARK_NEXT);
+}
+
+static void report_plain(lua_State *L, dg_taking *taking, dg_socket *s, const dg_entry *entry)
+{
+    lua_Integer length = (lua_Integer)entry->length;
+    enum dg_mark mark = (enum dg_mark)entry->callback;
+    dg_queue_reported(&s->queue);
+    dg_callbacks_take(L, &s->callbacks, taking, mark);
+    lua_pushnil(L);
+    lua_pushinteger(L, length);
+    lua_call(L, 2, 0);
+}
+
+/* Takes the first report off the queue and makes its call: the callback's, or an `error` event's. */
+static void report(lua_State *L, int index, dg_taking *taking, dg_socket *s, const dg_entry *entry)
+{
+    verdict v = {s, *entry, {0, {{0}}}};
     enum dg_mark mark = (enum dg_mark)(entry->callback & ~(uint32_t)DG_MARK_GROUP);
-    int grouped = entry->callback != (uint32_t)mark;
+    int grouped = entry->callback != (uint32_t)mark, slots = taking->slots;
+    dg_address_copy(&v.to, dg_queue_route(&s->queue, entry));
     dg_queue_reported(&s->queue);
     if (mark != DG_MARK_NONE)
-        dg_callbacks_take(L, &s->callbacks, slots, mark);
+        dg_callbacks_take(L, &s->callbacks, taking, mark);
     if (grouped)
         note_of_group(L, slots, s, &v);
     if (mark != DG_MARK_NONE) {
@@ -164,18 +182,25 @@ void dg_outbox_report(lua_State *L, int index, dg_socket *s)
     if (s->queue.to_report == 0)
         return;
     index = dg_absindex(L, index);
-    dg_gettable(L, index);
-    int slots = lua_gettop(L);
+    dg_taking taking = dg_callbacks_begin(L, index);
     while (s->report_limit != 0 && s->queue.to_report != 0 && (entry = dg_queue_report(&s->queue)) != NULL) {
         s->report_limit--;
-        report(L, index, slots, s, entry);
+        if (is_plain(entry))
+            report_plain(L, &taking, s, entry);
+        else
+            report(L, index, &taking, s, entry);
     }
-    lua_settop(L, slots - 1);
+    lua_settop(L, taking.slots - 1);
+}
+
+static int has_room(const dg_socket *s)
+{
+    return dg_queue_bytes(&s->queue) + s->held_bytes <= s->queue_limit / 2;
 }
 
 int dg_outbox_answer(lua_State *L, dg_socket *s, int accepted)
 {
-    if (accepted && dg_queue_bytes(&s->queue) + s->held_bytes <= s->queue_limit / 2)
+    if (accepted && has_room(s))
         return 1;
     s->drains = 1;
     if (dg_queue_count(&s->queue) == 0 && s->held == 0)
@@ -200,7 +225,7 @@ int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address 
     int status = s->life == DG_OPEN && !s->bound ? dg_endpoint_bind_any(L, 1, s) : 0;
     if (status != 0)
         return status;
-    if (s->send_block != NULL && to != NULL && dg_blocklist_has(s->send_block, to))
+    if (s->send_block != NULL && to != NULL && to->length != 0 && dg_blocklist_has(s->send_block, to))
         return REFUSED_BY_LIST;
     if (length > (s->family == AF_UNIX ? LARGEST_UNIX : LARGEST))
         return -EMSGSIZE;
@@ -208,26 +233,11 @@ int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address 
 }
 
 /* Finalizers may run in the allocations for a callback, and close the socket: then it accepts nothing any more. */
-static void prepare_callback(lua_State *L, dg_socket *s, int callback)
+static void prepare_callback(lua_State *L, dg_socket *s)
 {
-    if (callback == 0 || !lua_isfunction(L, callback))
-        return;
-    dg_gettable(L, 1);
-    dg_callbacks_make_room(L, &s->callbacks, lua_gettop(L));
-    lua_pop(L, 1);
+    dg_callbacks_make_room(L, &s->callbacks, 1);
     if (s->fd < 0)
         dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_RUNNING", "Not running: the socket is closed");
-}
-
-/* The mark of a datagram with this callback (0 for none), which was prepared for. */
-static enum dg_mark keep_callback(lua_State *L, dg_socket *s, int callback)
-{
-    if (callback == 0 || !lua_isfunction(L, callback))
-        return DG_MARK_NONE;
-    dg_gettable(L, 1);
-    enum dg_mark mark = dg_callbacks_add(L, &s->callbacks, lua_gettop(L), callback);
-    lua_pop(L, 1);
-    return mark;
 }
 
 /* Puts the datagram, or what refused it, at the end of the queue. Nothing of Lua's is allocated between the reservation and
@@ -235,13 +245,15 @@ static enum dg_mark keep_callback(lua_State *L, dg_socket *s, int callback)
 static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int refusal,
                 const dg_reporting *reporting)
 {
-    prepare_callback(L, s, reporting->callback);
+    int callback = reporting->callback;
+    if (callback != 0 && !dg_callbacks_have_room(&s->callbacks))
+        prepare_callback(L, s);
     char *place = refusal == 0 ? dg_queue_reserve(&s->queue, payload->length) : NULL;
     if (refusal == 0 && place == NULL)
         return -ENOMEM;
     if (refusal == 0)
         dg_payload_copy(L, payload, place);
-    enum dg_mark mark = keep_callback(L, s, reporting->callback);
+    enum dg_mark mark = callback != 0 ? dg_callbacks_add(L, &s->callbacks, 1, callback) : DG_MARK_NONE;
     uint32_t marks = (uint32_t)mark | (reporting->grouped ? (uint32_t)DG_MARK_GROUP : 0);
     int status = refusal == 0 ? dg_queue_push(&s->queue, payload->length, to, marks)
                               : dg_queue_refuse(&s->queue, payload->length, to, marks, refusal);
@@ -259,12 +271,6 @@ static int is_told_at_once(const dg_socket *s, int refusal, const dg_reporting *
 int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
                   const dg_reporting *reporting)
 {
-    dg_address copy;
-    if (to != NULL) { /* it may be the socket's memo, which finalizers can change in what follows */
-        copy.length = to->length;
-        memcpy(&copy.u, &to->u, to->length);
-        to = &copy;
-    }
     int refusal = dg_outbox_admit(L, s, payload->length, to), status = refusal;
     /* Noted before it is queued: this may fail for want of memory, and then nothing is queued. */
     if (!(s->due & DG_DUE_FLUSH) && !s->blocked)
@@ -275,5 +281,5 @@ int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const d
         return dg_outbox_fail(L, s, status, to, reporting->callback, payload->length);
     if (is_full(s, payload->length))
         dg_outbox_flush(L, 1, s);
-    return dg_outbox_answer(L, s, 1);
+    return has_room(s) ? 1 : dg_outbox_answer(L, s, 1);
 }

@@ -9,18 +9,19 @@
 
 DG_HIDDEN_BEGIN
 
-/* Who is told of a datagram's fate: the callback at a stack index (0: nobody but, on failure, the `error` event); grouped:
+/* Who is told of a datagram's fate: the function at a stack index (0: nobody but, on failure, the `error` event); grouped:
  * it is one of several with a single callback, the last one's. */
 typedef struct dg_reporting {
     int callback;
     int grouped;
 } dg_reporting;
 
-/* Accepts a datagram of the socket at index 1 for a literal destination (NULL: the peer). Its arguments are checked; nothing
- * raises but for want of memory, and then nothing has changed. Returns what dg_outbox_answer does. */
+/* Accepts a datagram of the socket at index 1 for a literal destination (length 0: the peer), which no finalizer can change
+ * meanwhile. Its arguments are checked; nothing raises but for want of memory, and then nothing has changed. Returns what
+ * dg_outbox_answer does. */
 int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
                   const dg_reporting *reporting);
-/* Binds the socket if need be. 0, or why a datagram of this length cannot be accepted: an error for dg_outbox_fail. */
+/* Binds the socket if need be; `to` is NULL while it is not known. 0, or why a datagram of this length cannot be accepted: an error for dg_outbox_fail. */
 int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address *to);
 /* Tells callback(error, value) or the `error` event of one that was not; returns what dg_outbox_answer does. */
 int dg_outbox_fail(lua_State *L, dg_socket *s, int error, const dg_address *to, int callback, size_t value);

@@ -36,6 +36,18 @@ static void push_poll(lua_State *L, int index)
     lua_remove(L, -2);
 }
 
+/* A socket that is to be read or written is anchored: the callback may hold it, and finds it at once. One that only keeps
+ * the loop alive must still be collected when the program forgets it. */
+static void push_callback(lua_State *L, int index, dg_socket *s, unsigned watch)
+{
+    if (watch & (DG_WATCH_READ | DG_WATCH_WRITE))
+        lua_pushvalue(L, index);
+    else
+        lua_pushlightuserdata(L, s);
+    dg_hub_store(L);
+    lua_pushcclosure(L, dg_dispatch_poll, 2);
+}
+
 static void start_poll(lua_State *L, int index, dg_socket *s, unsigned watch)
 {
     push_poll(L, index);
@@ -46,9 +58,7 @@ static void start_poll(lua_State *L, int index, dg_socket *s, unsigned watch)
     dg_luv_push(L, "poll_start");
     lua_insert(L, -2);
     lua_pushstring(L, modes[watch]);
-    lua_pushlightuserdata(L, s);
-    dg_hub_store(L);
-    lua_pushcclosure(L, dg_dispatch_poll, 2);
+    push_callback(L, index, s, watch);
     lua_call(L, 3, 3);
     dg_luv_check(L, "poll_start");
     lua_pop(L, 3);

@@ -10,7 +10,10 @@
 #include "poll.h"
 #include "tick.h"
 
-enum { MOST_PATIENCE = 64, REST = 50 /* milliseconds */ };
+enum {
+    MOST_PATIENCE = 64,
+    REST = 50, /* milliseconds */
+};
 
 /* What a batch keeps on the stack, from `base` on. */
 enum { SLOTS, DELIVER, FAMILY, ADDRESS, KEPT };
@@ -58,23 +61,39 @@ static int same_sender(const dg_socket *s, const dg_address *from)
 {
     if (s->sender.length != from->length || s->sender_serial == 0)
         return 0;
-    if (s->family == AF_UNIX)
-        return memcmp(&s->sender.u, &from->u, from->length) == 0;
     if (s->family == AF_INET)
         return s->sender.u.in.sin_addr.s_addr == from->u.in.sin_addr.s_addr;
     return memcmp(&s->sender.u.in6.sin6_addr, &from->u.in6.sin6_addr, sizeof from->u.in6.sin6_addr) == 0 &&
            s->sender.u.in6.sin6_scope_id == from->u.in6.sin6_scope_id;
 }
 
+/* A Unix sender's name is kept in no other form than its string. */
+static void keep_name(lua_State *L, kept *k, const dg_address *from)
+{
+    char text[DG_ADDRESS_TEXT];
+    size_t length = dg_address_format(from, text), kept_length = 0;
+    const char *last = lua_tolstring(L, k->base + ADDRESS, &kept_length);
+    if (last != NULL && kept_length == length && memcmp(last, text, length) == 0)
+        return;
+    lua_pushlstring(L, text, length);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, k->base + SLOTS, DG_SLOT_SENDER);
+    lua_replace(L, k->base + ADDRESS);
+}
+
 /* Brings the sender's address to its place on the stack; the string of the last one is remembered. */
 static void keep_sender(lua_State *L, kept *k, dg_socket *s, const dg_address *from)
 {
     char text[DG_ADDRESS_TEXT];
+    if (s->family == AF_UNIX) {
+        keep_name(L, k, from);
+        return;
+    }
     if (!same_sender(s, from)) {
         const dg_address sender = *from; /* finalizers that run now may receive into the slot that it is in */
         lua_pushlstring(L, text, dg_address_format(&sender, text));
         lua_rawseti(L, k->base + SLOTS, DG_SLOT_SENDER);
-        s->sender = sender;
+        dg_inet_store(&s->sender, &sender);
         s->sender_serial++;
     }
     if (k->sender == s->sender_serial)
@@ -107,17 +126,16 @@ static void deliver(lua_State *L, kept *k, dg_socket *s)
     if (size > slot->segment)
         size = slot->segment;
     s->pinned = 1;
-    lua_pushlstring(L, slot->data + s->batch_offset, size);
     keep_sender(L, k, s, &slot->from);
+    lua_pushvalue(L, base + DELIVER);
+    lua_pushlstring(L, slot->data + s->batch_offset, size);
     s->pinned = 0;
     /* Finalizers ran, perhaps: one that ran the loop has delivered this datagram, one may have closed the socket. */
     if (s->messages + s->receive_calls != turn || !dg_receive_pending(s)) {
         lua_settop(L, base + KEPT - 1);
         return;
     }
-    lua_pushvalue(L, base + DELIVER);
     lua_rawgeti(L, base + SLOTS, DG_SLOT_RECEIVER);
-    lua_pushvalue(L, -3);
     lua_pushvalue(L, base + ADDRESS);
     lua_pushvalue(L, base + FAMILY);
     if (s->family == AF_UNIX)
@@ -125,10 +143,11 @@ static void deliver(lua_State *L, kept *k, dg_socket *s)
     else
         lua_pushinteger(L, (lua_Integer)dg_address_port(&slot->from));
     lua_pushinteger(L, (lua_Integer)size);
-    lua_pushboolean(L, slot->truncated);
+    int truncated = slot->truncated;
+    if (truncated)
+        lua_pushboolean(L, 1);
     advance(s, slot, size);
-    lua_call(L, 7, 0);
-    lua_pop(L, 1);
+    lua_call(L, 6 + truncated, 0);
 }
 
 /* How many slots to offer next, and whether to look again at once. A lone datagram should cost one plain recvmsg; a flood
@@ -174,7 +193,7 @@ static int receive_batch(dg_socket *s, unsigned wanted)
     s->receive_calls++;
     if (s->family == AF_UNIX)
         return dg_os_receive_large(s->fd, s->batch);
-    return dg_os_receive(s->fd, s->batch, wanted);
+    return dg_os_receive(s->fd, s->batch, wanted, s->transmitter.offloads.coalesce);
 }
 
 /* Receives the next batch. Returns whether to look for more behind it. */

@@ -10,36 +10,35 @@
 #include "send_arguments.h"
 #include "tick.h"
 
-static int parse_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, const char *text, size_t length)
+/* Parses a literal that is not at hand. Returns what dg_address_parse does. */
+static int parse_destination(lua_State *L, const dg_socket *s, const dg_arguments *arguments, dg_address *out)
 {
-    dg_address *out = &s->memo.address;
-    if (s->family == AF_UNIX)
-        return dg_address_unix(out, text, length);
+    const char *text = dg_argument_address(L, arguments->address, "address");
+    int maps = dg_socket_maps(s), status = dg_address_parse(out, s->family, maps, text, arguments->port);
+    if (s->hub->memo == NULL)
+        s->hub->memo = dg_memo_new();
+    if (status == 0)
+        dg_memo_keep(s->hub->memo, out, s->family, maps, text, strlen(text), arguments->port);
+    return status;
+}
+
+/* Finds out where the arguments say that the datagram goes; length 0: to the peer. Returns what dg_address_parse does. */
+static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments *arguments, dg_address *out)
+{
+    size_t length;
+    out->length = 0;
+    if (arguments->to_peer)
+        return 0;
     if (arguments->address == 0) {
         dg_address_loopback(out, s->family, arguments->port);
         return 0;
     }
-    dg_argument_address(L, arguments->address, "address");
-    return dg_address_parse(out, s->family, dg_socket_maps(s), text, arguments->port);
-}
-
-/* Parses the destination, or remembers it. Returns what dg_address_parse does. */
-static int find_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments)
-{
-    dg_memo *memo = &s->memo;
-    size_t length = 0;
-    const char *text = arguments->address != 0 ? lua_tolstring(L, arguments->address, &length) : "";
-    if (memo->known && memo->port == arguments->port && memo->length == length && memcmp(memo->text, text, length) == 0)
+    const char *text = lua_tolstring(L, arguments->address, &length);
+    if (s->family == AF_UNIX)
+        return dg_address_unix(out, text, length);
+    if (dg_memo_find(s->hub->memo, out, s->family, dg_socket_maps(s), text, length, arguments->port))
         return 0;
-    memo->known = 0;
-    int status = parse_destination(L, s, arguments, text, length);
-    if (status != 0 || length >= sizeof memo->text)
-        return status;
-    memcpy(memo->text, text, length);
-    memo->length = length;
-    memo->port = arguments->port;
-    memo->known = 1;
-    return 0;
+    return parse_destination(L, s, arguments, out);
 }
 
 /* What is sent: the string or list at an index as `count` datagrams of `bytes` together. */
@@ -97,18 +96,14 @@ static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *argu
     return dg_outbox_answer(L, s, 1);
 }
 
-static const dg_address *destination_of(const dg_socket *s, const dg_arguments *arguments)
-{
-    return arguments->to_peer ? NULL : &s->memo.address;
-}
-
 static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *arguments)
 {
-    int status = arguments->to_peer ? 0 : find_destination(L, s, arguments), below;
+    dg_address to;
+    int status = find_destination(L, s, arguments, &to), below;
     size_t length = arguments->payload.length;
     if (status == 0) {
         dg_reporting reporting = {arguments->callback, 0};
-        below = dg_outbox_put(L, s, &arguments->payload, destination_of(s, arguments), &reporting);
+        below = dg_outbox_put(L, s, &arguments->payload, &to, &reporting);
     } else if (status == DG_NOT_A_LITERAL) {
         dg_payload_push(L, &arguments->payload);
         load held = {lua_gettop(L), 1, length};
@@ -192,11 +187,12 @@ static int socket_send_many(lua_State *L)
 {
     dg_arguments arguments;
     dg_socket *s = dg_socket_running(L);
+    dg_address to;
     int below = 1;
     dg_arguments_of_send_many(L, form_of(s), &arguments);
-    int status = arguments.to_peer ? 0 : find_destination(L, s, &arguments);
+    int status = find_destination(L, s, &arguments, &to);
     if (status == 0) {
-        below = put_list(L, s, 2, destination_of(s, &arguments), arguments.callback);
+        below = put_list(L, s, 2, &to, arguments.callback);
     } else if (status == DG_NOT_A_LITERAL) {
         load held = push_copy(L, arguments.payload.length);
         below = send_to_name(L, s, &arguments, &held, 0);
@@ -238,9 +234,9 @@ static load held_load(lua_State *L)
 static void send_held(lua_State *L, dg_socket *s, const dg_address *to)
 {
     dg_payload payload = {2, 0, NULL, 0};
-    dg_reporting reporting = {5, 0};
+    dg_reporting reporting = {lua_isfunction(L, 5) ? 5 : 0, 0};
     if (lua_istable(L, 2)) {
-        put_list(L, s, 2, to, lua_isfunction(L, 5) ? 5 : 0);
+        put_list(L, s, 2, to, reporting.callback);
         return;
     }
     payload.text = lua_tolstring(L, 2, &payload.length);

@@ -222,12 +222,8 @@ void dg_arguments_of_sendto(lua_State *L, enum dg_form form, dg_arguments *out)
         dg_error_arg_type(L, 6, "address", "a string");
 }
 
-void dg_payload_copy(lua_State *L, const dg_payload *payload, char *place)
+void dg_payload_copy_list(lua_State *L, const dg_payload *payload, char *place)
 {
-    if (payload->text != NULL) {
-        memcpy(place, payload->text, payload->length);
-        return;
-    }
     for (size_t part = 1; part <= payload->parts; part++) {
         size_t length;
         lua_rawgeti(L, payload->index, (int)part);

@@ -3,6 +3,8 @@
 #ifndef DG_BINDING_SEND_ARGUMENTS_H
 #define DG_BINDING_SEND_ARGUMENTS_H
 
+#include <string.h>
+
 #include "../net/hidden.h"
 #include "compat.h"
 
@@ -35,7 +37,8 @@ void dg_arguments_of_send_many(lua_State *L, enum dg_form form, dg_arguments *ou
 void dg_arguments_of_sendto(lua_State *L, enum dg_form form, dg_arguments *out);
 
 /* Writes the datagram's bytes; raises nothing. */
-void dg_payload_copy(lua_State *L, const dg_payload *payload, char *place);
+static inline void dg_payload_copy(lua_State *L, const dg_payload *payload, char *place);
+void dg_payload_copy_list(lua_State *L, const dg_payload *payload, char *place);
 /* Pushes them as a string. */
 void dg_payload_push(lua_State *L, const dg_payload *payload);
 
@@ -46,6 +49,14 @@ const char *dg_argument_address(lua_State *L, int index, const char *name);
 
 /* Raises unless the value is a Unix path, or an abstract name, which begins with a NUL byte. */
 const char *dg_argument_path(lua_State *L, int index, const char *name);
+
+static inline void dg_payload_copy(lua_State *L, const dg_payload *payload, char *place)
+{
+    if (payload->text != NULL)
+        memcpy(place, payload->text, payload->length);
+    else
+        dg_payload_copy_list(L, payload, place);
+}
 
 DG_HIDDEN_END
 

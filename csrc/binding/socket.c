@@ -2,6 +2,7 @@
 #include "socket.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../net/descriptor.h"
@@ -11,9 +12,14 @@
 #include "receive.h"
 #include "tick.h"
 
+const char dg_socket_tag = 0;
+
+/* The tag is the fast way: nobody else's userdata of this size begins with it, and it costs a third of comparing metatables. */
 dg_socket *dg_socket_check(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, 1);
+    if (s != NULL && dg_rawlen(L, 1) == sizeof *s && s->tag == &dg_socket_tag)
+        return s;
     if (s != NULL && lua_getmetatable(L, 1)) {
         int ours = lua_rawequal(L, -1, DG_UP_METATABLE);
         lua_pop(L, 1);
@@ -163,7 +169,10 @@ static int socket_gc(lua_State *L)
     remove_file(s);
     dg_poll_forget(L, 1, s);
     s->life = DG_CLOSED;
+    s->tag = NULL;
     dg_queue_free(&s->queue);
+    free(s->peer);
+    s->peer = NULL;
     return 0;
 }
 

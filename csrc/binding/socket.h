@@ -50,16 +50,8 @@ enum dg_slot {
     DG_SLOT_GROUP_ERROR, /* the first error of the sendMany that is being reported */
 };
 
-/* The destination that was parsed last: programs send to the same one again and again. */
-typedef struct dg_memo {
-    char text[DG_ADDRESS_TEXT];
-    size_t length;
-    unsigned port;
-    int known;
-    dg_address address;
-} dg_memo;
-
 typedef struct dg_socket {
+    const void *tag; /* says that it is one: the address of something of this module's own */
     dg_hub *hub;
     int fd; /* -1 once closed */
     int family;
@@ -91,8 +83,6 @@ typedef struct dg_socket {
 
     dg_queue queue;
     dg_transmitter transmitter;
-    dg_memo memo;
-    dg_address peer;     /* the connected one */
     size_t report_limit; /* callbacks that the running round may still run */
     dg_callbacks callbacks;
     size_t group_sent; /* datagrams of the sendMany that is being reported which went */
@@ -101,6 +91,7 @@ typedef struct dg_socket {
     size_t queue_limit;                             /* bytes that may wait */
     const dg_blocklist *receive_block, *send_block; /* NULL without */
     dg_unix_file file;
+    dg_address *peer; /* the connected one, once there was one */
 
     dg_arena *batch; /* received and not yet delivered: slots [at .. count), the first from `offset` on */
     unsigned batch_count, batch_at;
@@ -109,10 +100,12 @@ typedef struct dg_socket {
     unsigned char linger;      /* after a full receive the next one found more: go on */
     unsigned char pinned;      /* the batch is being read: it must not be given away */
     unsigned patience, streak; /* full receives of one before that is tried again, and how many there were */
-    dg_address sender;         /* whose text is in DG_SLOT_SENDER */
+    dg_inet sender;            /* whose text is in DG_SLOT_SENDER; a Unix socket's is only there */
     uint32_t sender_serial;    /* changes with it */
     uint64_t receive_calls, messages, bytes, refused, truncated;
 } dg_socket;
+
+extern const char dg_socket_tag; /* its address is the tag */
 
 /* The metatable's methods have these upvalues. */
 #define DG_UP_METATABLE lua_upvalueindex(1)

@@ -173,11 +173,6 @@ void dg_address_set_port(dg_address *address, unsigned port)
     address->u.in.sin_port = htons((in_port_t)port);
 }
 
-int dg_address_equal(const dg_address *a, const dg_address *b)
-{
-    return a->length == b->length && memcmp(&a->u, &b->u, a->length) == 0;
-}
-
 int dg_address_is_multicast(const dg_address *address)
 {
     if (address->u.any.sa_family == AF_INET6)

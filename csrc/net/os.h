@@ -54,13 +54,14 @@ typedef struct dg_received {
     const char *data;
     uint32_t length;
     uint32_t segment;
-    int truncated; /* the kernel cut it */
+    int truncated; /* 1: the kernel cut it */
     dg_address from;
 } dg_received;
 
-/* Receives into the first slots of the arena, at most `want` (1 .. DG_SLOTS), without waiting.
+/* Receives into the first slots of the arena, at most `want` (1 .. DG_SLOTS), without waiting. `coalesced`: whether the
+ * socket coalesces; where it does not, nobody asks for the size of segments, which makes a lone datagram cheaper.
  * Returns how many slots are filled, or a negative errno. Never EINTR. */
-int dg_os_receive(int fd, dg_arena *arena, unsigned want);
+int dg_os_receive(int fd, dg_arena *arena, unsigned want, int coalesced);
 /* Receives one datagram into the first slot, which has the whole arena (2 MiB) for it. Returns 1 or a negative errno. */
 int dg_os_receive_large(int fd, dg_arena *arena);
 dg_received *dg_arena_slot(dg_arena *arena, unsigned i);

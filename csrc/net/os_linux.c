@@ -75,26 +75,26 @@ static uint32_t segment_size(struct msghdr *header, uint32_t length)
     return length;
 }
 
-static void describe_slot(dg_arena *arena, unsigned i, uint32_t length)
+/* Where control messages were cut, the segment size may be among them; where none was asked for, the cut ones are others'. */
+static void describe_slot(dg_arena *arena, unsigned i, uint32_t length, int coalesced)
 {
     struct msghdr *header = &arena->headers[i].msg_hdr;
     dg_received *slot = &arena->slots[i];
     slot->length = length;
-    slot->segment = segment_size(header, length);
-    /* Where control messages were cut, the segment size may be among them. */
-    slot->truncated = (header->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+    slot->segment = coalesced ? segment_size(header, length) : length;
+    slot->truncated = (header->msg_flags & (coalesced ? MSG_TRUNC | MSG_CTRUNC : MSG_TRUNC)) != 0;
     slot->from.length = header->msg_namelen;
 }
 
-static void ready_slot(dg_arena *arena, unsigned i)
+static void ready_slot(dg_arena *arena, unsigned i, int coalesced)
 {
     struct msghdr *header = &arena->headers[i].msg_hdr;
     header->msg_namelen = sizeof arena->slots[i].from.u;
-    header->msg_controllen = CONTROL_BYTES;
+    header->msg_controllen = coalesced ? CONTROL_BYTES : 0;
 }
 
-/* A single datagram is cheaper through recvmsg. */
-static int receive_one(int fd, dg_arena *arena)
+/* For one slot this is cheaper than recvmmsg. */
+static int receive_one(int fd, dg_arena *arena, int coalesced)
 {
     ssize_t length;
     do
@@ -102,33 +102,51 @@ static int receive_one(int fd, dg_arena *arena)
     while (length < 0 && errno == EINTR);
     if (length < 0)
         return -errno;
-    describe_slot(arena, 0, (uint32_t)length);
+    describe_slot(arena, 0, (uint32_t)length, coalesced);
+    return 1;
+}
+
+/* And this is the cheapest. It tells nothing of truncation, which cannot be: no UDP datagram is longer than a slot. */
+static int receive_plain(int fd, dg_arena *arena)
+{
+    dg_received *slot = &arena->slots[0];
+    ssize_t length;
+    do {
+        slot->from.length = sizeof slot->from.u;
+        length = recvfrom(fd, arena->payload[0], DG_SLOT_BYTES, MSG_DONTWAIT, &slot->from.u.any, &slot->from.length);
+    } while (length < 0 && errno == EINTR);
+    if (length < 0)
+        return -errno;
+    slot->length = slot->segment = (uint32_t)length;
+    slot->truncated = 0;
     return 1;
 }
 
 int dg_os_receive_large(int fd, dg_arena *arena)
 {
-    ready_slot(arena, 0);
+    ready_slot(arena, 0, 0);
     arena->buffers[0].iov_len = sizeof arena->payload;
-    int status = receive_one(fd, arena);
+    int status = receive_one(fd, arena, 0);
     arena->buffers[0].iov_len = DG_SLOT_BYTES;
     return status;
 }
 
-int dg_os_receive(int fd, dg_arena *arena, unsigned want)
+int dg_os_receive(int fd, dg_arena *arena, unsigned want, int coalesced)
 {
     int count;
+    if (want == 1 && !coalesced)
+        return receive_plain(fd, arena);
     for (unsigned i = 0; i < want; i++)
-        ready_slot(arena, i);
+        ready_slot(arena, i, coalesced);
     if (want == 1)
-        return receive_one(fd, arena);
+        return receive_one(fd, arena, coalesced);
     do
         count = recvmmsg(fd, arena->headers, want, MSG_DONTWAIT, NULL);
     while (count < 0 && errno == EINTR);
     if (count < 0)
         return -errno;
     for (int i = 0; i < count; i++)
-        describe_slot(arena, (unsigned)i, arena->headers[i].msg_len);
+        describe_slot(arena, (unsigned)i, arena->headers[i].msg_len, coalesced);
     return count;
 }
 
@@ -156,11 +174,24 @@ static void fill_header(struct msghdr *header, envelope *env, const dg_outgoing 
     }
 }
 
+/* A lone datagram, without any header to fill and copy. */
+static int send_plain(int fd, const dg_outgoing *out)
+{
+    const struct sockaddr *to = out->to->length != 0 ? &out->to->u.any : NULL;
+    ssize_t sent;
+    do
+        sent = sendto(fd, out->data, out->length, MSG_NOSIGNAL | MSG_DONTWAIT, to, out->to->length);
+    while (sent < 0 && errno == EINTR);
+    return sent >= 0 ? 1 : -errno;
+}
+
 static int send_one(int fd, const dg_outgoing *out)
 {
     struct msghdr header;
     envelope env;
     ssize_t sent;
+    if (out->segment == 0)
+        return send_plain(fd, out);
     fill_header(&header, &env, out);
     do
         sent = sendmsg(fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);

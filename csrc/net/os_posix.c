@@ -60,8 +60,9 @@ static int receive_one(int fd, dg_received *slot, char *payload, size_t room)
 }
 
 /* An error after the first datagram comes again with the next call, as with recvmmsg. */
-int dg_os_receive(int fd, dg_arena *arena, unsigned want)
+int dg_os_receive(int fd, dg_arena *arena, unsigned want, int coalesced)
 {
+    (void)coalesced; /* nothing ever is */
     for (unsigned i = 0; i < want; i++) {
         int status = receive_one(fd, &arena->slots[i], arena->payload[i], DG_SLOT_BYTES);
         if (status < 0)

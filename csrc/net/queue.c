@@ -8,6 +8,9 @@
  * idle sockets hold little. */
 enum { KEPT_BLOCK = 2048, KEPT_LIST = 16384 };
 
+/* So many reported entries are dropped at once. */
+enum { MOST_TOLD = 64 };
+
 void dg_queue_init(dg_queue *queue, dg_fifo *spare)
 {
     memset(queue, 0, sizeof *queue);
@@ -19,7 +22,8 @@ void dg_queue_free(dg_queue *queue)
     dg_fifo_free(&queue->payload);
     dg_fifo_free(&queue->entries);
     dg_fifo_free(&queue->routes);
-    queue->next = queue->to_report = queue->refused = 0;
+    queue->first_route = queue->end_route = 0;
+    queue->next = queue->told = queue->to_report = queue->refused = 0;
 }
 
 static dg_entry *entry_at(const dg_queue *queue, size_t i)
@@ -32,19 +36,9 @@ static size_t entry_count(const dg_queue *queue)
     return dg_fifo_size(&queue->entries) / sizeof(dg_entry);
 }
 
-static size_t route_count(const dg_queue *queue)
-{
-    return dg_fifo_size(&queue->routes) / sizeof(dg_address);
-}
-
 static dg_address *route_at(const dg_queue *queue, size_t i)
 {
     return (dg_address *)dg_fifo_first(&queue->routes) + i;
-}
-
-size_t dg_queue_count(const dg_queue *queue)
-{
-    return entry_count(queue) - queue->next;
 }
 
 static void swap_blocks(dg_fifo *a, dg_fifo *b)
@@ -64,17 +58,15 @@ char *dg_queue_reserve(dg_queue *queue, size_t length)
 /* Two datagrams share a route when they follow each other to one destination. */
 static int add_route(dg_queue *queue, const dg_address *to)
 {
-    size_t count = route_count(queue);
-    static const dg_address connected = {0, {{0}}};
-    if (to == NULL)
-        to = &connected;
+    uint32_t count = queue->end_route - queue->first_route;
     if (count != 0 && dg_address_equal(route_at(queue, count - 1), to))
         return 0;
     dg_address *route = dg_fifo_reserve(&queue->routes, sizeof *route);
     if (route == NULL)
         return -ENOMEM;
-    *route = *to;
+    dg_address_copy(route, to);
     dg_fifo_commit(&queue->routes, sizeof *route);
+    queue->end_route++;
     return 0;
 }
 
@@ -85,7 +77,7 @@ static dg_entry *add_entry(dg_queue *queue, size_t length, const dg_address *to,
         return NULL;
     entry->length = (uint32_t)length;
     entry->callback = callback;
-    entry->route = queue->first_route + (uint32_t)route_count(queue) - 1;
+    entry->route = queue->end_route - 1;
     entry->error = 0;
     dg_fifo_commit(&queue->entries, sizeof *entry);
     return entry;
@@ -121,18 +113,18 @@ const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry)
 
 void dg_queue_name_peer(dg_queue *queue, const dg_address *peer)
 {
-    for (size_t i = 0; i < route_count(queue); i++)
+    for (uint32_t i = 0; i < queue->end_route - queue->first_route; i++)
         if (route_at(queue, i)->length == 0)
-            *route_at(queue, i) = *peer;
+            dg_address_copy(route_at(queue, i), peer);
 }
 
-/* Routes before that of the first entry are of no more use. */
+/* Drops at least those that were reported. Routes before that of the first entry are of no more use. */
 static void drop_entries(dg_queue *queue, size_t count)
 {
-    uint32_t last = queue->first_route + (uint32_t)route_count(queue);
+    queue->told = 0;
     dg_fifo_consume(&queue->entries, count * sizeof(dg_entry));
     queue->next -= count;
-    uint32_t first = entry_count(queue) != 0 ? entry_at(queue, 0)->route : last;
+    uint32_t first = entry_count(queue) != 0 ? entry_at(queue, 0)->route : queue->end_route;
     dg_fifo_consume(&queue->routes, (first - queue->first_route) * sizeof(dg_address));
     queue->first_route = first;
 }
@@ -179,16 +171,17 @@ void dg_queue_sent(dg_queue *queue, size_t count, size_t bytes)
 
 dg_entry *dg_queue_report(dg_queue *queue)
 {
-    size_t silent = 0;
-    while (silent < queue->next && entry_at(queue, silent)->callback == 0 && entry_at(queue, silent)->error == 0)
-        silent++;
-    if (silent != 0)
-        drop_entries(queue, silent);
-    return queue->next != 0 ? entry_at(queue, 0) : NULL;
+    dg_entry *entry = entry_at(queue, queue->told);
+    for (; queue->told < queue->next; queue->told++, entry++)
+        if (entry->callback != 0 || entry->error != 0)
+            return entry;
+    return NULL;
 }
 
 void dg_queue_reported(dg_queue *queue)
 {
     queue->to_report--;
-    drop_entries(queue, 1);
+    queue->told++;
+    if (queue->told == queue->next || queue->told >= MOST_TOLD)
+        drop_entries(queue, queue->told);
 }

@@ -3,7 +3,7 @@
  * destination. Equal-sized datagrams to one destination are thereby a segmented send already, without a copy.
  *
  *     entries:   reported | done, to be reported | waiting for the kernel |
- *                         ^ first                ^ next                   ^ end
+ *                         ^ told                 ^ next                   ^ end
  *
  * Sends nothing itself (transmit.h does) and calls nobody back. */
 #ifndef DG_NET_QUEUE_H
@@ -29,9 +29,11 @@ typedef struct dg_queue {
     dg_fifo routes;       /* dg_address: where the datagrams of a route go */
     dg_fifo *spare;       /* a payload block that the sockets of one state pass round */
     size_t next;          /* entries from the front that are done */
+    size_t told;          /* of these, how many from the front are reported, and only wait to be dropped */
     size_t to_report;     /* of these, how many have a callback or an error */
     size_t refused;       /* of those that are not done, how many wait for nothing but their report */
     uint32_t first_route; /* serial number of the first route in `routes` */
+    uint32_t end_route;   /* and of the one that comes next */
 } dg_queue;
 
 void dg_queue_init(dg_queue *queue, dg_fifo *spare);
@@ -39,14 +41,17 @@ void dg_queue_free(dg_queue *queue);
 
 /* Where to write a datagram of `length` bytes, or NULL without memory. Nothing is queued until dg_queue_push. */
 char *dg_queue_reserve(dg_queue *queue, size_t length);
-/* Queues the datagram that was written there. `to` is NULL for a connected socket. 0 or -ENOMEM. */
+/* Queues the datagram that was written there. `to` has length 0 for the connected peer. 0 or -ENOMEM. */
 int dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback);
 
 /* Queues a datagram that will not be sent, so that its error is reported in its turn. 0 or -ENOMEM. */
 int dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback, int error);
 
 /* Waiting for the kernel, those that were refused included: */
-size_t dg_queue_count(const dg_queue *queue);
+static inline size_t dg_queue_count(const dg_queue *queue)
+{
+    return dg_fifo_size(&queue->entries) / sizeof(dg_entry) - queue->next;
+}
 static inline size_t dg_queue_bytes(const dg_queue *queue)
 {
     return dg_fifo_size(&queue->payload);

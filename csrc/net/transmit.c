@@ -19,7 +19,8 @@ static int may_segment(const dg_transmitter *transmitter, const dg_address *to, 
 {
     if (!transmitter->offloads.segment || first->length == 0 || first->length > UINT16_MAX)
         return 0;
-    return transmitter->refused_for == 0 || !dg_address_equal(to, &transmitter->refused);
+    return transmitter->refused_for == 0 || to->length != transmitter->refused.length ||
+           memcmp(&to->u, &transmitter->refused.u, to->length) != 0;
 }
 
 /* Segments of one send are equal but for the last, which may be shorter; none is empty. */
@@ -68,7 +69,7 @@ static unsigned lay_out(const dg_transmitter *transmitter, const dg_queue *queue
  * cannot segment says; elsewhere only this destination is suspected (its MTU may be small). */
 static void blame_segmentation(dg_transmitter *transmitter, const dg_address *to)
 {
-    transmitter->refused = *to;
+    dg_inet_store(&transmitter->refused, to);
     transmitter->refused_for = REFUSED_FOR;
     if (transmitter->train_error == -EIO && ++transmitter->refusals >= ENOUGH_REFUSALS)
         transmitter->offloads.segment = 0;
@@ -99,14 +100,37 @@ static void settle_failed(dg_transmitter *transmitter, dg_queue *queue, int erro
     after_train(transmitter, NULL, 1, error);
 }
 
-static void settle_sent(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out, unsigned count)
+static void note_sent(dg_transmitter *transmitter, dg_queue *queue, unsigned count, size_t bytes)
 {
     transmitter->datagrams += count;
-    transmitter->bytes += out->length;
-    /* The route goes with its last datagram, so its address is taken before. */
-    const dg_address to = *out->to;
-    dg_queue_sent(queue, count, out->length);
+    transmitter->bytes += bytes;
+    dg_queue_sent(queue, count, bytes);
+}
+
+static void settle_single(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out, unsigned count)
+{
+    dg_address to; /* the route goes with its last datagram */
+    dg_address_copy(&to, out->to);
+    note_sent(transmitter, queue, count, out->length);
     after_train(transmitter, &to, count, 0);
+}
+
+/* The first `sent` messages of `out` went, which carry counts[i] datagrams each. */
+static void settle_sent(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out, const unsigned *counts,
+                        unsigned sent)
+{
+    unsigned i = 0, datagrams = 0;
+    size_t bytes = 0;
+    for (; i < sent && transmitter->single != 0; i++)
+        settle_single(transmitter, queue, &out[i], counts[i]);
+    for (; i < sent; i++) {
+        datagrams += counts[i];
+        bytes += out[i].length;
+    }
+    if (datagrams == 0)
+        return;
+    note_sent(transmitter, queue, datagrams, bytes);
+    count_down(&transmitter->refused_for, datagrams);
 }
 
 /* What an ICMP message about an earlier datagram leaves on a connected socket (udp(7), ip(7)). */
@@ -164,8 +188,8 @@ dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int
             return DG_TRANSMIT_BLOCKED;
         if (sent < 0)
             take_refusal(transmitter, queue, counts[0], sent);
-        for (int i = 0; i < sent; i++)
-            settle_sent(transmitter, queue, &out[i], counts[i]);
+        if (sent > 0)
+            settle_sent(transmitter, queue, out, counts, (unsigned)sent);
     }
     return DG_TRANSMIT_EMPTY;
 }

@@ -14,10 +14,10 @@ typedef struct dg_transmitter {
     unsigned char refusals;   /* segmented sends that failed with EIO where single datagrams went */
     uint32_t single;          /* waiting datagrams from the front that must go singly: their train was refused */
     int train_error;          /* why */
-    dg_address refused;       /* the last destination whose route refused a train */
+    dg_inet refused;          /* the last destination whose route refused a train */
     uint32_t refused_for;     /* datagrams, of all destinations, until segmentation is tried there again */
     unsigned char hears_late; /* ICMP errors come late; a Unix socket's errors are the datagram's own */
-    int suspect;              /* an error that may be an earlier datagram\'s: the next call tells */
+    int suspect;              /* an error that may be an earlier datagram's: the next call tells */
     int late_error;           /* an error that belonged to an earlier datagram (ICMP), for the owner to take */
     uint64_t calls, datagrams, bytes, errors;
 } dg_transmitter;

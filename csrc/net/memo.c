@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#include "memo.h"
+
+#include <stdlib.h>
+
+dg_memo *dg_memo_new(void)
+{
+    return calloc(1, sizeof(dg_memo));
+}
+
+void dg_memo_free(dg_memo *memo)
+{
+    free(memo);
+}
+
+void dg_memo_keep(dg_memo *memo, const dg_address *parsed, int family, int mapped, const char *text, size_t length,
+                  unsigned port)
+{
+    if (memo == NULL || length > DG_MEMO_TEXT || memchr(text, '%', length) != NULL)
+        return;
+    dg_memo_place *place = &memo->places[dg_memo_index(text, port)];
+    place->key = dg_memo_key(family, mapped, length, port);
+    memcpy(place->text, text, length);
+    dg_inet_store(&place->address, parsed);
+}

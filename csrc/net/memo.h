@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Literals that were parsed lately, for all sockets of a state: programs send to the same few again and again, and finding
+ * one here costs a fraction of parsing it. */
+#ifndef DG_NET_MEMO_H
+#define DG_NET_MEMO_H
+
+#include <stdint.h>
+
+#include "address.h"
+
+DG_HIDDEN_BEGIN
+
+enum { DG_MEMO_BITS = 8, DG_MEMO_TEXT = INET6_ADDRSTRLEN };
+
+/* What was parsed: the text, for a kind of socket, with a port. */
+typedef struct dg_memo_place {
+    uint32_t key; /* of length, kind and port; 0 while it is empty */
+    char text[DG_MEMO_TEXT];
+    dg_inet address;
+} dg_memo_place;
+
+typedef struct dg_memo {
+    dg_memo_place places[1 << DG_MEMO_BITS];
+} dg_memo;
+
+/* An empty one, or NULL without memory. */
+dg_memo *dg_memo_new(void);
+void dg_memo_free(dg_memo *memo);
+
+/* What of a socket decides how it takes a literal, and the rest of what has to be the same. */
+static inline uint32_t dg_memo_key(int family, int mapped, size_t length, unsigned port)
+{
+    uint32_t kind = family == AF_INET ? 1 : mapped ? 2 : 3;
+    return (uint32_t)length << 24 | kind << 16 | port;
+}
+
+/* By the text's place in memory, not by its bytes: a string that a program sends to does not move. The port counts too,
+ * because several peers may share an address. */
+static inline size_t dg_memo_index(const char *text, unsigned port)
+{
+    uint64_t mixed = (((uint64_t)(uintptr_t)text >> 3) ^ ((uint64_t)port << 32)) * UINT64_C(0x9e3779b97f4a7c15);
+    return (size_t)(mixed >> (64 - DG_MEMO_BITS));
+}
+
+/* What dg_address_parse would make of `text` (of `length` bytes), if it did so lately: 1, or 0 and nothing. */
+static inline int dg_memo_find(const dg_memo *memo, dg_address *out, int family, int mapped, const char *text,
+                               size_t length, unsigned port)
+{
+    if (memo == NULL || length > DG_MEMO_TEXT)
+        return 0;
+    const dg_memo_place *place = &memo->places[dg_memo_index(text, port)];
+    if (place->key != dg_memo_key(family, mapped, length, port) || memcmp(place->text, text, length) != 0)
+        return 0;
+    dg_inet_load(out, &place->address);
+    return 1;
+}
+
+/* Remembers what it made, unless a zone is in it: what that stands for changes with the interfaces. */
+void dg_memo_keep(dg_memo *memo, const dg_address *parsed, int family, int mapped, const char *text, size_t length,
+                  unsigned port);
+
+DG_HIDDEN_END
+
+#endif
