@@ -2,34 +2,46 @@
 -- A list of listeners is never changed, only replaced: an emit that is running goes on with the list it began with.
 local check = require "dgram.check"
 
---- A listener is kept as {call = fn, once = boolean}.
+--- What is kept for an event: the function itself where one listens for good (most sockets have one listener, and there may be
+-- thousands of them), else a list. In a list such a listener is its function, and one of `once` is a table {call = fn}.
 
-local function with(list, entry, first)
+local function list_of(kept)
+  if type(kept) == "function" then return { kept } end
+  return kept or {}
+end
+
+local function function_of(entry)
+  return type(entry) == "table" and entry.call or entry
+end
+
+local function with(kept, entry, first)
+  if kept == nil and type(entry) == "function" then return entry end
   local new = {}
   if first then new[1] = entry end
-  for _, each in ipairs(list or {}) do new[#new + 1] = each end
+  for _, each in ipairs(list_of(kept)) do new[#new + 1] = each end
   if not first then new[#new + 1] = entry end
   return new
 end
 
-local function without(list, entry)
+local function without(list, index)
   local new = {}
-  for _, each in ipairs(list) do
-    if each ~= entry then new[#new + 1] = each end
+  for i, each in ipairs(list) do
+    if i ~= index then new[#new + 1] = each end
   end
+  if #new == 1 and type(new[1]) == "function" then return new[1] end
   return new[1] and new or nil
 end
 
 --- Makes the emitter's methods.
--- @param listeners  function(self): the table event -> list of this emitter; raises for anything that is none
--- @param changed    function(self, event): called after a list was replaced
+-- @param listeners  function(self): the table event -> what is kept, of this emitter; raises for anything that is none
+-- @param changed    function(self, event): called after what is kept was replaced
 local function methods(listeners, changed)
   local emitter = {}
 
-  local function replace(self, event, list)
+  local function replace(self, event, kept)
     local all = listeners(self)
     local before = all[event]
-    all[event] = list
+    all[event] = kept
     local done, err = pcall(changed, self, event)
     if done then return end
     all[event] = before
@@ -45,7 +57,7 @@ local function methods(listeners, changed)
   local function add(self, event, fn, once, first)
     local all = listeners(self)
     check_pair(event, fn)
-    replace(self, event, with(all[event], { call = fn, once = once }, first))
+    replace(self, event, with(all[event], once and { call = fn } or fn, first))
     return self
   end
 
@@ -62,10 +74,10 @@ local function methods(listeners, changed)
   function emitter.off(self, event, fn)
     local all = listeners(self)
     check_pair(event, fn)
-    local list = all[event]
-    for i = list and #list or 0, 1, -1 do
-      if list[i].call == fn then
-        replace(self, event, without(list, list[i]))
+    local list = list_of(all[event])
+    for i = #list, 1, -1 do
+      if function_of(list[i]) == fn then
+        replace(self, event, without(list, i))
         break
       end
     end
@@ -86,15 +98,15 @@ local function methods(listeners, changed)
   --- The functions that listen to an event, in the order of their calls.
   function emitter.listeners(self, event)
     local functions = {}
-    for i, entry in ipairs(listeners(self)[event] or {}) do functions[i] = entry.call end
+    for i, entry in ipairs(list_of(listeners(self)[event])) do functions[i] = function_of(entry) end
     return functions
   end
 
   --- How many listen to an event; with a function, how often that one does.
   function emitter.listenerCount(self, event, fn)
     local count = 0
-    for _, entry in ipairs(listeners(self)[event] or {}) do
-      if fn == nil or entry.call == fn then count = count + 1 end
+    for _, entry in ipairs(list_of(listeners(self)[event])) do
+      if fn == nil or function_of(entry) == fn then count = count + 1 end
     end
     return count
   end
@@ -106,38 +118,48 @@ local function methods(listeners, changed)
     return names
   end
 
-  local function call(self, event, entry, ...)
-    if entry.once then
-      if entry.gone then return end -- an emit inside of this one was first
-      entry.gone = true
-      local list = listeners(self)[event]
-      replace(self, event, list and without(list, entry))
+  local function remove(self, event, entry)
+    local list = list_of(listeners(self)[event])
+    for i, each in ipairs(list) do
+      if each == entry then return replace(self, event, without(list, i)) end
     end
-    entry.call(...)
+  end
+
+  local function call(self, event, entry, ...)
+    if type(entry) == "function" then
+      entry(...)
+    elseif not entry.gone then -- else an emit inside of this one was first
+      entry.gone = true
+      remove(self, event, entry)
+      entry.call(...)
+    end
   end
 
   --- Calls the listeners of an event with the arguments; returns whether there was one. An `error` event that nobody
   -- listens to is raised.
   function emitter.emit(self, event, ...)
-    local list = listeners(self)[event]
-    if not list then
+    local kept = listeners(self)[event]
+    if not kept then
       if event == "error" then
         local err = ...
         error(err == nil and "an error event without a listener" or err, 0)
       end
       return false
     end
-    for _, entry in ipairs(list) do call(self, event, entry, ...) end
+    if type(kept) == "function" then
+      kept(...)
+    else
+      for _, entry in ipairs(kept) do call(self, event, entry, ...) end
+    end
     return true
   end
 
   --- One function that calls all who listen to an event now: the only one itself where that will do, nil for none.
   local function fan_out(self, event)
-    local list = listeners(self)[event]
-    if not list then return nil end
-    if #list == 1 and not list[1].once then return list[1].call end
+    local kept = listeners(self)[event]
+    if type(kept) ~= "table" then return kept end
     return function(...)
-      for _, entry in ipairs(list) do call(self, event, entry, ...) end
+      for _, entry in ipairs(kept) do call(self, event, entry, ...) end
     end
   end
 
