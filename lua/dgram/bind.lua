@@ -15,14 +15,14 @@ local function check_options(options)
   if options.fd ~= nil then check.integer(options.fd, "options.fd") end
 end
 
---- Where to bind, checked: for UDP {port, address, fd}, for unix_dgram {address = path, fd}.
+--- Where to bind, checked -> address, port (nil for unix_dgram), fd. Values and no table: nothing is left to collect.
 local function target(self, port, address, fd)
   if core.family(self) == 0 then
     if address ~= nil then check.path(address, "path") end
-    return { address = address, fd = fd }
+    return address, nil, fd
   end
   if address ~= nil then check.host(address, "address") end
-  return { port = check.port(port == nil and 0 or port, 0), address = address, fd = fd }
+  return address, check.port(port == nil and 0 or port, 0), fd
 end
 
 local function from_options(self, options)
@@ -37,7 +37,7 @@ local function from_options(self, options)
   return target(self, options.port, options.address, options.fd)
 end
 
---- (port, address, cb) without those that are absent, (path, cb), or (options, cb) -> target, cb
+--- (port, address, cb) without those that are absent, (path, cb), or (options, cb) -> cb, address, port, fd
 local function arguments(self, ...)
   local first, second, third = ...
   local most = (type(first) == "table" or core.family(self) == 0) and 2 or 3
@@ -53,9 +53,9 @@ local function arguments(self, ...)
   end
   check.surplus(most, ...)
   if cb ~= nil then check.fn(cb, "callback") end
-  if type(first) == "table" then return from_options(self, first), cb end
-  if core.family(self) == 0 then return target(self, nil, first), cb end
-  return target(self, first, second), cb
+  if type(first) == "table" then return cb, from_options(self, first) end
+  if core.family(self) == 0 then return cb, target(self, nil, first) end
+  return cb, target(self, first, second)
 end
 
 local function must_be_unbound(self)
@@ -89,18 +89,18 @@ end
 -- ERR_INVALID_FD_TYPE or EBADF. bind(2)
 local function bind(self, ...)
   check.open(self)
-  local to, cb = arguments(self, ...)
+  local cb, address, port, fd = arguments(self, ...)
   must_be_unbound(self)
   core.needLoop("bind")
-  local adopted = to.fd ~= nil and core.adopt(self, to.fd)
+  local adopted = fd ~= nil and core.adopt(self, fd)
   if cb then self:once("listening", cb) end
   if adopted then return self end
-  local done, err = core.bind(self, to.port, to.address)
+  local done, err = core.bind(self, port, address)
   if done == nil then
     failed(self, cb, err)
   elseif not done then
     core.setBinding(self, true)
-    lookup.find(self, to.address, function(...) bind_found(self, to.port, cb, ...) end)
+    lookup.find(self, address, function(...) bind_found(self, port, cb, ...) end)
   end
   return self
 end
@@ -113,12 +113,12 @@ local function bind_sync(self, options, ...)
   check.open(self)
   check.surplus(1, options, ...)
   if options ~= nil and type(options) ~= "table" then check.wrong_type(options, "options", "a table") end
-  local to = from_options(self, options or {})
+  local address, port, fd = from_options(self, options or {})
   must_be_unbound(self)
   if self:listenerCount "message" > 0 then core.needLoop "Listening for messages" end
   local done, err = true, nil
-  if to.fd == nil or not core.adopt(self, to.fd) then done, err = core.bind(self, to.port, to.address) end
-  if done == false then err = check.not_literal(to.address) end
+  if fd == nil or not core.adopt(self, fd) then done, err = core.bind(self, port, address) end
+  if done == false then err = check.not_literal(address) end
   if err then error(err, 0) end
   return self:address()
 end
