@@ -1,7 +1,6 @@
 --- The calls that begin and end a socket's use: bind, bindSync, close.
 local core = require "dgram.core"
 local check = require "dgram.check"
-local lookup = require "dgram.lookup"
 
 local known = { port = true, address = true, exclusive = true, fd = true, path = true }
 
@@ -100,7 +99,7 @@ local function bind(self, ...)
     failed(self, cb, err)
   elseif not done then
     core.setBinding(self, true)
-    lookup.find(self, address, function(...) bind_found(self, port, cb, ...) end)
+    require("dgram.lookup").find(self, address, function(...) bind_found(self, port, cb, ...) end)
   end
   return self
 end

@@ -1,7 +1,6 @@
 --- connect and connectSync: a datagram socket's peer. Nobody is asked whether it is there; connect(2) notes it.
 local core = require "dgram.core"
 local check = require "dgram.check"
-local lookup = require "dgram.lookup"
 
 --- (port, address, cb), (port, cb), (path, cb) -> port, address, cb
 local function arguments(self, ...)
@@ -60,7 +59,7 @@ local function connect(self, ...)
     err = core.bindAny(self)
     if err then return failed(self, cb, err) end
     core.setConnecting(self, true)
-    lookup.find(self, address, function(...) connect_found(self, port, cb, ...) end)
+    require("dgram.lookup").find(self, address, function(...) connect_found(self, port, cb, ...) end)
   end
 end
 

@@ -1,12 +1,9 @@
 --- Datagram sockets for Lua with Node.js' dgram API, on luv's event loop.
 local core = require "dgram.core"
-local abort = require "dgram.abort"
 local binding = require "dgram.bind"
 local check = require "dgram.check"
-local connecting = require "dgram.connect"
 local events = require "dgram.events"
 local find_uv = require "dgram.luv"
-local lookup = require "dgram.lookup"
 
 local dgram = { _VERSION = "dgram " .. require "dgram.version" }
 
@@ -22,24 +19,27 @@ end, function(self, event)
 end)
 
 for name, method in pairs(emitter) do dgram.Socket[name] = method end
-for _, room in ipairs { binding, connecting } do
-  for name, method in pairs(room) do dgram.Socket[name] = method end
-end
+for name, method in pairs(binding) do dgram.Socket[name] = method end
+
+-- What few programs need is read when it is first called: compiling is most of what a start costs.
+function dgram.Socket.connect(...) return require("dgram.connect").connect(...) end
+function dgram.Socket.connectSync(...) return require("dgram.connect").connectSync(...) end
 
 core.configure {
   deliver = require "dgram.deliver",
   emit = function(socket, event, ...)
-    if event == "close" then abort.unfollow(socket) end
+    if event == "close" and core.private(socket).unfollow then require("dgram.abort").unfollow(socket) end
     return emitter.emit(socket, event, ...)
   end,
   findUv = find_uv,
   sendToName = function(socket, msg, port, name, cb)
-    lookup.find(socket, name, function(err, address)
+    require("dgram.lookup").find(socket, name, function(err, address)
       core.sendResolved(socket, msg, port, address, cb, err)
     end)
   end,
 }
 
+local no_options = {}
 local families = { udp4 = 4, udp6 = 6, unix_dgram = 0 }
 
 --- The options of createSocket and the types of those whose value alone tells whether it is right.
@@ -58,7 +58,7 @@ local function check_options(options)
       check.wrong_type(value, "options." .. tostring(name), "a " .. expected)
     end
   end
-  if options.signal ~= nil then abort.check(options.signal) end
+  if options.signal ~= nil then require("dgram.abort").check(options.signal) end
 end
 
 --- What needs the socket to be set; raises where a value is wrong.
@@ -66,7 +66,7 @@ local function apply(socket, options)
   core.setLimits(socket, options.sendQueueLimit, options.receiveBlockList, options.sendBlockList)
   if options.recvBufferSize ~= nil then socket:setRecvBufferSize(options.recvBufferSize) end
   if options.sendBufferSize ~= nil then socket:setSendBufferSize(options.sendBufferSize) end
-  if options.lookup then lookup.set(socket, options.lookup) end
+  if options.lookup then require("dgram.lookup").set(socket, options.lookup) end
 end
 
 --- Makes a socket; it has its descriptor at once, so every option can be set before bind.
@@ -75,13 +75,14 @@ end
 -- Raises ERR_SOCKET_BAD_TYPE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE (an unknown option), ERR_OUT_OF_RANGE,
 -- ERR_SOCKET_BAD_BUFFER_SIZE, or what socket(2) and setsockopt(2) say.
 function dgram.createSocket(options, callback, ...)
-  if type(options) ~= "table" then options = { type = options } end
-  check.surplus(2, options, callback, ...)
-  local family = families[options.type]
+  local kind = options
+  if type(options) == "table" then kind = options.type else options = no_options end
+  check.surplus(2, kind, callback, ...)
+  local family = families[kind]
   if not family then
     error(core.error("TypeError", "ERR_SOCKET_BAD_TYPE",
       'Bad socket type specified. Valid types are: "udp4", "udp6", "unix_dgram". Received ' ..
-      core.describe(options.type)), 0)
+      core.describe(kind)), 0)
   end
   check_options(options)
   if callback ~= nil then check.fn(callback, "callback") end
@@ -93,13 +94,14 @@ function dgram.createSocket(options, callback, ...)
     error(err, 0)
   end
   if callback then socket:on("message", callback) end
-  if options.signal then abort.follow(socket, options.signal) end
+  if options.signal then require("dgram.abort").follow(socket, options.signal) end
   return socket
 end
 
 dgram.BlockList = core.BlockList
-dgram.systemdSockets = require "dgram.systemd"
 dgram.EventEmitter = events.new
+
+function dgram.systemdSockets(...) return require "dgram.systemd"(...) end
 
 --- Whether a value is a socket of this module.
 function dgram.isSocket(value) return core.isSocket(value) end
