@@ -35,6 +35,7 @@ build = {
         -- list of C sources (scripts/rockspec.sh writes it)
         "csrc/binding/blocklists.c",
         "csrc/binding/callbacks.c",
+        "csrc/binding/check.c",
         "csrc/binding/create.c",
         "csrc/binding/dispatch.c",
         "csrc/binding/endpoint.c",
@@ -72,7 +73,6 @@ build = {
     -- list of Lua modules (scripts/rockspec.sh writes it)
     ["dgram.abort"] = "lua/dgram/abort.lua",
     ["dgram.bind"] = "lua/dgram/bind.lua",
-    ["dgram.check"] = "lua/dgram/check.lua",
     ["dgram.connect"] = "lua/dgram/connect.lua",
     ["dgram.deliver"] = "lua/dgram/deliver.lua",
     ["dgram.events"] = "lua/dgram/events.lua",

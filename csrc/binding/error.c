@@ -98,14 +98,20 @@ int dg_error_range(lua_State *L, int index, const char *argument, const char *ex
                           received);
 }
 
+int dg_error_too_many(lua_State *L, int index, int most, int number)
+{
+    const char *received = dg_error_received(L, index);
+    return dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE",
+                          "Too many arguments: this call takes at most %d. Received %s as number %d", most, received,
+                          number);
+}
+
 void dg_error_surplus(lua_State *L, int last)
 {
     int self = lua_isuserdata(L, 1); /* a method's own socket is no argument to its caller */
     for (int index = last + 1; index <= lua_gettop(L); index++)
         if (!lua_isnil(L, index))
-            dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE",
-                           "Too many arguments: this call takes at most %d. Received %s as number %d", last - self,
-                           dg_error_received(L, index), index - self);
+            dg_error_too_many(L, index, last - self, index - self);
 }
 
 /* Pops the message; pushes the object of a failed system call. */

@@ -21,6 +21,8 @@ int dg_error_arg_type(lua_State *L, int index, const char *argument, const char 
 int dg_error_range(lua_State *L, int index, const char *argument, const char *expected);
 /* Pushes and returns how a value reads behind "Received ". */
 const char *dg_error_received(lua_State *L, int index);
+/* The value is one more than the call takes: number `number` of at most `most`. */
+int dg_error_too_many(lua_State *L, int index, int most, int number);
 /* Raises when there is a value past `last`: surplus arguments hide mistakes. */
 void dg_error_surplus(lua_State *L, int last);
 

@@ -5,6 +5,7 @@
 
 #include "compat.h"
 #include "blocklists.h"
+#include "check.h"
 #include "create.h"
 #include "dispatch.h"
 #include "endpoint.h"
@@ -93,7 +94,7 @@ static const luaL_Reg core[] = {
 /* Openers that take (core, methods) on top of the stack and leave them there. */
 static void (*const rooms[])(lua_State *) = {
     dg_create_open, dg_socket_open,  dg_endpoint_open,    dg_blocklists_open, dg_receive_open,
-    dg_send_open,   dg_options_open, dg_memberships_open, dg_stats_open,
+    dg_send_open,   dg_options_open, dg_memberships_open, dg_stats_open,      dg_check_open,
 };
 
 EXPORT int luaopen_dgram_core(lua_State *L);

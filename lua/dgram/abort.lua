@@ -1,6 +1,6 @@
 --- The `signal` option: an emitter whose `abort` event closes the socket.
 local core = require "dgram.core"
-local check = require "dgram.check"
+local check = core.check
 
 local abort = {}
 
@@ -13,7 +13,7 @@ end
 
 function abort.check(signal)
   if not method(signal, "on") then
-    check.wrong_type(signal, "options.signal", 'an emitter: it must have a method "on"')
+    check.wrongType(signal, "options.signal", 'an emitter: it must have a method "on"')
   end
 end
 

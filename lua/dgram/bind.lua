@@ -1,15 +1,15 @@
 --- The calls that begin and end a socket's use: bind, bindSync, close.
 local core = require "dgram.core"
-local check = require "dgram.check"
+local check = core.check
 
 local known = { port = true, address = true, exclusive = true, fd = true, path = true }
 
 local function check_options(options)
   for name in pairs(options) do
-    if not known[name] then check.bad_value(("Unknown option %s for bind"):format(core.describe(name))) end
+    if not known[name] then check.badValue(("Unknown option %s for bind"):format(core.describe(name))) end
   end
   if options.exclusive ~= nil and type(options.exclusive) ~= "boolean" then
-    check.wrong_type(options.exclusive, "options.exclusive", "a boolean")
+    check.wrongType(options.exclusive, "options.exclusive", "a boolean")
   end
   if options.fd ~= nil then check.integer(options.fd, "options.fd") end
 end
@@ -28,11 +28,11 @@ local function from_options(self, options)
   check_options(options)
   if core.family(self) == 0 then
     if options.port ~= nil then
-      check.wrong_type(options.port, "options.port", "absent: a unix_dgram socket has no port")
+      check.wrongType(options.port, "options.port", "absent: a unix_dgram socket has no port")
     end
     return target(self, nil, options.path == nil and options.address or options.path, options.fd)
   end
-  if options.path ~= nil then check.wrong_type(options.path, "options.path", "absent: only unix_dgram has paths") end
+  if options.path ~= nil then check.wrongType(options.path, "options.path", "absent: only unix_dgram has paths") end
   return target(self, options.port, options.address, options.fd)
 end
 
@@ -111,13 +111,13 @@ end
 local function bind_sync(self, options, ...)
   check.open(self)
   check.surplus(1, options, ...)
-  if options ~= nil and type(options) ~= "table" then check.wrong_type(options, "options", "a table") end
+  if options ~= nil and type(options) ~= "table" then check.wrongType(options, "options", "a table") end
   local address, port, fd = from_options(self, options or {})
   must_be_unbound(self)
   if self:listenerCount "message" > 0 then core.needLoop "Listening for messages" end
   local done, err = true, nil
   if fd == nil or not core.adopt(self, fd) then done, err = core.bind(self, port, address) end
-  if done == false then err = check.not_literal(address) end
+  if done == false then check.notLiteral(address) end
   if err then error(err, 0) end
   return self:address()
 end

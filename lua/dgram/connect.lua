@@ -1,6 +1,6 @@
 --- connect and connectSync: a datagram socket's peer. Nobody is asked whether it is there; connect(2) notes it.
 local core = require "dgram.core"
-local check = require "dgram.check"
+local check = core.check
 
 --- (port, address, cb), (port, cb), (path, cb) -> port, address, cb
 local function arguments(self, ...)
@@ -78,7 +78,7 @@ local function connect_sync(self, port, address, ...)
     error(core.error("Error", "ERR_SOCKET_ALREADY_BOUND", "Socket is being bound: wait for listening"), 0)
   end
   local done, err = core.connect(self, to_port, to_address)
-  if done == false then err = check.not_literal(to_address) end
+  if done == false then check.notLiteral(to_address) end
   if err then error(err, 0) end
 end
 

@@ -1,6 +1,6 @@
 --- Event emitters, after Node.js' EventEmitter: the one that sockets are, and the bare one of dgram.EventEmitter().
 -- A list of listeners is never changed, only replaced: an emit that is running goes on with the list it began with.
-local check = require "dgram.check"
+local check = require("dgram.core").check
 
 --- What is kept for an event: the function itself where one listens for good (most sockets have one listener, and there may be
 -- thousands of them), else a list. In a list such a listener is its function, and one of `once` is a table {call = fn}.
@@ -50,7 +50,7 @@ local function methods(listeners, changed)
 
   local function check_pair(event, fn)
     -- NaN is no key of a table
-    if event == nil or event ~= event then check.wrong_type(event, "event", "an event's name") end
+    if event == nil or event ~= event then check.wrongType(event, "event", "an event's name") end
     check.fn(fn, "listener")
   end
 
@@ -170,7 +170,7 @@ local Emitter = { __name = "dgram.EventEmitter" }
 
 Emitter.__index = methods(function(self)
   local listeners = type(self) == "table" and rawget(self, "_listeners")
-  if not listeners then check.wrong_type(self, "self", "an EventEmitter (call methods with a colon)") end
+  if not listeners then check.wrongType(self, "self", "an EventEmitter (call methods with a colon)") end
   return listeners
 end, function() end)
 

@@ -1,7 +1,7 @@
 --- Datagram sockets for Lua with Node.js' dgram API, on luv's event loop.
 local core = require "dgram.core"
+local check = core.check
 local binding = require "dgram.bind"
-local check = require "dgram.check"
 local events = require "dgram.events"
 local find_uv = require "dgram.luv"
 
@@ -53,9 +53,9 @@ local option_types = {
 local function check_options(options)
   for name, value in pairs(options) do
     local expected = option_types[name]
-    if not expected then check.bad_value(("Unknown option %s for createSocket"):format(core.describe(name))) end
+    if not expected then check.badValue(("Unknown option %s for createSocket"):format(core.describe(name))) end
     if expected ~= "any" and type(value) ~= expected then
-      check.wrong_type(value, "options." .. tostring(name), "a " .. expected)
+      check.wrongType(value, "options." .. tostring(name), "a " .. expected)
     end
   end
   if options.signal ~= nil then require("dgram.abort").check(options.signal) end
@@ -114,9 +114,9 @@ local run_modes = { default = true, once = true, nowait = true }
 -- Raises ERR_INVALID_ARG_VALUE and ERR_INVALID_ARG_TYPE for another mode.
 function dgram.run(mode, ...)
   check.surplus(1, mode, ...)
-  if mode ~= nil and type(mode) ~= "string" then check.wrong_type(mode, "mode", "a string") end
+  if mode ~= nil and type(mode) ~= "string" then check.wrongType(mode, "mode", "a string") end
   if mode and not run_modes[mode] then
-    check.bad_value('The "mode" argument must be "default", "once" or "nowait". Received ' .. core.describe(mode))
+    check.badValue('The "mode" argument must be "default", "once" or "nowait". Received ' .. core.describe(mode))
   end
   return core.run(mode)
 end

@@ -1,7 +1,7 @@
 --- Descriptors that systemd hands over (sd_listen_fds(3)): they begin at 3, and are meant for the process that LISTEN_PID
 -- names.
 local core = require "dgram.core"
-local check = require "dgram.check"
+local check = core.check
 
 local FIRST, MOST = 3, 65536
 

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "check.h"
+
+#include "error.h"
+#include "send_arguments.h"
+#include "socket.h"
+
+/* check.wrongType(value, name, expected) raises a TypeError ERR_INVALID_ARG_TYPE. */
+static int check_wrong_type(lua_State *L)
+{
+    return dg_error_arg_type(L, 1, luaL_checkstring(L, 2), luaL_checkstring(L, 3));
+}
+
+/* check.badValue(message) raises a TypeError ERR_INVALID_ARG_VALUE. */
+static int check_bad_value(lua_State *L)
+{
+    return dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE", "%s", luaL_checkstring(L, 1));
+}
+
+/* check.socket(value): the socket itself, which may be closed. */
+static int check_socket(lua_State *L)
+{
+    dg_socket_check(L);
+    lua_settop(L, 1);
+    return 1;
+}
+
+/* check.open(value): a socket that is not closed. */
+static int check_open(lua_State *L)
+{
+    dg_socket_running(L);
+    return 0;
+}
+
+/* check.fn(value, name): the function itself */
+static int check_function(lua_State *L)
+{
+    if (!lua_isfunction(L, 1))
+        dg_error_arg_type(L, 1, luaL_checkstring(L, 2), "a function");
+    lua_settop(L, 1);
+    return 1;
+}
+
+/* check.port(value, least): the port, from `least` to 65535 */
+static int check_port(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)dg_argument_port(L, 1, (unsigned)luaL_checkinteger(L, 2)));
+    return 1;
+}
+
+/* check.host(value, name): a host name or address */
+static int check_host(lua_State *L)
+{
+    dg_argument_address(L, 1, luaL_checkstring(L, 2));
+    return 0;
+}
+
+/* check.path(value, name): a Unix path, or an abstract name */
+static int check_path(lua_State *L)
+{
+    dg_argument_path(L, 1, luaL_checkstring(L, 2));
+    return 0;
+}
+
+/* check.integer(value, name) */
+static int check_integer(lua_State *L)
+{
+    lua_Integer value;
+    if (!dg_isinteger(L, 1, &value))
+        dg_error_arg_type(L, 1, luaL_checkstring(L, 2), "an integer");
+    return 0;
+}
+
+/* check.notLiteral(address) raises: a name, where only a literal will do. */
+static int check_not_literal(lua_State *L)
+{
+    return dg_error_raise(L, "TypeError", "ERR_INVALID_IP_ADDRESS",
+                          "Invalid IP address: %s (a call that does not wait looks no names up)",
+                          luaL_checkstring(L, 1));
+}
+
+/* check.surplus(most, ...) raises when one of the values past `most` is not nil. */
+static int check_surplus(lua_State *L)
+{
+    int most = (int)luaL_checkinteger(L, 1), last = lua_gettop(L);
+    for (int index = most + 2; index <= last; index++)
+        if (!lua_isnil(L, index))
+            dg_error_too_many(L, index, most, index - 1);
+    return 0;
+}
+
+static const luaL_Reg checks[] = {
+    {"wrongType", check_wrong_type},
+    {"badValue", check_bad_value},
+    {"socket", check_socket},
+    {"open", check_open},
+    {"fn", check_function},
+    {"port", check_port},
+    {"host", check_host},
+    {"path", check_path},
+    {"integer", check_integer},
+    {"notLiteral", check_not_literal},
+    {"surplus", check_surplus},
+    {NULL, NULL},
+};
+
+void dg_check_open(lua_State *L)
+{
+    lua_newtable(L);
+    dg_hub_get(L, DG_STORE_METATABLE);
+    dg_setfuncs(L, checks, 1);
+    lua_setfield(L, -3, "check");
+}
