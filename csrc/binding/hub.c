@@ -51,7 +51,7 @@ dg_hub *dg_hub_open(lua_State *L)
     lua_rawseti(L, -2, DG_STORE_HUB);
     new_weak_table(L);
     lua_rawseti(L, -2, DG_STORE_SOCKETS);
-    static const int tables[] = {DG_STORE_ANCHORS, DG_STORE_EVENTS, DG_STORE_GRAVES};
+    static const int tables[] = {DG_STORE_ANCHORS, DG_STORE_GRAVES};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         lua_newtable(L);
         lua_rawseti(L, -2, tables[i]);

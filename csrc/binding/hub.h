@@ -51,7 +51,7 @@ enum dg_store {
     DG_STORE_BLOCKLIST,       /* the block lists' metatable */
     DG_STORE_SOCKETS,         /* light userdata -> socket, weak */
     DG_STORE_ANCHORS,         /* light userdata -> socket: those that live though the program may have forgotten them */
-    DG_STORE_EVENTS,          /* deferred calls, see tick.h */
+    DG_STORE_EVENTS,          /* deferred calls (tick.c), while there are some */
     DG_STORE_BODY,            /* the dispatch body, a function */
     DG_STORE_MESSAGE_HANDLER, /* for protected calls: notes the traceback */
     DG_STORE_TRACEBACK,       /* of the last error that a protected call caught */

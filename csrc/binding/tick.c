@@ -11,9 +11,9 @@
 #include "receive.h"
 #include "outbox.h"
 
-/* A deferred call takes this many places of store[DG_STORE_EVENTS]: socket (or false), event name or function, and two
- * arguments. */
-enum { EVENT_PLACES = 4 };
+/* A deferred call takes EVENT_PLACES places of store[DG_STORE_EVENTS]: socket (or false), event name or function, and two
+ * arguments. A table of more than KEPT_PLACES is let go when it is empty: ten thousand binds leave one of a megabyte. */
+enum { EVENT_PLACES = 4, KEPT_PLACES = 1024 };
 
 static void unlist(dg_hub *hub, dg_socket *s)
 {
@@ -54,6 +54,24 @@ void dg_tick_due(lua_State *L, int index, dg_socket *s, unsigned due)
     wake(L, s->hub);
 }
 
+/* Pushes the table of deferred calls. */
+static void push_events(lua_State *L)
+{
+    dg_hub_get(L, DG_STORE_EVENTS);
+    if (!lua_isnil(L, -1))
+        return;
+    lua_newtable(L);
+    lua_replace(L, -2);
+    dg_hub_get(L, DG_STORE_EVENTS);
+    if (!lua_isnil(L, -1)) { /* a finalizer was first */
+        lua_replace(L, -2);
+        return;
+    }
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    dg_hub_set(L, DG_STORE_EVENTS);
+}
+
 /* Pops the four values of a deferred call into the queue. */
 static void defer(lua_State *L)
 {
@@ -62,7 +80,7 @@ static void defer(lua_State *L)
         lua_pop(L, EVENT_PLACES); /* without a loop there are no events, and nothing may pile up */
         return;
     }
-    dg_hub_get(L, DG_STORE_EVENTS);
+    push_events(L);
     lua_insert(L, -EVENT_PLACES - 1);
     for (int place = EVENT_PLACES - 1; place >= 0; place--)
         lua_rawseti(L, -2 - place, (int)hub->end_event + place + 1);
@@ -128,9 +146,15 @@ static void run_event(lua_State *L, dg_hub *hub)
         lua_rawseti(L, events, (int)hub->first_event + place);
     }
     hub->first_event += EVENT_PLACES;
-    if (hub->first_event == hub->end_event)
+    int early = is_early(L, hub, events + 2);
+    if (hub->first_event == hub->end_event) {
+        if (hub->end_event > KEPT_PLACES && !early) {
+            lua_pushnil(L);
+            dg_hub_set(L, DG_STORE_EVENTS);
+        }
         hub->first_event = hub->end_event = 0;
-    if (is_early(L, hub, events + 2)) {
+    }
+    if (early) {
         defer(L);
     } else if (lua_isfunction(L, events + 2)) {
         int arguments = lua_isnil(L, events + 4) ? 1 : 2; /* error [, value] */
