@@ -249,6 +249,27 @@ describe("bind's failure", function()
   end)
 end)
 
+describe("many binds in a turn", function()
+  loop.guard()
+
+  it("tell what became of each, and those that their listeners make, too", function()
+    local socket, many, heard = new "udp4", 400, 0
+    socket:on("error", function(err)
+      assert.equal("EADDRNOTAVAIL", err.code)
+      heard = heard + 1
+      if heard % many == 0 and heard < 3 * many then socket:bind(0, "203.0.113.1") end
+    end)
+    for round = 1, 3 do
+      for _ = heard + 1, round * many do socket:bind(0, "203.0.113.1") end
+      loop.wait(function() return heard >= round * many end)
+      loop.turn()
+    end
+    assert.equal(3 * many, heard)
+    socket:close()
+    loop.run()
+  end)
+end)
+
 describe("bind twice", function()
   loop.guard()
 

@@ -47,6 +47,24 @@ describe("require \"dgram\"", function()
     assert.equal("nil\tnil\n", out)
   end)
 
+  it("reads what few programs need when it is first called", function()
+    local out = child.lua_ok [[
+      local dgram = require "dgram"
+      local late = { "abort", "connect", "lookup", "systemd" }
+      for _, name in ipairs(late) do print(package.loaded["dgram." .. name]) end
+      local s = dgram.createSocket { type = "udp4", signal = dgram.EventEmitter() }
+      s:connectSync(9, "127.0.0.1")
+      s:close()
+      s = dgram.createSocket { type = "udp4", lookup = function(_, _, cb) cb(nil, "127.0.0.1") end }
+      s:send("x", 9, "some.name")
+      s:close()
+      dgram.run()
+      dgram.systemdSockets()
+      for _, name in ipairs(late) do print(package.loaded["dgram." .. name] ~= nil) end
+    ]]
+    assert.equal(("nil\n"):rep(4) .. ("true\n"):rep(4), out)
+  end)
+
   it("takes luv where it is called uv", function()
     local _, core_template = find("dgram.core", package.cpath)
     local luv_file, luv_template = find("luv", package.cpath)
