@@ -25,7 +25,7 @@ build_packages() {
 }
 
 test_packages() {
-    echo lua-busted binutils iproute2 luajit netcat-openbsd procps socat strace
+    echo lua-busted binutils ethtool iproute2 luajit netcat-openbsd procps socat strace
     command -v node >/dev/null 2>&1 || echo nodejs
     command -v systemd-socket-activate >/dev/null 2>&1 || echo systemd
 }
