@@ -1,0 +1,387 @@
+-- SPDX-License-Identifier: MIT
+-- Routes and kernels that refuse segmented sends, take less than they are given, or nothing for a while: no datagram is
+-- lost, none comes twice, and each has its own verdict. A preloaded library answers in the kernel's place, or strace does.
+local can = require "spec.support.can"
+local child = require "spec.support.child"
+local dgram = require "dgram"
+local loop = require "spec.support.loop"
+local uv = require "luv"
+
+local need = can.need
+local numbers = { EPERM = 1, EIO = 5, EINVAL = 22, EMSGSIZE = 90, ECONNREFUSED = 111 }
+
+-- The child's program. exchange() sends a run and raises unless each datagram has arrived once, in order, and each callback
+-- was told so; datagrams in `bad` must fail instead, with that code.
+local program = [[
+local dgram, uv, trains = require "dgram", require "luv", require "spec.support.trains"
+local late = uv.new_timer()
+late:start(15000, 0, function() io.stderr:write "late\n" os.exit(1) end)
+late:unref()
+local events = {}
+local function sender(kind, options)
+  options = options or {}
+  options.type = kind
+  local socket = dgram.createSocket(options)
+  socket:on("error", function(err) events[#events + 1] = err.code end)
+  return socket
+end
+local receivers = {}
+local function receiver(kind)
+  local r = { address = kind == "udp6" and "::1" or "127.0.0.1", got = {} }
+  r.socket = dgram.createSocket({ type = kind, recvBufferSize = 4000000 }, function(msg, rinfo)
+    r.got[#r.got + 1] = { msg = msg, rinfo = rinfo }
+  end)
+  r.port = r.socket:bindSync({ address = r.address }).port
+  receivers[#receivers + 1] = r
+  return r
+end
+local function run(n, size, first)
+  local list = {}
+  for i = 1, n do list[i] = trains.payload(i + (first or 1) - 1, size(i, n)) end
+  return list
+end
+local function by_callbacks(s, part, r, told, bad)
+  for _, msg in ipairs(part) do
+    local calls = 0
+    local function done(err, bytes)
+      calls = calls + 1
+      told(1)
+      local code = bad and bad[msg]
+      if calls ~= 1 or bytes ~= #msg or (err and err.code) ~= code then
+        error(("call %d: %s, %s; wanted %s"):format(calls, tostring(err), tostring(bytes), tostring(code)), 0)
+      end
+    end
+    if r.connected then s:send(msg, done) else s:send(msg, r.port, r.address, done) end
+  end
+end
+local function by_list(s, part, r, told)
+  local function done(err, count)
+    if err or count ~= #part then error(("%s, %s of %d"):format(tostring(err), tostring(count), #part), 0) end
+    told(count)
+  end
+  if r.connected then s:sendMany(part, done) else s:sendMany(part, r.port, r.address, done) end
+end
+local function part_of(list, first, room)
+  local part = {}
+  for i = 1, trains.fitting(list, first, room) do part[i] = list[first + i - 1] end
+  return part
+end
+local function exchange(s, r, list, bad, send)
+  local wanted, told, sent = {}, 0, 0
+  r.got = {}
+  while sent < #list do
+    local part = part_of(list, sent + 1, r.socket:getRecvBufferSize())
+    for _, msg in ipairs(part) do
+      if not (bad and bad[msg]) then wanted[#wanted + 1] = msg end
+    end
+    (send or by_callbacks)(s, part, r, function(count) told = told + count end, bad)
+    sent = sent + #part
+    while #r.got < #wanted or told < sent do dgram.run "once" end
+    if sent == #list and list[sent] ~= "the mark" then list[sent + 1] = "the mark" end
+  end
+  local wrong = trains.difference(wanted, r.got) or told ~= #list and told .. " verdicts"
+  if wrong then error(("a run of %d: %s"):format(#list, wrong), 0) end
+end
+-- A run to several receivers, so many datagrams at a time to each.
+local function spread(s, several, list, each)
+  local wanted, told = {}, 0
+  local function arrived()
+    local n = 0
+    for _, r in ipairs(several) do n = n + #r.got end
+    return n
+  end
+  for k in ipairs(several) do wanted[k] = {} end
+  for i, msg in ipairs(list) do
+    local k = math.floor((i - 1) / each) % #several + 1
+    table.insert(wanted[k], msg)
+    s:send(msg, several[k].port, several[k].address, function(err)
+      if err then error(err, 0) end
+      told = told + 1
+    end)
+    if i % 64 == 0 then
+      while told < i or arrived() < i do dgram.run "once" end
+    end
+  end
+  while told < #list or arrived() < #list do dgram.run "once" end
+  for k, r in ipairs(several) do
+    local wrong = trains.difference(wanted[k], r.got)
+    if wrong then error(wrong, 0) end
+  end
+end
+local function finish(s)
+  local stats = s:stats()
+  print(("gso=%s errors=%d events=%s"):format(tostring(stats.gso), stats.sendErrors, table.concat(events, "+")))
+  s:close()
+  for _, r in ipairs(receivers) do
+    if (r.socket:stats().dropped or 0) ~= 0 then error("the kernel dropped some", 0) end
+    r.socket:close()
+  end
+  dgram.run()
+end
+local equal = trains.sizes["equal, 64 to a train"]
+]]
+
+local folder
+
+-- The library, or nil and the reason why it cannot be made.
+local function shim()
+  local path = folder .. "/refusals.so"
+  if uv.fs_access(path, "R") then return path end
+  if uv.os_uname().sysname ~= "Linux" then return nil, "the library to preload is for Linux" end
+  local compiler, reason = can.program "cc"
+  if not compiler then return nil, reason end
+  local source = "spec/support/refusals.c"
+  if not uv.fs_access(source, "R") then return nil, "not run from the top of the source" end
+  local process = child.start(compiler, { "-O1", "-w", "-shared", "-fPIC", "-o", path, source, "-ldl" }):wait(60)
+  assert.equal(0, process.status, process.err)
+  return path
+end
+
+local function has_segments()
+  local socket = dgram.createSocket "udp4"
+  local gso = socket:stats().gso
+  socket:close()
+  loop.run()
+  if gso then return true end
+  return nil, "no segmented sends here"
+end
+
+-- The environment with the library behind what is preloaded already: a sanitizer has to be the first.
+local function environment(library, settings)
+  local list, preloaded = {}, os.getenv "LD_PRELOAD"
+  for name, value in pairs(uv.os_environ()) do
+    if name ~= "LD_PRELOAD" then list[#list + 1] = name .. "=" .. value end
+  end
+  list[#list + 1] = "LD_PRELOAD=" .. (preloaded and preloaded .. " " or "") .. library
+  for name, value in pairs(settings) do list[#list + 1] = name .. "=" .. value end
+  return list
+end
+
+local function results(process, found)
+  assert.same({ 0, 0 }, { process.status, process.signal }, process.out .. process.err)
+  for key, value in (process.out .. process.err):gmatch "(%w+)=([%w+]*)" do found[key] = tonumber(value) or value end
+  assert.is_not_nil(found.gso, process.out .. process.err)
+  return found
+end
+
+local function with_paths()
+  return ("package.path = %q; package.cpath = %q"):format(package.path, package.cpath)
+end
+
+-- Runs the body with the library answering; returns what the body and the library have counted, by name.
+local function refusing(settings, body, ...)
+  need(pending, has_segments())
+  local library = need(pending, shim())
+  local code = program .. (select("#", ...) > 0 and body:format(...) or body)
+  local process = child.start(child.interpreter(), { "-e", with_paths(), "-e", code },
+    { env = environment(library, settings) }):wait(30)
+  return results(process, {})
+end
+
+local function folders()
+  lazy_setup(function()
+    folder = assert(uv.fs_mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/dgram-refusal-XXXXXX"))
+  end)
+  lazy_teardown(function()
+    os.remove(folder .. "/refusals.so")
+    uv.fs_rmdir(folder)
+  end)
+end
+
+describe("a route that refuses segmented sends", function()
+  loop.guard()
+  folders()
+
+  for _, errno in ipairs { "EIO", "EINVAL", "EMSGSIZE" } do
+    for kind, address in pairs { udp4 = "127.0.0.1", udp6 = "::1" } do
+      it(("with %s costs no datagram, %s"):format(errno, kind), function()
+        if kind == "udp6" then need(pending, can.ipv6()) end
+        local found = refusing({ REFUSE_ERRNO = numbers[errno] }, [[
+          local kind, r = %q, receiver(%q)
+          for what, size in pairs(trains.sizes) do
+            for _, connected in ipairs { false, true } do
+              for _, send in ipairs { by_callbacks, by_list } do
+                local s = sender(kind)
+                if connected then s:connectSync(r.port, %q) end
+                r.connected = connected
+                for _, n in ipairs(trains.runs) do exchange(s, r, run(n, size), nil, send) end
+                if s:stats().sendErrors ~= 0 or not s:stats().gso then error(what, 0) end
+                s:close()
+              end
+            end
+          end
+          finish(sender(kind))
+        ]], kind, kind, address)
+        assert.equal("", found.events)
+        assert.is_true(found.refused > 0)
+      end)
+    end
+
+    it(("with %s is asked once, until 100,000 datagrams have gone"):format(errno), function()
+      local found = refusing({ REFUSE_ERRNO = numbers[errno], REFUSE_FIRST = 1 }, [[
+        local r, s = receiver "udp4", sender "udp4"
+        for _ = 1, 3 do exchange(s, r, run(129, equal)) end
+        for _ = 1, 99 do exchange(s, r, run(1000, equal), nil, by_list) end
+        print("before=" .. s:stats().messagesSent)
+        exchange(s, r, run(1000, equal))
+        exchange(s, r, run(1000, equal))
+        finish(s)
+      ]])
+      assert.is_true(found.before < 100000)
+      assert.same({ 1, 0, "true" }, { found.refused, found.errors, found.gso })
+      -- of the last 2002 datagrams those behind the 100,000th went in trains again, which nobody refused
+      assert.is_true(found.trains > 10 and found.trains < 40, found.trains .. " trains")
+    end)
+  end
+
+  it("with EIO, as three routes do, makes the socket give segmentation up", function()
+    local found = refusing({ REFUSE_ERRNO = numbers.EIO }, [[
+      local s = sender "udp4"
+      for i = 1, 5 do
+        local r = receiver "udp4"
+        exchange(s, r, run(129, equal))
+        print("after" .. i .. "=" .. tostring(s:stats().gso))
+      end
+      for _, r in ipairs(receivers) do exchange(s, r, run(1000, equal)) end
+      finish(s)
+    ]])
+    assert.same({ "true", "true", "false", "false" }, { found.after1, found.after2, found.after3, found.gso })
+    assert.same({ 3, 3, 0 }, { found.refused, found.trains, found.errors })
+  end)
+
+  for _, errno in ipairs { "EINVAL", "EMSGSIZE" } do
+    it(("with %s, however often, does not"):format(errno), function()
+      local found = refusing({ REFUSE_ERRNO = numbers[errno] }, [[
+        local s = sender "udp4"
+        for _ = 1, 5 do exchange(s, receiver "udp4", run(129, equal)) end
+        for _, r in ipairs(receivers) do exchange(s, r, run(1000, equal)) end
+        finish(s)
+      ]])
+      assert.same({ "true", 0, 10 }, { found.gso, found.errors, found.refused })
+    end)
+  end
+
+  it("for long segments alone carries the short ones elsewhere in trains still", function()
+    local found = refusing({ REFUSE_ERRNO = numbers.EMSGSIZE, REFUSE_ABOVE = 1200 }, [[
+      local a, b, s = receiver "udp4", receiver "udp4", sender "udp4"
+      exchange(s, a, run(129, trains.sizes["equal, fewer to a train"]))
+      exchange(s, b, run(1000, equal))
+      exchange(s, a, run(65, trains.sizes["mixed"]))
+      finish(s)
+    ]])
+    assert.same({ "true", 0, 1 }, { found.gso, found.errors, found.refused })
+    assert.is_true(found.trains >= 16, found.trains .. " trains")
+  end)
+
+  it("and one datagram of the train: that one fails alone, and nothing is proved against trains", function()
+    -- the library fails datagrams that begin with X, which is number 88
+    local found = refusing({ REFUSE_ERRNO = numbers.EPERM, FAIL_ERRNO = numbers.EPERM }, [[
+      local r, s, list = receiver "udp4", sender "udp4", run(129, equal, 60)
+      exchange(s, r, list, { [list[29] ] = "EPERM" })
+      finish(s)
+    ]])
+    assert.same({ "true", 1, 1, 2 }, { found.gso, found.errors, found.failed, found.refused })
+  end)
+
+  it("and a datagram that is bad anyway, before, behind and between trains", function()
+    for _, errno in ipairs { "EIO", "EINVAL", "EMSGSIZE" } do
+      local found = refusing({ REFUSE_ERRNO = numbers[errno] }, [[
+        local r, s = receiver "udp4", sender "udp4"
+        for _, n in ipairs { 1, 2, 33, 63, 64, 65, 129, 130 } do
+          local list = run(130, equal)
+          list[n] = ("x"):rep(65507 + n)
+          exchange(s, r, list, { [list[n] ] = "EMSGSIZE" })
+        end
+        finish(s)
+      ]])
+      assert.same({ "true", 8, "" }, { found.gso, found.errors, found.events })
+    end
+  end)
+
+  it("that says so for an earlier datagram of a connected socket is asked again, with the train", function()
+    local found = refusing({ REFUSE_ERRNO = numbers.ECONNREFUSED, REFUSE_FIRST = 1 }, [[
+      local r, s = receiver "udp4", sender "udp4"
+      s:connectSync(r.port, r.address)
+      r.connected = true
+      exchange(s, r, run(129, equal))
+      finish(s)
+    ]])
+    assert.same({ "true", 0, "ECONNREFUSED", 1, 3 },
+      { found.gso, found.errors, found.events, found.refused, found.trains })
+  end)
+end)
+
+-- Runs of every size to one destination, and to three in turn.
+local everything = [[
+  local options, r = { gso = %s }, receiver "udp4"
+  for _, size in pairs(trains.sizes) do
+    local s = sender("udp4", options)
+    for _, n in ipairs(trains.runs) do exchange(s, r, run(n, size)) end
+    if s:stats().sendErrors ~= 0 then error("send errors", 0) end
+    s:close()
+  end
+  local s = sender("udp4", options)
+  spread(s, { receiver "udp4", receiver "udp4", receiver "udp4" }, run(300, trains.sizes["mixed"]), 5)
+  finish(s)
+]]
+
+describe("a kernel that takes less than it is given", function()
+  loop.guard()
+  folders()
+
+  for what, settings in pairs {
+    ["one message of many"] = { SHORT = 1 },
+    ["two messages at most"] = { SHORT = 2 },
+    ["seven messages at most"] = { SHORT = 7 },
+    ["63 messages at most"] = { SHORT = 63 },
+    ["nothing at every other call"] = { BLOCK_EVERY = 2 },
+    ["three at most, and nothing at every third call"] = { SHORT = 3, BLOCK_EVERY = 3 },
+    ["five at most, no trains, and nothing at every other call"] =
+      { SHORT = 5, BLOCK_EVERY = 2, REFUSE_ERRNO = numbers.EINVAL },
+  } do
+    it("gets the rest again: " .. what, function()
+      for _, gso in ipairs { "true", "false" } do
+        local found = refusing(settings, everything, gso)
+        assert.same({ gso, 0, "" }, { found.gso, found.errors, found.events })
+        if settings.SHORT then assert.is_true(found.cut > 0) end
+        if settings.BLOCK_EVERY then assert.is_true(found.blocked > 0) end
+        if settings.REFUSE_ERRNO and gso == "true" then assert.is_true(found.refused > 0) end
+      end
+    end)
+  end
+end)
+
+describe("a real system call that fails for a train", function()
+  loop.guard()
+
+  -- AddressSanitizer's leak check traces by itself, and a tracer excludes another.
+  local function traced(call, errno, when, body)
+    need(pending, has_segments())
+    if os.getenv "LD_PRELOAD" then pending "a sanitizer is preloaded" end
+    local strace = need(pending, can.program "strace")
+    local process = child.start(strace, { "-f", "-qq", "-o", "/dev/null", "-e", "trace=" .. call, "-e",
+      ("inject=%s:error=%s:when=%s"):format(call, errno, when), child.interpreter(), "-e", with_paths(), "-e",
+      program .. body }):wait(30)
+    need(pending, not process.err:find "ptrace", "strace cannot trace here")
+    return results(process, {})
+  end
+
+  for _, errno in ipairs { "EIO", "EINVAL", "EMSGSIZE" } do
+    it(("with %s, costs no datagram of runs of 65, 129 and 1000"):format(errno), function()
+      -- the first sendmsg has a train; its datagrams go by sendmmsg
+      local found = traced("sendmsg", errno, "1", [[
+        local r, s = receiver "udp4", sender "udp4"
+        for _, n in ipairs { 65, 129, 1000 } do exchange(s, r, run(n, equal)) end
+        finish(s)
+      ]])
+      assert.same({ "true", 0, "" }, { found.gso, found.errors, found.events })
+      -- a batch of several trains, to two destinations
+      found = traced("sendmmsg", errno, "1", [[
+        local s = sender "udp4"
+        spread(s, { receiver "udp4", receiver "udp4" }, run(64, equal), 40)
+        finish(s)
+      ]])
+      assert.same({ "true", 0, "" }, { found.gso, found.errors, found.events })
+    end)
+  end
+end)
