@@ -40,10 +40,10 @@ function trains.payload(i, size)
   return (string.char(i % 256) .. ("%05d:"):format(i) .. filler:sub(1 + i % 251, i % 251 + size)):sub(1, size)
 end
 
---- A run: a list of n datagrams.
-function trains.run(n, size)
+--- A run: a list of n datagrams, numbered from `first` (1 unless given) on.
+function trains.run(n, size, first)
   local list = {}
-  for i = 1, n do list[i] = trains.payload(i, size(i, n)) end
+  for i = 1, n do list[i] = trains.payload(i + (first or 1) - 1, size(i, n)) end
   return list
 end
 
