@@ -46,7 +46,7 @@ local program = [[
   local function finish()
     for _, socket in ipairs(made) do pcall(socket.close, socket) end
   end
-  local got = 0
+  local got, lone = 0, 0
   local receiver = new("udp4", function() got = got + 1 end)
   local sender = new { type = "udp4", reuseAddr = true, recvBufferSize = 100000 }
   if receiver then try(receiver.bind, receiver, 0, "127.0.0.1") end
@@ -57,6 +57,15 @@ local program = [[
     for i = 1, 10 do send(sender, ("x"):rep(i), at.port, "127.0.0.1") end
     try(sender.flush, sender)
     send(sender, "alone", at.port, "127.0.0.1")
+  end
+  local plain = new({ type = "udp4", gro = false }, function() lone = lone + 1 end)
+  if plain then try(plain.bind, plain, 0, "127.0.0.1") end
+  local its = plain and try(plain.address, plain)
+  if its and sender then
+    for _ = 1, 3 do
+      send(sender, "lone", its.port, "127.0.0.1")
+      try(dgram.run, "nowait")
+    end
   end
   for _ = 1, 2 do try(dgram.run, "nowait") end
   local connected = new "udp4"
@@ -80,8 +89,8 @@ local program = [[
     try(dgram.run)
     if late or not uv.loop_alive() then break end
   end
-  print(("accepted=%d told=%d twice=%d got=%d events=%d late=%s alive=%s busy=%s"):format(accepted, told, twice, got,
-    events, tostring(late), tostring(uv.loop_alive()), tostring(os.clock() - before > 1)))
+  print(("accepted=%d told=%d twice=%d got=%d lone=%d events=%d late=%s alive=%s busy=%s"):format(accepted, told, twice, got,
+    lone, events, tostring(late), tostring(uv.loop_alive()), tostring(os.clock() - before > 1)))
 ]]
 
 local function paths()
@@ -122,6 +131,8 @@ end
 local cases = {
   { "sendmsg", { "EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EIO", "EMSGSIZE", "EINVAL", "EPERM", "ECONNREFUSED" } },
   { "sendmmsg", { "EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EIO", "EMSGSIZE", "EINVAL", "EPERM", "ECONNREFUSED" } },
+  { "sendto", { "EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EIO", "EMSGSIZE", "EINVAL", "EPERM", "ECONNREFUSED" } },
+  { "recvfrom", { "EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EIO", "ECONNREFUSED" } },
   { "recvmsg", { "EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EIO", "ECONNREFUSED" } },
   { "recvmmsg", { "EINTR", "EAGAIN", "ENOMEM" } },
   { "socket", { "EMFILE", "ENFILE", "ENOBUFS", "EACCES" } },
@@ -165,7 +176,7 @@ describe("system calls that fail", function()
 
   it("cost no more than themselves when they go on for a while", function()
     need(pending, can_trace())
-    for _, errno in ipairs { "EINTR", "EAGAIN", "ENOBUFS" } do check(run("sendmmsg,sendmsg", errno, "1..20")) end
-    for _, errno in ipairs { "EINTR", "EAGAIN" } do check(run("recvmsg,recvmmsg", errno, "1..20")) end
+    for _, errno in ipairs { "EINTR", "EAGAIN", "ENOBUFS" } do check(run("sendmmsg,sendmsg,sendto", errno, "1..20")) end
+    for _, errno in ipairs { "EINTR", "EAGAIN" } do check(run("recvmsg,recvmmsg,recvfrom", errno, "1..20")) end
   end)
 end)

@@ -199,7 +199,7 @@ static int collect(lua_State *L)
 static int new_list(lua_State *L)
 {
     dg_error_surplus(L, 0);
-    dg_blocklist *list = dg_newuserdata(L, sizeof *list);
+    dg_blocklist *list = dg_newuserdata(L, sizeof *list, 0);
     lua_pop(L, 1);
     memset(list, 0, sizeof *list);
     dg_hub_get(L, DG_STORE_BLOCKLIST);

@@ -52,16 +52,16 @@ static inline lua_State *dg_mainthread(lua_State *L)
     return main;
 }
 
-/* A full userdata with one table of its own (its user value, its environment in 5.1), which is pushed last.
+/* A full userdata with one table of its own (its user value, its environment in 5.1), an array of so many slots at first.
  * Pushes both: userdata, table. */
-static inline void *dg_newuserdata(lua_State *L, size_t size)
+static inline void *dg_newuserdata(lua_State *L, size_t size, int slots)
 {
 #if LUA_VERSION_NUM >= 504
     void *block = lua_newuserdatauv(L, size, 1);
 #else
     void *block = lua_newuserdata(L, size);
 #endif
-    lua_newtable(L);
+    lua_createtable(L, slots, 0);
     lua_pushvalue(L, -1);
 #if LUA_VERSION_NUM >= 504
     lua_setiuservalue(L, -3, 1);

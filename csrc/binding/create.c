@@ -68,7 +68,7 @@ static void open_descriptor(lua_State *L, dg_socket *s, const creation *wanted)
 static dg_socket *new_socket(lua_State *L, int family)
 {
     dg_hub *hub = dg_hub_of(L);
-    dg_socket *s = dg_newuserdata(L, sizeof *s);
+    dg_socket *s = dg_newuserdata(L, sizeof *s, DG_SLOTS_AT_FIRST);
     lua_pop(L, 1);
     memset(s, 0, sizeof *s);
     s->tag = &dg_socket_tag;
@@ -128,9 +128,10 @@ static int core_set_limits(lua_State *L)
             dg_error_range(L, 2, "options.sendQueueLimit", "an integer of 1 or more");
         s->queue_limit = (uint64_t)limit < SIZE_MAX / 4 ? (size_t)limit : SIZE_MAX / 4;
     }
-    lua_settop(L, 4);
-    keep(L, 3, DG_SLOT_RECEIVE_BLOCK);
-    keep(L, 4, DG_SLOT_SEND_BLOCK);
+    if (receive != NULL)
+        keep(L, 3, DG_SLOT_RECEIVE_BLOCK);
+    if (send != NULL)
+        keep(L, 4, DG_SLOT_SEND_BLOCK);
     s->receive_block = receive;
     s->send_block = send;
     return 0;

@@ -122,7 +122,7 @@ static int core_bind(lua_State *L)
 static int has_peer(dg_socket *s)
 {
     if (s->peer == NULL)
-        s->peer = calloc(1, sizeof *s->peer);
+        s->peer = malloc(sizeof *s->peer);
     return s->peer != NULL;
 }
 

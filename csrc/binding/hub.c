@@ -40,7 +40,7 @@ static void new_weak_table(lua_State *L)
 dg_hub *dg_hub_open(lua_State *L)
 {
     lua_createtable(L, DG_STORE_SOURCE, 0);
-    dg_hub *hub = dg_newuserdata(L, sizeof *hub);
+    dg_hub *hub = dg_newuserdata(L, sizeof *hub, 0);
     lua_pop(L, 1);
     memset(hub, 0, sizeof *hub);
     hub->main = dg_mainthread(L);

@@ -41,7 +41,9 @@ static void wait_for_kernel(lua_State *L, int index, dg_socket *s, int progress)
         s->backoff = (unsigned char)(progress || s->backoff == 0    ? 1
                                      : s->backoff < LONGEST_BACKOFF ? 2 * s->backoff
                                                                     : s->backoff);
+        dg_tick_due(L, index, s, DG_DUE_FLUSH); /* without the memory for a timer the next tick tries again */
         dg_poll_retry(L, index, s, s->backoff);
+        s->due &= (unsigned char)~DG_DUE_FLUSH;
     }
     s->blocked = by_timer ? DG_BLOCKED_TIMER : DG_BLOCKED_POLL;
     dg_socket_update(L, index, s);

@@ -186,7 +186,8 @@ static void do_step(lua_State *L, int index, dg_socket *s)
         s->doing &= (unsigned char)~DG_DUE_FLUSH;
         dg_outbox_flush(L, index, s);
         s->report_limit = s->queue.to_report;
-        s->doing |= DG_DUE_REPORT;
+        if (s->report_limit != 0)
+            s->doing |= DG_DUE_REPORT;
     } else if (doing & DG_DUE_RESUME) {
         s->doing &= (unsigned char)~DG_DUE_RESUME;
         dg_receive(L, index, s, 0);
@@ -215,7 +216,8 @@ static void serve(lua_State *L, dg_hub *hub)
         do_step(L, index, s);
     if (hub->serving == s)
         hub->serving = NULL;
-    dg_socket_finish_close(L, index, s);
+    if (s->life == DG_CLOSING)
+        dg_socket_finish_close(L, index, s);
     dg_socket_update(L, index, s);
     lua_settop(L, top);
 }

@@ -5,7 +5,10 @@
 
 dg_memo *dg_memo_new(void)
 {
-    return calloc(1, sizeof(dg_memo));
+    dg_memo *memo = malloc(sizeof *memo);
+    if (memo != NULL)
+        memset(memo, 0, sizeof *memo);
+    return memo;
 }
 
 void dg_memo_free(dg_memo *memo)

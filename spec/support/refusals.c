@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* To be preloaded: the kernel's answers to sendmsg(2) and sendmmsg(2) as they are on other routes and other kernels.
+/* To be preloaded: the kernel's answers to sendto(2), sendmsg(2) and sendmmsg(2) as they are on other routes and other kernels.
  * What it does stands in the environment (numbers; 0 or absent: not):
  *   REFUSE_ERRNO   segmented messages fail with it
  *   REFUSE_FIRST   only so many of them
@@ -71,6 +71,22 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     if (error == 0)
         return next(fd, message, flags);
     failed += error != EAGAIN && segment_size(message) == 0;
+    errno = error;
+    return -1;
+}
+
+/* A lone datagram without headers. */
+ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *to, socklen_t to_length)
+{
+    static ssize_t (*next)(int, const void *, size_t, int, const struct sockaddr *, socklen_t);
+    if (next == NULL)
+        *(void **)&next = dlsym(RTLD_NEXT, "sendto");
+    struct iovec buffer = {(void *)(uintptr_t)data, length};
+    struct msghdr message = {.msg_iov = &buffer, .msg_iovlen = 1};
+    int error = is_blocked() ? EAGAIN : verdict(&message);
+    if (error == 0)
+        return next(fd, data, length, flags, to, to_length);
+    failed += error != EAGAIN;
     errno = error;
     return -1;
 }
