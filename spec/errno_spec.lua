@@ -89,8 +89,8 @@ local program = [[
     try(dgram.run)
     if late or not uv.loop_alive() then break end
   end
-  print(("accepted=%d told=%d twice=%d got=%d lone=%d events=%d late=%s alive=%s busy=%s"):format(accepted, told, twice, got,
-    lone, events, tostring(late), tostring(uv.loop_alive()), tostring(os.clock() - before > 1)))
+  print(("accepted=%d told=%d twice=%d got=%d lone=%d events=%d late=%s alive=%s busy=%s"):format(accepted, told,
+    twice, got, lone, events, tostring(late), tostring(uv.loop_alive()), tostring(os.clock() - before > 1)))
 ]]
 
 local function paths()

@@ -76,7 +76,7 @@ static dg_socket *new_socket(lua_State *L, int family)
     s->fd = -1;
     s->family = family;
     s->life = DG_CLOSED;
-    s->want = s->patience = 1;
+    s->want = 1;
     s->queue_limit = QUEUE_LIMIT;
     dg_queue_init(&s->queue, &hub->spare);
     lua_pushvalue(L, DG_UP_METATABLE);

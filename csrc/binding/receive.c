@@ -11,7 +11,8 @@
 #include "tick.h"
 
 enum {
-    MOST_PATIENCE = 64,
+    EARLY_MISSES = 4, /* do not tell much yet */
+    MOST_MISSES = EARLY_MISSES + 5,
     REST = 50, /* milliseconds */
 };
 
@@ -150,22 +151,29 @@ static void deliver(lua_State *L, kept *k, dg_socket *s)
     lua_call(L, 6 + truncated, 0);
 }
 
-/* How many slots to offer next, and whether to look again at once. A lone datagram should cost one plain recvmsg; a flood
- * should fill all slots and not go through the loop each time. So after some full receives of one another is tried; where
- * that finds something the socket lingers and its batches grow, and where not, more patience is asked for. */
+/* How many full receives of one there are before another is tried at once. */
+static unsigned patience(const dg_socket *s)
+{
+    return s->misses < EARLY_MISSES ? 1 : 1U << (s->misses - EARLY_MISSES + 1);
+}
+
+/* How many slots to offer next, and whether to look again at once. A lone datagram should cost one plain receive; a flood
+ * should fill all slots and not go through the loop each time. So after a full receive of one another is tried; where that
+ * finds something the socket lingers and its batches grow, and where it finds nothing several times in a row it is tried
+ * less and less often. What the datagrams' pace makes likelier is found out so: half of them found that way pays. */
 static void adapt(dg_socket *s, unsigned got)
 {
     if (got < s->want) {
-        if (s->linger && got == 0 && s->want == 1 && s->patience < MOST_PATIENCE)
-            s->patience *= 2;
+        if (s->linger && got == 0 && s->want == 1 && s->misses < MOST_MISSES)
+            s->misses++;
         s->linger = 0;
         s->streak = 0;
         s->want = got > 1 ? got : 1;
     } else if (s->linger) {
-        s->patience = 1;
+        s->misses = 0;
         s->want = s->want * 2 < DG_SLOTS ? s->want * 2 : DG_SLOTS;
     } else {
-        s->linger = ++s->streak >= s->patience;
+        s->linger = ++s->streak >= patience(s);
     }
 }
 

@@ -82,6 +82,19 @@ typedef struct dg_socket {
     unsigned char happened; /* set of dg_happened: what luv told, and nobody has looked at yet */
     struct dg_socket *next_due;
 
+    /* What each received datagram needs stands close together: a socket that slept finds no cache warm. */
+    dg_arena *batch; /* received and not yet delivered: slots [at .. count), the first from `offset` on */
+    unsigned batch_count, batch_at;
+    uint32_t batch_offset;
+    unsigned want;          /* slots for the next receive */
+    unsigned char linger;   /* after a full receive the next one found more: go on */
+    unsigned char pinned;   /* the batch is being read: it must not be given away */
+    unsigned char misses;   /* lookings for more, in a row, that found nothing */
+    unsigned streak;        /* full receives of one since the last of them */
+    dg_inet sender;         /* whose text is in DG_SLOT_SENDER; a Unix socket's is only there */
+    uint32_t sender_serial; /* changes with it */
+    uint64_t receive_calls, messages, bytes, refused, truncated;
+
     dg_queue queue;
     dg_transmitter transmitter;
     size_t report_limit; /* callbacks that the running round may still run */
@@ -93,17 +106,6 @@ typedef struct dg_socket {
     const dg_blocklist *receive_block, *send_block; /* NULL without */
     dg_unix_file file;
     dg_address *peer; /* the connected one, once there was one */
-
-    dg_arena *batch; /* received and not yet delivered: slots [at .. count), the first from `offset` on */
-    unsigned batch_count, batch_at;
-    uint32_t batch_offset;
-    unsigned want;             /* slots for the next receive */
-    unsigned char linger;      /* after a full receive the next one found more: go on */
-    unsigned char pinned;      /* the batch is being read: it must not be given away */
-    unsigned patience, streak; /* full receives of one before that is tried again, and how many there were */
-    dg_inet sender;            /* whose text is in DG_SLOT_SENDER; a Unix socket's is only there */
-    uint32_t sender_serial;    /* changes with it */
-    uint64_t receive_calls, messages, bytes, refused, truncated;
 } dg_socket;
 
 extern const char dg_socket_tag; /* its address is the tag */

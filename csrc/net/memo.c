@@ -21,7 +21,9 @@ void dg_memo_keep(dg_memo *memo, const dg_address *parsed, int family, int mappe
 {
     if (memo == NULL || length > DG_MEMO_TEXT || memchr(text, '%', length) != NULL)
         return;
-    dg_memo_place *place = &memo->places[dg_memo_index(text, port)];
+    dg_memo_place *place = memo->sets[dg_memo_index(text, port)];
+    memmove(place + 1, place, (DG_MEMO_WAYS - 1) * sizeof *place);
+    place->at = text;
     place->key = dg_memo_key(family, mapped, length, port);
     memcpy(place->text, text, length);
     dg_inet_store(&place->address, parsed);

@@ -10,17 +10,18 @@
 
 DG_HIDDEN_BEGIN
 
-enum { DG_MEMO_BITS = 8, DG_MEMO_TEXT = INET6_ADDRSTRLEN };
+enum { DG_MEMO_BITS = 6, DG_MEMO_WAYS = 4, DG_MEMO_TEXT = INET6_ADDRSTRLEN };
 
 /* What was parsed: the text, for a kind of socket, with a port. */
 typedef struct dg_memo_place {
-    uint32_t key; /* of length, kind and port; 0 while it is empty */
+    const char *at; /* where the text was: other texts may be there by now, so this alone proves nothing */
+    uint32_t key;   /* of length, kind and port; 0 while it is empty */
     char text[DG_MEMO_TEXT];
     dg_inet address;
 } dg_memo_place;
 
 typedef struct dg_memo {
-    dg_memo_place places[1 << DG_MEMO_BITS];
+    dg_memo_place sets[1 << DG_MEMO_BITS][DG_MEMO_WAYS]; /* of each set the last one is the oldest */
 } dg_memo;
 
 /* An empty one, or NULL without memory. */
@@ -34,8 +35,8 @@ static inline uint32_t dg_memo_key(int family, int mapped, size_t length, unsign
     return (uint32_t)length << 24 | kind << 16 | port;
 }
 
-/* By the text's place in memory, not by its bytes: a string that a program sends to does not move. The port counts too,
- * because several peers may share an address. */
+/* The set of a text: by its place in memory, not by its bytes, as a string that a program sends to does not move. The port
+ * counts too, because several peers may share an address. */
 static inline size_t dg_memo_index(const char *text, unsigned port)
 {
     uint64_t mixed = (((uint64_t)(uintptr_t)text >> 3) ^ ((uint64_t)port << 32)) * UINT64_C(0x9e3779b97f4a7c15);
@@ -48,11 +49,14 @@ static inline int dg_memo_find(const dg_memo *memo, dg_address *out, int family,
 {
     if (memo == NULL || length > DG_MEMO_TEXT)
         return 0;
-    const dg_memo_place *place = &memo->places[dg_memo_index(text, port)];
-    if (place->key != dg_memo_key(family, mapped, length, port) || memcmp(place->text, text, length) != 0)
-        return 0;
-    dg_inet_load(out, &place->address);
-    return 1;
+    const dg_memo_place *place = memo->sets[dg_memo_index(text, port)], *end = place + DG_MEMO_WAYS;
+    for (; place != end; place++)
+        if (place->at == text && place->key == dg_memo_key(family, mapped, length, port) &&
+            memcmp(place->text, text, length) == 0) {
+            dg_inet_load(out, &place->address);
+            return 1;
+        }
+    return 0;
 }
 
 /* Remembers what it made, unless a zone is in it: what that stands for changes with the interfaces. */

@@ -154,12 +154,20 @@ local function methods(listeners, changed)
     return true
   end
 
-  --- One function that calls all who listen to an event now: the only one itself where that will do, nil for none.
+  --- One function that calls all who listen to `message` now: the only one itself where that will do, nil for none. Its
+  -- arguments have names, because `...` costs as much as a listener.
   local function fan_out(self, event)
     local kept = listeners(self)[event]
     if type(kept) ~= "table" then return kept end
-    return function(...)
-      for _, entry in ipairs(kept) do call(self, event, entry, ...) end
+    return function(msg, rinfo)
+      for i = 1, #kept do
+        local entry = kept[i]
+        if type(entry) == "function" then
+          entry(msg, rinfo)
+        else
+          call(self, event, entry, msg, rinfo)
+        end
+      end
     end
   end
 
