@@ -1,0 +1,125 @@
+-- SPDX-License-Identifier: MIT
+-- The callbacks of sends: one that is given again and again is held once, others in a ring; each send has its own all the same.
+local loop = require "spec.support.loop"
+local sockets = require "spec.support.sockets"
+
+local new = sockets.new
+
+describe("send's callbacks", function()
+  loop.guard()
+
+  local receiver, port
+
+  before_each(function()
+    receiver, port = sockets.bound { type = "udp4", recvBufferSize = 200000 }
+  end)
+
+  -- Sends one datagram for each letter, of as many bytes as its place; a letter is a function, "." none. Returns what was
+  -- called with how many bytes, when all were.
+  local function run(letters, each)
+    local socket, calls, functions, wanted = new "udp4", {}, {}, 0
+    local function callback(letter)
+      functions[letter] = functions[letter] or function(err, bytes)
+        assert.is_nil(err)
+        calls[#calls + 1] = letter .. bytes
+        if each then each(socket, calls) end
+      end
+      return functions[letter]
+    end
+    local expected = {}
+    for i = 1, #letters do
+      local letter = letters:sub(i, i)
+      if letter == "." then
+        socket:send(("x"):rep(i), port, "127.0.0.1")
+      else
+        wanted = wanted + 1
+        expected[wanted] = letter .. i
+        socket:send(("x"):rep(i), port, "127.0.0.1", callback(letter))
+      end
+      if i % 10 == 0 then collectgarbage() end
+    end
+    assert.same({}, calls)
+    loop.wait(function() return #calls >= wanted end)
+    socket:close()
+    receiver:close()
+    loop.run()
+    assert.same(expected, calls)
+  end
+
+  for _, letters in ipairs { "a", "aa", "ab", "aba", "aabbaa", "a.a", ".a.", "aab..bbc.a", "abcdabcd", "aaaabaaaacaaaa",
+    ("a"):rep(70), ("ab"):rep(50), ("a"):rep(63) .. "b" .. ("a"):rep(3), ("abc."):rep(40) } do
+    it("come in the order of the sends: " .. (#letters > 20 and letters:sub(1, 20) .. "..." or letters), function()
+      run(letters)
+    end)
+  end
+
+  it("are each their own when all are new", function()
+    local socket, calls = new "udp4", {}
+    for i = 1, 3000 do
+      socket:send("x", port, "127.0.0.1", function(err)
+        assert.is_nil(err)
+        calls[#calls + 1] = i
+      end)
+    end
+    loop.wait(function() return #calls == 3000 end)
+    -- the ring was large, and is not kept; the next ones find a new one
+    for i = 3001, 3010 do socket:send("x", port, "127.0.0.1", function() calls[#calls + 1] = i end) end
+    loop.wait(function() return #calls == 3010 end)
+    for i = 1, 3010 do assert.equal(i, calls[i]) end
+    sockets.close_all(socket, receiver)
+    loop.run()
+  end)
+
+  it("may send with themselves, and with others, and collect what is unreachable", function()
+    local socket, calls, budget = new "udp4", {}, 300
+    local one, other
+    local function go(name, next_one)
+      calls[#calls + 1] = name
+      collectgarbage()
+      if budget == 0 then return end
+      budget = budget - 1
+      socket:send("x", port, "127.0.0.1", next_one())
+    end
+    one = function() go("one", function() return #calls % 3 == 0 and one or other end) end
+    other = function() go("other", function() return #calls % 5 == 0 and other or one end) end
+    for _ = 1, 5 do socket:send("x", port, "127.0.0.1", one) end
+    loop.wait(function() return #calls >= 305 end)
+    sockets.close_all(socket, receiver)
+    loop.run()
+    assert.equal(305, #calls)
+  end)
+
+  it("are let go when nobody waits", function()
+    local socket, seen = new "udp4", setmetatable({}, { __mode = "k" })
+    local called = 0
+    for _ = 1, 10 do
+      local function callback() called = called + 1 end
+      seen[callback] = true
+      socket:send("x", port, "127.0.0.1", callback)
+      socket:send("y", port, "127.0.0.1", callback)
+    end
+    loop.wait(function() return called == 20 end)
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil((next(seen)))
+    sockets.close_all(socket, receiver)
+    loop.run()
+  end)
+
+  it("that raise lose nobody else's", function()
+    local socket, calls = new "udp4", 0
+    local function bad() error("bad", 0) end
+    local function good() calls = calls + 1 end
+    for i = 1, 30 do socket:send("x", port, "127.0.0.1", i % 3 == 0 and bad or good) end
+    local raised = 0
+    for _ = 1, 40 do
+      local ok = pcall(loop.wait, function() return calls == 20 end)
+      if ok then break end
+      raised = raised + 1
+    end
+    assert.is_true(raised > 0)
+    sockets.close_all(socket, receiver)
+    loop.run()
+    assert.equal(20, calls)
+  end)
+end)
