@@ -84,6 +84,15 @@ check "net includes nothing of Lua or of binding" \
 check "batch system calls are named in csrc/net/os_*.c alone" \
     none grep -rnE '(recvmmsg|sendmmsg)[[:space:]]*\(' csrc --include='*.[ch]' --exclude='os_*.c'
 
+# A header and its source are one room; tsort names the rooms of a ring.
+rings() {
+    for file in csrc/*/*.[ch]; do
+        room=$(basename "${file%.*}")
+        sed -n 's/^#include "\(.*\)\.h"$/\1/p' "$file" | sed 's|.*/||' | grep -vx "$room" | sed "s/^/$room /"
+    done | tsort 2>&1 >/dev/null
+}
+check "includes go one way" none rings
+
 cc=${CC:-cc}
 # Every file of net by itself, both back ends, with no path to Lua's headers.
 for file in csrc/net/*.c; do

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "callbacks.h"
 
-#include "socket.h"
+#include "slots.h"
 
 enum { FIRST_ROOM = 4, KEPT_ROOM = 1024 };
 

@@ -4,73 +4,14 @@
 #include <errno.h>
 
 #include "../net/descriptor.h"
-#include "endpoint.h"
 #include "error.h"
 #include "loop.h"
+#include "luv.h"
 #include "poll.h"
 #include "receive.h"
+#include "round.h"
 #include "tick.h"
-
-/* For protected calls: notes the traceback, and lets the error pass as it is. */
-static int message_handler(lua_State *L)
-{
-    dg_traceback(L, NULL, 1);
-    dg_hub_set(L, DG_STORE_TRACEBACK);
-    return 1;
-}
-
-static void remember_uncaught(lua_State *L, dg_hub *hub, int error, int traceback)
-{
-    dg_hub_get(L, DG_STORE_UNCAUGHT);
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        lua_newtable(L);
-        lua_pushvalue(L, -1);
-        dg_hub_set(L, DG_STORE_UNCAUGHT);
-    }
-    lua_pushvalue(L, error);
-    lua_rawseti(L, -2, (int)(2 * hub->uncaught + 1));
-    lua_pushvalue(L, traceback);
-    lua_rawseti(L, -2, (int)(2 * hub->uncaught + 2));
-    hub->uncaught++;
-    if (hub->running != 0)
-        dg_loop_stop(L);
-}
-
-/* Argument: the error that a callback raised. Tells the handler, or keeps it for dgram.run or luv. */
-static int take_error(lua_State *L)
-{
-    enum { ERROR = 1, TRACEBACK, MESSAGE_HANDLER };
-    dg_hub *hub = dg_hub_of(L);
-    lua_settop(L, ERROR);
-    dg_hub_get(L, DG_STORE_TRACEBACK);
-    lua_pushnil(L); /* without memory no handler runs: the next traceback must not be this one */
-    dg_hub_set(L, DG_STORE_TRACEBACK);
-    dg_hub_get(L, DG_STORE_MESSAGE_HANDLER);
-    dg_hub_get(L, DG_STORE_HANDLER);
-    if (lua_isfunction(L, -1)) {
-        lua_pushvalue(L, ERROR);
-        lua_pushvalue(L, TRACEBACK);
-        if (lua_pcall(L, 2, 0, MESSAGE_HANDLER) == 0)
-            return 0;
-        lua_replace(L, ERROR); /* the handler failed itself: that is the error now */
-        dg_hub_get(L, DG_STORE_TRACEBACK);
-        lua_replace(L, TRACEBACK);
-    }
-    remember_uncaught(L, hub, ERROR, TRACEBACK);
-    return 0;
-}
-
-/* The same from where nothing may raise; pops the error. Without the memory to keep it, that is noted at least. */
-static void take_error_safely(lua_State *L, dg_hub *hub)
-{
-    lua_pushcfunction(L, take_error);
-    lua_insert(L, -2);
-    if (lua_pcall(L, 1, 0, 0) != 0) {
-        lua_pop(L, 1);
-        hub->lost++;
-    }
-}
+#include "uncaught.h"
 
 /* An error waits on the descriptor: an ICMP message's, most likely. */
 static void report_pending_error(lua_State *L, dg_socket *s)
@@ -80,7 +21,7 @@ static void report_pending_error(lua_State *L, dg_socket *s)
         return;
     if (error == -EBADF || error == -ENOTSOCK) /* somebody closed it behind our back: watching it would spin */
         s->paused = 1;
-    dg_endpoint_push_error(L, s, error, "recvmsg", NULL);
+    dg_socket_push_error(L, s, error, "recvmsg", NULL);
     dg_tick_emit(L, 1, "error");
 }
 
@@ -101,7 +42,7 @@ static void look_at(lua_State *L, dg_socket *s)
     if (happened & (DG_ERROR | DG_STOPPED))
         report_pending_error(L, s);
     if (happened & (DG_ERROR | DG_STOPPED | DG_RETRY))
-        dg_socket_update(L, 1, s);
+        dg_poll_update(L, 1, s);
 }
 
 /* The work of a dispatch, under its protected call. Arguments: the socket, or nil for the tick; the hub. Entered again after
@@ -119,8 +60,8 @@ static int body(lua_State *L)
             dg_receive(L, 1, s, readable);
     }
     if (!hub->turn.opened)
-        dg_tick_open_round(hub);
-    dg_tick_round(L, hub);
+        dg_round_open(hub);
+    dg_round_run(L, hub);
     return 0;
 }
 
@@ -141,7 +82,7 @@ static void run_body(lua_State *L, dg_hub *hub, int store)
         lua_pushlightuserdata(L, hub);
         status = lua_pcall(L, 2, 0, handler);
         if (status != 0)
-            take_error_safely(L, hub);
+            dg_uncaught_take(L, hub);
     } while (status != 0 && status != LUA_ERRMEM);
     lua_pop(L, 1);
     hub->depth--;
@@ -150,21 +91,21 @@ static void run_body(lua_State *L, dg_hub *hub, int store)
 
 static int settle(lua_State *L)
 {
-    dg_tick_settle(L, dg_hub_of(L));
+    dg_round_settle(L, dg_hub_of(L));
     return 0;
 }
 
 /* The way out of the outermost dispatch. What nobody caught goes to luv, as a string: it prints what it is given. */
 static int leave(lua_State *L, dg_hub *hub)
 {
-    if (dg_tick_unsettled(hub)) {
+    if (dg_round_unsettled(hub)) {
         lua_pushcfunction(L, settle);
         if (lua_pcall(L, 0, 0, 0) != 0) { /* no memory to start the tick: dgram.run tries again */
             lua_pop(L, 1);
             hub->lost++;
         }
     }
-    if (hub->depth == 0 && hub->running == 0 && dg_dispatch_take_uncaught(L)) {
+    if (hub->depth == 0 && hub->running == 0 && dg_uncaught_push(L)) {
         if (!lua_isstring(L, -1)) {
             dg_tolstring(L, -1, NULL);
             if (lua_istable(L, -2))
@@ -219,18 +160,19 @@ static unsigned events_of(const char *events)
     return happened;
 }
 
-int dg_dispatch_poll(lua_State *L)
+/* luv's callback for a socket's poll: error, events. */
+static int on_poll(lua_State *L)
 {
     int failed = lua_type(L, 1) == LUA_TSTRING;
     return dispatch(L, failed ? (unsigned)DG_STOPPED : events_of(lua_tostring(L, 2)));
 }
 
-int dg_dispatch_retry(lua_State *L)
+static int on_retry(lua_State *L)
 {
     return dispatch(L, DG_RETRY);
 }
 
-int dg_dispatch_tick(lua_State *L)
+static int on_tick(lua_State *L)
 {
     dg_hub *hub = dg_hub_of(L);
     lua_settop(L, 0);
@@ -240,72 +182,34 @@ int dg_dispatch_tick(lua_State *L)
     return leave(L, hub);
 }
 
-/* Pushes the traceback of the first uncaught error, and what else went wrong after it. The list is at `list`. */
-static void push_full_traceback(lua_State *L, unsigned count, int list)
+int dg_dispatch_run(lua_State *L)
 {
-    lua_rawgeti(L, list, 2);
-    if (!lua_isstring(L, -1)) {
-        lua_pop(L, 1);
-        lua_pushliteral(L, "(no traceback)");
-    }
-    for (unsigned i = 1; i < count; i++) {
-        lua_rawgeti(L, list, (int)(2 * i + 1));
-        dg_tolstring(L, -1, NULL);
-        lua_remove(L, -2);
-        lua_pushfstring(L, "%s\nand then: %s", lua_tostring(L, -2), lua_tostring(L, -1));
-        lua_replace(L, -3);
-        lua_pop(L, 1);
-    }
-}
-
-int dg_dispatch_take_uncaught(lua_State *L)
-{
+    dg_luv_need(L, "dgram.run");
     dg_hub *hub = dg_hub_of(L);
-    unsigned count = hub->uncaught;
-    if (count == 0 && hub->lost != 0) {
-        hub->lost = 0;
-        lua_pushliteral(L, "not enough memory (to keep the errors of callbacks)");
-        return 1;
-    }
-    if (count == 0)
-        return 0;
-    dg_hub_get(L, DG_STORE_UNCAUGHT);
-    int list = lua_gettop(L);
-    hub->uncaught = 0;
-    lua_pushnil(L);
-    dg_hub_set(L, DG_STORE_UNCAUGHT);
-    push_full_traceback(L, count, list);
-    lua_rawgeti(L, list, 1);
-    if (lua_type(L, -1) == LUA_TSTRING) {
-        lua_pushfstring(L, "%s\n%s", lua_tostring(L, -1), lua_tostring(L, -2));
-    } else if (lua_istable(L, -1) && lua_getmetatable(L, -1)) {
-        dg_hub_get(L, DG_STORE_ERROR);
-        int ours = lua_rawequal(L, -1, -2);
-        lua_pop(L, 2);
-        if (ours) {
-            lua_pushvalue(L, -2);
-            lua_setfield(L, -2, "traceback");
-        }
-    }
-    lua_replace(L, list);
-    lua_settop(L, list);
-    return 1;
-}
-
-int dg_dispatch_set_handler(lua_State *L)
-{
-    dg_error_surplus(L, 1);
-    if (!lua_isnoneornil(L, 1) && !lua_isfunction(L, 1))
-        dg_error_arg_type(L, 1, "fn", "a function or nil");
     lua_settop(L, 1);
-    dg_hub_set(L, DG_STORE_HANDLER);
-    return 0;
+    dg_tick_resume(L, hub);
+    dg_luv_push(L, "run");
+    int arguments = !lua_isnil(L, 1);
+    if (arguments)
+        lua_pushvalue(L, 1);
+    hub->running++;
+    int status = lua_pcall(L, arguments, 1, 0);
+    hub->running--;
+    if (dg_uncaught_push(L) || status != 0)
+        return lua_error(L);
+    return 1;
 }
 
 void dg_dispatch_open(lua_State *L)
 {
-    lua_pushcfunction(L, message_handler);
-    dg_hub_set(L, DG_STORE_MESSAGE_HANDLER);
+    dg_hub *hub = dg_hub_of(L);
+    hub->on_poll = on_poll;
+    hub->on_retry = on_retry;
+    hub->on_tick = on_tick;
+}
+
+void dg_dispatch_configure(lua_State *L)
+{
     dg_receive_push_upvalues(L);
     lua_pushcclosure(L, body, DG_RECEIVE_UPVALUES);
     dg_hub_set(L, DG_STORE_BODY);

@@ -6,38 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../net/blocklist.h"
 #include "../net/descriptor.h"
-#include "blocklists.h"
 #include "error.h"
-#include "outbox.h"
+#include "poll.h"
 #include "tick.h"
-
-void dg_endpoint_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to)
-{
-    if ((to == NULL || to->length == 0) && s->connected)
-        to = s->peer;
-    dg_error_push_system(L, error, syscall, to);
-}
-
-void dg_endpoint_push_text_error(lua_State *L, int error, const char *syscall, int index, unsigned port)
-{
-    index = dg_absindex(L, index);
-    lua_pushcfunction(L, dg_error_new_system);
-    lua_pushinteger(L, error);
-    lua_pushstring(L, syscall);
-    lua_pushvalue(L, index);
-    if (port != 0)
-        lua_pushinteger(L, (lua_Integer)port);
-    else
-        lua_pushnil(L);
-    lua_call(L, 4, 1);
-}
 
 static void note_bound(lua_State *L, int index, dg_socket *s)
 {
     s->bound = 1;
-    dg_socket_update(L, index, s);
+    dg_poll_update(L, index, s);
     lua_pushnil(L);
     dg_tick_emit(L, index, "listening");
 }
@@ -76,9 +53,8 @@ int dg_endpoint_bind_any(lua_State *L, int index, dg_socket *s)
 #endif
 }
 
-/* The address that core's arguments (socket, port | nil, text | nil) name. Returns 0, DG_NOT_A_LITERAL or a negative errno. */
-static int parse(lua_State *L, const dg_socket *s, dg_address *out, unsigned *port,
-                 void (*absent)(dg_address *out, int family, unsigned port))
+int dg_endpoint_parse(lua_State *L, const dg_socket *s, dg_address *out, unsigned *port,
+                      void (*absent)(dg_address *out, int family, unsigned port))
 {
     size_t length = 0;
     const char *text = luaL_optlstring(L, 3, NULL, &length);
@@ -91,8 +67,7 @@ static int parse(lua_State *L, const dg_socket *s, dg_address *out, unsigned *po
     return 0;
 }
 
-/* true, or false for a name, or nil and the error object: what core.bind and core.connect return. */
-static int answer(lua_State *L, int status, const char *syscall, const dg_address *address, unsigned port)
+int dg_endpoint_answer(lua_State *L, int status, const char *syscall, const dg_address *address, unsigned port)
 {
     if (status == 0 || status == DG_NOT_A_LITERAL) {
         lua_pushboolean(L, status == 0);
@@ -102,7 +77,7 @@ static int answer(lua_State *L, int status, const char *syscall, const dg_addres
     if (address != NULL)
         dg_error_push_system(L, status, syscall, address);
     else
-        dg_endpoint_push_text_error(L, status, syscall, 3, port);
+        dg_error_push_system_text(L, status, syscall, 3, port);
     return 2;
 }
 
@@ -112,75 +87,10 @@ static int core_bind(lua_State *L)
     dg_socket *s = dg_socket_running(L);
     dg_address address;
     unsigned port;
-    int status = parse(L, s, &address, &port, dg_address_any);
+    int status = dg_endpoint_parse(L, s, &address, &port, dg_address_any);
     if (status != 0)
-        return answer(L, status, "bind", NULL, port);
-    return answer(L, bind_to(L, 1, s, &address), "bind", &address, port);
-}
-
-/* Makes the place for the peer's address, which only connected sockets need. */
-static int has_peer(dg_socket *s)
-{
-    if (s->peer == NULL)
-        s->peer = malloc(sizeof *s->peer);
-    return s->peer != NULL;
-}
-
-/* core.connect(socket, port | nil, address | nil): likewise. What is queued goes where it was meant to go. */
-static int core_connect(lua_State *L)
-{
-    dg_socket *s = dg_socket_running(L);
-    dg_address address;
-    unsigned port;
-    int status = parse(L, s, &address, &port, dg_address_loopback);
-    if (status != 0)
-        return answer(L, status, "connect", NULL, port);
-    if (s->send_block != NULL && dg_blocklist_has(s->send_block, &address)) {
-        lua_pushnil(L);
-        dg_blocklists_push_error(L, &address);
-        return 2;
-    }
-    status = dg_endpoint_bind_any(L, 1, s);
-    if (status != 0)
-        return answer(L, status, "bind", &address, port);
-    dg_outbox_flush(L, 1, s);
-    status = has_peer(s) ? dg_descriptor_connect(s->fd, &address) : -ENOMEM;
-    if (status == 0) {
-        s->connected = 1;
-        dg_address_copy(s->peer, &address);
-        lua_pushnil(L);
-        dg_tick_emit(L, 1, "connect");
-    }
-    return answer(L, status, "connect", &address, port);
-}
-
-/* Linux takes an ephemeral port away together with the peer; the socket keeps it all the same. */
-static int disconnect(dg_socket *s)
-{
-    dg_address before, after;
-    int known = dg_descriptor_name(s->fd, &before);
-    int status = dg_descriptor_disconnect(s->fd);
-    if (status != 0 || known != 0 || s->family == AF_UNIX || dg_descriptor_name(s->fd, &after) != 0 ||
-        dg_address_port(&after) != 0)
-        return status;
-    dg_address_set_port(&after, dg_address_port(&before));
-    return dg_descriptor_bind(s->fd, &after);
-}
-
-/* socket:disconnect(): what was sent before still goes to the old peer. connect(2) with AF_UNSPEC
- * Raises ERR_SOCKET_DGRAM_NOT_CONNECTED. */
-static int socket_disconnect(lua_State *L)
-{
-    dg_socket *s = dg_socket_running(L);
-    dg_error_surplus(L, 1);
-    if (!s->connected)
-        return dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_CONNECTED", "Not connected");
-    dg_outbox_flush(L, 1, s);
-    dg_queue_name_peer(&s->queue, s->peer);
-    int status = disconnect(s);
-    dg_address peer;
-    s->connected = dg_descriptor_peer(s->fd, &peer) == 0;
-    return status == 0 ? 0 : dg_error_raise_system(L, status, "disconnect", NULL);
+        return dg_endpoint_answer(L, status, "bind", NULL, port);
+    return dg_endpoint_answer(L, bind_to(L, 1, s, &address), "bind", &address, port);
 }
 
 /* core.bindAny(socket): binds it if it is unbound; nil, or the error object. */
@@ -205,23 +115,22 @@ static int core_is_address(lua_State *L)
     return 1;
 }
 
-/* core.setBinding(socket, boolean), core.setConnecting(socket, boolean): while a bind waits for a name, sends wait too. */
+/* core.setBinding(socket, boolean): while a bind waits for a name, sends wait too. */
 static int core_set_binding(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
     s->binding = (unsigned char)lua_toboolean(L, 2);
     if (!s->binding && dg_queue_count(&s->queue) != 0)
         dg_tick_due(L, 1, s, DG_DUE_FLUSH);
-    dg_socket_update(L, 1, s);
+    dg_poll_update(L, 1, s);
     return 0;
 }
 
-static int core_set_connecting(lua_State *L)
+int dg_endpoint_has_peer(dg_socket *s)
 {
-    dg_socket *s = dg_socket_check(L);
-    s->connecting = (unsigned char)lua_toboolean(L, 2);
-    dg_socket_update(L, 1, s);
-    return 0;
+    if (s->peer == NULL)
+        s->peer = malloc(sizeof *s->peer);
+    return s->peer != NULL;
 }
 
 static void take_descriptor(dg_socket *s, int fd, const dg_descriptor_facts *facts)
@@ -239,7 +148,7 @@ static void take_descriptor(dg_socket *s, int fd, const dg_descriptor_facts *fac
 
 static int protected_update(lua_State *L)
 {
-    dg_socket_update(L, 1, lua_touserdata(L, 2));
+    dg_poll_update(L, 1, lua_touserdata(L, 2));
     return 0;
 }
 
@@ -255,7 +164,7 @@ static int core_adopt(lua_State *L)
     if (status == -ENOTSOCK)
         return dg_error_raise(L, "TypeError", "ERR_INVALID_FD_TYPE",
                               "Unsupported descriptor: %d is no datagram socket (UDP or Unix)", fd);
-    if (status == 0 && !has_peer(s))
+    if (status == 0 && !dg_endpoint_has_peer(s))
         status = -ENOMEM;
     if (status == 0)
         status = dg_descriptor_adopt(fd);
@@ -280,7 +189,7 @@ static int core_adopt(lua_State *L)
     return 1;
 }
 
-static int push_table(lua_State *L, const dg_address *address)
+int dg_endpoint_push_address(lua_State *L, const dg_address *address)
 {
     char text[DG_ADDRESS_TEXT];
     int family = address->u.any.sa_family;
@@ -307,38 +216,20 @@ static int socket_address(lua_State *L)
         status = -EBADF;
     if (status != 0)
         return dg_error_raise_system(L, status, "getsockname", NULL);
-    return push_table(L, &name);
-}
-
-/* socket:remoteAddress() likewise for the peer; raises ERR_SOCKET_DGRAM_NOT_CONNECTED. getpeername(2) */
-static int socket_remote_address(lua_State *L)
-{
-    dg_socket *s = dg_socket_running(L);
-    dg_address peer;
-    dg_error_surplus(L, 1);
-    if (!s->connected)
-        return dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_CONNECTED", "Not connected");
-    int status = dg_descriptor_peer(s->fd, &peer);
-    if (status != 0)
-        return dg_error_raise_system(L, status, "getpeername", NULL);
-    return push_table(L, &peer);
+    return dg_endpoint_push_address(L, &name);
 }
 
 static const luaL_Reg methods[] = {
     {"address", socket_address},
-    {"remoteAddress", socket_remote_address},
-    {"disconnect", socket_disconnect},
     {NULL, NULL},
 };
 
 static const luaL_Reg core[] = {
     {"bind", core_bind},
-    {"connect", core_connect},
     {"adopt", core_adopt},
     {"bindAny", core_bind_any},
     {"isAddress", core_is_address},
     {"setBinding", core_set_binding},
-    {"setConnecting", core_set_connecting},
     {NULL, NULL},
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The two ends of a socket: where it is bound and whom it is connected to. Names are not looked up here; the Lua side does
+/* A socket's own end: where it is bound, and descriptors that are taken over. Names are not looked up here; the Lua side does
  * that, and comes back with a literal. */
 #ifndef DG_BINDING_ENDPOINT_H
 #define DG_BINDING_ENDPOINT_H
@@ -11,12 +11,19 @@ DG_HIDDEN_BEGIN
 /* Binds to any free port (or Unix name) if the socket is unbound; `listening` follows. 0 or a negative errno. */
 int dg_endpoint_bind_any(lua_State *L, int index, dg_socket *s);
 
-/* Pushes the error of a system call on a datagram's way, with the connected peer's address where `to` is NULL or empty. */
-void dg_endpoint_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to);
-/* Pushes the error of an address that did not parse: its text is at `index`. */
-void dg_endpoint_push_text_error(lua_State *L, int error, const char *syscall, int index, unsigned port);
+/* The address that core's arguments (socket, port | nil, text | nil) name; `absent` makes that of no text. Returns 0,
+ * DG_NOT_A_LITERAL or a negative errno. */
+int dg_endpoint_parse(lua_State *L, const dg_socket *s, dg_address *out, unsigned *port,
+                      void (*absent)(dg_address *out, int family, unsigned port));
+/* What core.bind and core.connect return: true, or false for a name, or nil and the error object. */
+int dg_endpoint_answer(lua_State *L, int status, const char *syscall, const dg_address *address, unsigned port);
+/* Pushes {address, family, port}, for Unix sockets {address, family}; returns 1. */
+int dg_endpoint_push_address(lua_State *L, const dg_address *address);
 
-/* Adds address, remoteAddress, disconnect; core.bind, core.connect, core.adopt. The stack is as for dg_socket_open. */
+/* Makes the place for the peer's address, which only connected sockets need; 0 without memory. */
+int dg_endpoint_has_peer(dg_socket *s);
+
+/* Adds address; core.bind, core.adopt and what goes with them. The stack is as for dg_socket_open. */
 void dg_endpoint_open(lua_State *L);
 
 DG_HIDDEN_END

@@ -193,6 +193,20 @@ int dg_error_new_system(lua_State *L)
     return 1;
 }
 
+void dg_error_push_system_text(lua_State *L, int error, const char *syscall, int index, unsigned port)
+{
+    index = dg_absindex(L, index);
+    lua_pushcfunction(L, dg_error_new_system);
+    lua_pushinteger(L, error);
+    lua_pushstring(L, syscall);
+    lua_pushvalue(L, index);
+    if (port != 0)
+        lua_pushinteger(L, (lua_Integer)port);
+    else
+        lua_pushnil(L);
+    lua_call(L, 4, 1);
+}
+
 /* System errors read as Node's messages do; a wrong argument also tells where the call stands. */
 static int error_tostring(lua_State *L)
 {

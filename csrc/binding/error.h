@@ -28,6 +28,8 @@ void dg_error_surplus(lua_State *L, int last);
 
 /* Pushes the error of a failed system call; `error` is a negative errno, `address` may be NULL. */
 void dg_error_push_system(lua_State *L, int error, const char *syscall, const dg_address *address);
+/* The same for an address that did not parse: its text is at `index`; port 0 for none. */
+void dg_error_push_system_text(lua_State *L, int error, const char *syscall, int index, unsigned port);
 int dg_error_raise_system(lua_State *L, int error, const char *syscall, const dg_address *address);
 
 /* core.error(name, code, message [, fields]): the constructor for the Lua side; returns the object. */

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop.h"
 
-#include "dispatch.h"
 #include "error.h"
 #include "luv.h"
-#include "tick.h"
 
 /* Pushes the idle handle, making it if there is none. */
 static void push_idle(lua_State *L)
@@ -27,7 +25,7 @@ static int start_idle(lua_State *L)
     push_idle(L);
     dg_luv_push(L, "idle_start");
     lua_insert(L, -2);
-    lua_pushcfunction(L, dg_dispatch_tick);
+    lua_pushcfunction(L, dg_hub_of(L)->on_tick);
     lua_call(L, 2, 0);
     return 0;
 }
@@ -71,22 +69,4 @@ void dg_loop_stop(lua_State *L)
         return;
     dg_luv_push(L, "stop");
     lua_call(L, 0, 0);
-}
-
-int dg_loop_run(lua_State *L)
-{
-    dg_luv_need(L, "dgram.run");
-    dg_hub *hub = dg_hub_of(L);
-    lua_settop(L, 1);
-    dg_tick_resume(L, hub);
-    dg_luv_push(L, "run");
-    int arguments = !lua_isnil(L, 1);
-    if (arguments)
-        lua_pushvalue(L, 1);
-    hub->running++;
-    int status = lua_pcall(L, arguments, 1, 0);
-    hub->running--;
-    if (dg_dispatch_take_uncaught(L) || status != 0)
-        return lua_error(L);
-    return 1;
 }

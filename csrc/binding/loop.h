@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* luv's event loop: the tick, which is an idle handle, and running it. */
+/* luv's event loop: the tick, which is an idle handle, and stopping it. */
 #ifndef DG_BINDING_LOOP_H
 #define DG_BINDING_LOOP_H
 
@@ -14,8 +14,6 @@ void dg_loop_stop_tick(lua_State *L, dg_hub *hub);
 
 /* uv.stop() */
 void dg_loop_stop(lua_State *L);
-/* core.run([mode]): uv.run, but raises what went uncaught in dgram's callbacks. */
-int dg_loop_run(lua_State *L);
 
 DG_HIDDEN_END
 

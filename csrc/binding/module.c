@@ -6,11 +6,12 @@
 #include "compat.h"
 #include "blocklists.h"
 #include "check.h"
+#include "connect.h"
 #include "create.h"
 #include "dispatch.h"
 #include "endpoint.h"
 #include "error.h"
-#include "loop.h"
+#include "life.h"
 #include "luv.h"
 #include "memberships.h"
 #include "options.h"
@@ -19,6 +20,7 @@
 #include "socket.h"
 #include "stats.h"
 #include "tick.h"
+#include "uncaught.h"
 
 #if defined(__GNUC__)
 #define EXPORT __attribute__((visibility("default")))
@@ -34,7 +36,7 @@ static int core_configure(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     dg_hub_set(L, DG_STORE_HOOKS);
-    dg_dispatch_open(L);
+    dg_dispatch_configure(L);
     if (lua_getstack(L, 1, &caller)) {
         lua_getinfo(L, "S", &caller);
         const char *end = strrchr(caller.source, '/');
@@ -86,15 +88,15 @@ static const luaL_Reg core[] = {
     {"systemError", dg_error_new_system},
     {"describe", dg_error_describe},
     {"pid", core_pid},
-    {"run", dg_loop_run},
-    {"setUncaughtHandler", dg_dispatch_set_handler},
+    {"run", dg_dispatch_run},
+    {"setUncaughtHandler", dg_uncaught_set_handler},
     {NULL, NULL},
 };
 
 /* Openers that take (core, methods) on top of the stack and leave them there. */
 static void (*const rooms[])(lua_State *) = {
-    dg_create_open, dg_socket_open,  dg_endpoint_open,    dg_blocklists_open, dg_receive_open,
-    dg_send_open,   dg_options_open, dg_memberships_open, dg_stats_open,      dg_check_open,
+    dg_create_open,  dg_socket_open, dg_life_open,    dg_endpoint_open,    dg_connect_open, dg_blocklists_open,
+    dg_receive_open, dg_send_open,   dg_options_open, dg_memberships_open, dg_stats_open,   dg_check_open,
 };
 
 EXPORT int luaopen_dgram_core(lua_State *L);
@@ -114,6 +116,8 @@ EXPORT int luaopen_dgram_core(lua_State *L)
     lua_pushvalue(L, -1);
     dg_hub_set(L, DG_STORE_METATABLE);
     dg_error_open(L);
+    dg_uncaught_open(L);
+    dg_dispatch_open(L);
     lua_newtable(L);
     dg_setfuncs(L, core, 0);
     lua_newtable(L); /* metatable, core, methods */

@@ -25,7 +25,7 @@ static void report_late_error(lua_State *L, int index, dg_socket *s)
 {
     if (s->transmitter.late_error == 0)
         return;
-    dg_endpoint_push_error(L, s, s->transmitter.late_error, "recvmsg", NULL);
+    dg_socket_push_error(L, s, s->transmitter.late_error, "recvmsg", NULL);
     s->transmitter.late_error = 0;
     dg_tick_emit(L, index, "error");
 }
@@ -46,7 +46,7 @@ static void wait_for_kernel(lua_State *L, int index, dg_socket *s, int progress)
         s->due &= (unsigned char)~DG_DUE_FLUSH;
     }
     s->blocked = by_timer ? DG_BLOCKED_TIMER : DG_BLOCKED_POLL;
-    dg_socket_update(L, index, s);
+    dg_poll_update(L, index, s);
 }
 
 void dg_outbox_tell_drain(lua_State *L, int index, dg_socket *s)
@@ -77,9 +77,9 @@ static void push_error(lua_State *L, const dg_socket *s, int error, const dg_add
     if (error == REFUSED_BY_LIST)
         dg_blocklists_push_error(L, to);
     else if (error == -ENOTCONN && s->family == AF_UNIX) /* Linux disconnects from a peer that is gone */
-        dg_endpoint_push_error(L, s, -ECONNREFUSED, "send", to);
+        dg_socket_push_error(L, s, -ECONNREFUSED, "send", to);
     else
-        dg_endpoint_push_error(L, s, error, "send", to);
+        dg_socket_push_error(L, s, error, "send", to);
 }
 
 /* A datagram that is done, taken off the queue: what is told of it must not depend on what finalizers and callbacks do. */

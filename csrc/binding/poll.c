@@ -2,10 +2,14 @@
 #include "poll.h"
 
 #include "../net/descriptor.h"
-#include "dispatch.h"
 #include "error.h"
 #include "loop.h"
 #include "luv.h"
+#include "tick.h"
+
+/* What to watch a descriptor for. Disconnection never comes for a datagram socket: watched alone, it keeps the loop alive
+ * and wakes nobody. */
+enum dg_watch { DG_WATCH_READ = 1, DG_WATCH_WRITE = 2, DG_WATCH_ALIVE = 4 };
 
 /* Prioritized data never comes on a datagram socket, but with it in the set libuv tells of a socket error as an event,
  * where otherwise it stops the handle and luv prints. */
@@ -45,7 +49,7 @@ static void push_callback(lua_State *L, int index, dg_socket *s, unsigned watch)
     else
         lua_pushlightuserdata(L, s);
     dg_hub_store(L);
-    lua_pushcclosure(L, dg_dispatch_poll, 2);
+    lua_pushcclosure(L, s->hub->on_poll, 2);
 }
 
 static void start_poll(lua_State *L, int index, dg_socket *s, unsigned watch)
@@ -93,7 +97,7 @@ void dg_poll_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds)
     lua_pushinteger(L, 0);
     lua_pushlightuserdata(L, s);
     dg_hub_store(L);
-    lua_pushcclosure(L, dg_dispatch_retry, 2);
+    lua_pushcclosure(L, s->hub->on_retry, 2);
     lua_call(L, 4, 0);
     lua_settop(L, top);
 }
@@ -124,7 +128,7 @@ static int watch_body(lua_State *L)
     return 0;
 }
 
-void dg_poll_watch(lua_State *L, int index, dg_socket *s, unsigned watch)
+static void watch_for(lua_State *L, int index, dg_socket *s, unsigned watch)
 {
     index = dg_absindex(L, index);
     if (watch == 0) {
@@ -143,6 +147,21 @@ void dg_poll_watch(lua_State *L, int index, dg_socket *s, unsigned watch)
     s->busy = 0;
     if (status != 0)
         lua_error(L);
+}
+
+void dg_poll_update(lua_State *L, int index, dg_socket *s)
+{
+    unsigned watch = 0;
+    if (s->life == DG_OPEN && s->bound)
+        watch = s->receiving && !s->paused && !s->resting ? DG_WATCH_READ : DG_WATCH_ALIVE;
+    if (s->blocked == DG_BLOCKED_POLL && s->fd >= 0)
+        watch = (watch & DG_WATCH_READ) | DG_WATCH_WRITE;
+    dg_socket_anchor(L, index, s);
+    if (s->busy || (watch == s->watching && dg_socket_unreferenced(s) == s->poll_unreferenced))
+        return;
+    watch_for(L, index, s, watch);
+    if (s->life == DG_CLOSING)
+        dg_tick_due(L, index, s, DG_DUE_CLOSE);
 }
 
 void dg_poll_stopped(dg_socket *s)

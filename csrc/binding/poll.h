@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A socket's handles of luv: the poll that watches its descriptor, the timer that asks a full Unix peer again; and the end of
- * both, which comes from inside the loop. They call dispatch.h. */
+ * both, which comes from inside the loop. They call what the hub names. */
 #ifndef DG_BINDING_POLL_H
 #define DG_BINDING_POLL_H
 
@@ -8,12 +8,8 @@
 
 DG_HIDDEN_BEGIN
 
-/* What to watch a descriptor for. Disconnection never comes for a datagram socket: watched alone, it keeps the loop alive
- * and wakes nobody. */
-enum dg_watch { DG_WATCH_READ = 1, DG_WATCH_WRITE = 2, DG_WATCH_ALIVE = 4 };
-
-/* Watches the socket's descriptor for a set of dg_watch. */
-void dg_poll_watch(lua_State *L, int index, dg_socket *s, unsigned watch);
+/* Brings luv's poll and the anchor in line with what the socket wants now; call it after every change of state. */
+void dg_poll_update(lua_State *L, int index, dg_socket *s);
 /* Comes back after so many milliseconds, to send what a full peer did not take. */
 void dg_poll_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds);
 /* Closes the descriptor, and stops watching it before. */

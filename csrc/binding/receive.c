@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "endpoint.h"
 #include "error.h"
 #include "luv.h"
 #include "poll.h"
@@ -179,7 +178,7 @@ static void adapt(dg_socket *s, unsigned got)
 
 static void report_failure(lua_State *L, int index, dg_socket *s, int error)
 {
-    dg_endpoint_push_error(L, s, error, "recvmsg", NULL);
+    dg_socket_push_error(L, s, error, "recvmsg", NULL);
     dg_tick_emit(L, index, "error");
     if (error == -EBADF ||
         error == -ENOTSOCK) /* somebody closed it behind our back; it would come again at once, for ever */
@@ -189,7 +188,7 @@ static void report_failure(lua_State *L, int index, dg_socket *s, int error)
         if (s->resting)
             dg_poll_retry(L, index, s, REST);
     }
-    dg_socket_update(L, index, s);
+    dg_poll_update(L, index, s);
 }
 
 static int receive_batch(dg_socket *s, unsigned wanted)
@@ -271,7 +270,7 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
 /* After a change that may let datagrams of a batch go on. */
 static void changed(lua_State *L, dg_socket *s)
 {
-    dg_socket_update(L, 1, s);
+    dg_poll_update(L, 1, s);
     if (dg_receive_pending(s))
         dg_tick_due(L, 1, s, DG_DUE_RESUME);
 }

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "endpoint.h"
 #include "error.h"
 #include "outbox.h"
+#include "poll.h"
 #include "send_arguments.h"
 #include "tick.h"
 
@@ -67,12 +67,12 @@ static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments, cons
     push_or_nil(L, arguments->callback);
     s->held += (unsigned)held->count;
     s->held_bytes += held->bytes;
-    dg_socket_update(L, 1, s);
+    dg_poll_update(L, 1, s);
     if (lua_pcall(L, 5, 0, 0) == 0)
         return;
     s->held -= (unsigned)held->count;
     s->held_bytes -= held->bytes;
-    dg_socket_update(L, 1, s);
+    dg_poll_update(L, 1, s);
     lua_error(L);
 }
 
@@ -91,7 +91,7 @@ static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *argument
 /* The destination is a literal that will not do. */
 static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, int status, size_t value)
 {
-    dg_endpoint_push_text_error(L, status, "send", arguments->address, arguments->port);
+    dg_error_push_system_text(L, status, "send", arguments->address, arguments->port);
     dg_tick_fail(L, 1, arguments->callback, (lua_Integer)value);
     return dg_outbox_answer(L, s, 1);
 }
@@ -267,7 +267,7 @@ static int core_send_resolved(lua_State *L)
         dg_outbox_tell_drain(L, 1, s);
     if (s->life == DG_CLOSING)
         dg_tick_due(L, 1, s, DG_DUE_FLUSH | DG_DUE_CLOSE);
-    dg_socket_update(L, 1, s);
+    dg_poll_update(L, 1, s);
     return 0;
 }
 

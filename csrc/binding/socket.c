@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "socket.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "../net/descriptor.h"
 #include "error.h"
-#include "outbox.h"
-#include "poll.h"
-#include "receive.h"
-#include "tick.h"
 
 const char dg_socket_tag = 0;
 
@@ -48,6 +40,13 @@ dg_socket *dg_socket_test(lua_State *L, int index)
     return ours ? lua_touserdata(L, index) : NULL;
 }
 
+void dg_socket_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to)
+{
+    if ((to == NULL || to->length == 0) && s->connected)
+        to = s->peer;
+    dg_error_push_system(L, error, syscall, to);
+}
+
 void dg_socket_push(lua_State *L, const dg_socket *s)
 {
     dg_hub_get(L, DG_STORE_SOCKETS);
@@ -63,7 +62,7 @@ static int wants_anchor(const dg_socket *s)
     return s->life == DG_OPEN && s->bound && s->receiving && !s->paused;
 }
 
-static void update_anchor(lua_State *L, int index, dg_socket *s)
+void dg_socket_anchor(lua_State *L, int index, dg_socket *s)
 {
     int wanted = wants_anchor(s);
     if (wanted == s->anchored)
@@ -77,103 +76,6 @@ static void update_anchor(lua_State *L, int index, dg_socket *s)
     dg_rawsetp(L, -2, s);
     lua_pop(L, 1);
     s->anchored = (unsigned char)wanted;
-}
-
-void dg_socket_update(lua_State *L, int index, dg_socket *s)
-{
-    unsigned watch = 0;
-    if (s->life == DG_OPEN && s->bound)
-        watch = s->receiving && !s->paused && !s->resting ? DG_WATCH_READ : DG_WATCH_ALIVE;
-    if (s->blocked == DG_BLOCKED_POLL && s->fd >= 0)
-        watch = (watch & DG_WATCH_READ) | DG_WATCH_WRITE;
-    update_anchor(L, index, s);
-    if (s->busy || (watch == s->watching && dg_socket_unreferenced(s) == s->poll_unreferenced))
-        return;
-    dg_poll_watch(L, index, s, watch);
-    if (s->life == DG_CLOSING)
-        dg_tick_due(L, index, s, DG_DUE_CLOSE);
-}
-
-static void remove_file(dg_socket *s)
-{
-    dg_address name;
-    if (s->file.made && s->fd >= 0 && dg_descriptor_name(s->fd, &name) == 0)
-        dg_unix_file_remove(&s->file, &name);
-}
-
-void dg_socket_finish_close(lua_State *L, int index, dg_socket *s)
-{
-    if (s->life != DG_CLOSING || s->busy || dg_queue_count(&s->queue) != 0 || s->held != 0)
-        return;
-    if (s->fd >= 0) {
-        s->blocked = DG_NOT_BLOCKED;
-        remove_file(s);
-        dg_poll_release(L, index, s);
-    }
-    if (s->queue.to_report != 0)
-        return;
-    s->life = DG_CLOSED;
-    dg_queue_free(&s->queue);
-    lua_pushnil(L);
-    dg_tick_emit(L, index, "close");
-    update_anchor(L, index, s);
-}
-
-static void begin_close(lua_State *L, int index, dg_socket *s)
-{
-    s->life = DG_CLOSING;
-    s->binding = s->connecting = 0;
-    dg_receive_drop(s);
-    /* What waits for nothing but its turn goes out now, and the port is free again when close() returns. */
-    dg_tick_due(L, index, s, DG_DUE_FLUSH | DG_DUE_CLOSE);
-    dg_outbox_flush(L, index, s);
-    dg_socket_update(L, index, s);
-    dg_socket_finish_close(L, index, s);
-}
-
-/* core.close(socket): stops receiving at once; what was accepted still goes out, then `close` is emitted. */
-static int core_close(lua_State *L)
-{
-    dg_socket *s = dg_socket_running(L);
-    lua_settop(L, 1);
-    begin_close(L, 1, s);
-    return 1;
-}
-
-/* core.discard(socket): for one that nobody has seen yet; closes it without a word. */
-static int core_discard(lua_State *L)
-{
-    dg_socket *s = dg_socket_running(L);
-    dg_descriptor_close(s->fd);
-    s->fd = -1;
-    s->life = DG_CLOSED;
-    return 0;
-}
-
-/* Lua 5.4's to-be-closed variables; closed already is fine there. */
-static int socket_meta_close(lua_State *L)
-{
-    dg_socket *s = dg_socket_check(L);
-    if (s->life == DG_OPEN)
-        begin_close(L, 1, s);
-    return 0;
-}
-
-static int socket_gc(lua_State *L)
-{
-    dg_socket *s = dg_socket_check(L);
-    s->pinned = 0;
-    if (s->fd >= 0 && !s->blocked) /* without a loop, what nobody flushed goes now */
-        dg_transmit(&s->transmitter, &s->queue, s->fd);
-    dg_receive_drop(s);
-    remove_file(s);
-    dg_poll_forget(L, 1, s);
-    s->life = DG_CLOSED;
-    s->tag = NULL;
-    dg_queue_free(&s->queue);
-    free(s->peer);
-    s->peer = NULL;
-    return 0;
 }
 
 static const char *type_name(const dg_socket *s)
@@ -263,44 +165,19 @@ static int socket_fileno(lua_State *L)
     return 1;
 }
 
-static int set_referenced(lua_State *L, int referenced)
-{
-    dg_socket *s = dg_socket_check(L);
-    dg_error_surplus(L, 1);
-    lua_settop(L, 1);
-    s->unreferenced = (unsigned char)!referenced;
-    dg_socket_update(L, 1, s);
-    return 1;
-}
-
-/* socket:ref(), socket:unref(): whether the bound socket keeps the loop alive (it does at first). Return the socket. */
-static int socket_ref(lua_State *L)
-{
-    return set_referenced(L, 1);
-}
-
-static int socket_unref(lua_State *L)
-{
-    return set_referenced(L, 0);
-}
-
 static const luaL_Reg methods[] = {
     {"fileno", socket_fileno},
-    {"ref", socket_ref},
-    {"unref", socket_unref},
     {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {
-    {"__gc", socket_gc},
-    {"__close", socket_meta_close},
     {"__tostring", socket_tostring},
     {NULL, NULL},
 };
 
 static const luaL_Reg core[] = {
-    {"close", core_close},     {"state", core_state},        {"family", core_family},   {"events", core_events},
-    {"private", core_private}, {"isSocket", core_is_socket}, {"discard", core_discard}, {NULL, NULL},
+    {"state", core_state},     {"family", core_family},      {"events", core_events},
+    {"private", core_private}, {"isSocket", core_is_socket}, {NULL, NULL},
 };
 
 void dg_socket_add(lua_State *L, const luaL_Reg *new_methods, const luaL_Reg *new_core)
@@ -313,11 +190,16 @@ void dg_socket_add(lua_State *L, const luaL_Reg *new_methods, const luaL_Reg *ne
     lua_pop(L, 1);
 }
 
-void dg_socket_open(lua_State *L)
+void dg_socket_add_meta(lua_State *L, const luaL_Reg *new_metamethods)
 {
     dg_hub_get(L, DG_STORE_METATABLE);
     lua_pushvalue(L, -1);
-    dg_setfuncs(L, metamethods, 1);
+    dg_setfuncs(L, new_metamethods, 1);
     lua_pop(L, 1);
+}
+
+void dg_socket_open(lua_State *L)
+{
+    dg_socket_add_meta(L, metamethods);
     dg_socket_add(L, methods, core);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The socket userdata and its life: new, bound, closing, closed, collected. Its methods reach the struct through
- * dg_socket_check or dg_socket_running.
+/* The socket userdata. Its methods reach the struct through dg_socket_check or dg_socket_running.
  *
  *     unbound --bind--> bound --close--> closing --all sent--> closed
  *
@@ -15,6 +14,7 @@
 #include "../net/unix_file.h"
 #include "callbacks.h"
 #include "hub.h"
+#include "slots.h"
 
 DG_HIDDEN_BEGIN
 
@@ -35,21 +35,6 @@ enum dg_due {
 
 /* What luv's callbacks tell. */
 enum dg_happened { DG_READABLE = 1, DG_WRITABLE = 2, DG_ERROR = 4, DG_STOPPED = 8, DG_RETRY = 16 };
-
-/* Slots of a socket's own table: first those that a socket has which only listens. */
-enum dg_slot {
-    DG_SLOT_RECEIVER = 1, /* the one callable that messages go to, or nil */
-    DG_SLOT_EVENTS,       /* the emitter's listeners */
-    DG_SLOT_POLL,         /* luv's poll handle */
-    DG_SLOTS_AT_FIRST = DG_SLOT_POLL,
-    DG_SLOT_TIMER,         /* luv's timer for retries, once there was one */
-    DG_SLOT_SENDER,        /* the address string of the last sender */
-    DG_SLOT_CALLBACKS,     /* the ring of send callbacks (callbacks.h) */
-    DG_SLOT_RECEIVE_BLOCK, /* block lists, to keep them */
-    DG_SLOT_SEND_BLOCK,
-    DG_SLOT_PRIVATE,     /* what the Lua side keeps for it */
-    DG_SLOT_GROUP_ERROR, /* the first error of the sendMany that is being reported */
-};
 
 typedef struct dg_socket {
     const void *tag; /* says that it is one: the address of something of this module's own */
@@ -123,8 +108,12 @@ dg_socket *dg_socket_test(lua_State *L, int index);
 /* Pushes the userdata of a socket, or nil when it is being collected. */
 void dg_socket_push(lua_State *L, const dg_socket *s);
 
-/* Brings luv's poll and the anchor in line with what the socket wants now; call it after every change of state. */
-void dg_socket_update(lua_State *L, int index, dg_socket *s);
+/* Keeps it from being collected while it has work, or may receive; lets it go else. For changes that the poll need not hear of
+ * (poll.h has the function for the others). */
+void dg_socket_anchor(lua_State *L, int index, dg_socket *s);
+
+/* Pushes the error of a system call on a datagram's way, with the connected peer's address where `to` is NULL or empty. */
+void dg_socket_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to);
 
 /* Whether an IPv4 literal is meant for it as a mapped address. */
 static inline int dg_socket_maps(const dg_socket *s)
@@ -138,12 +127,11 @@ static inline int dg_socket_unreferenced(const dg_socket *s)
     return s->unreferenced && !s->blocked && s->held == 0;
 }
 
-/* Closes the descriptor if the socket is closing and has nothing left to send; emits `close` when all is reported. */
-void dg_socket_finish_close(lua_State *L, int index, dg_socket *s);
-
 /* Adds functions to the table of methods and to core, which are on top of the stack (core, methods). */
 void dg_socket_add(lua_State *L, const luaL_Reg *methods, const luaL_Reg *core);
-/* Adds this room's own, and fills the sockets' metatable. */
+/* Adds metamethods, in the same way. */
+void dg_socket_add_meta(lua_State *L, const luaL_Reg *metamethods);
+/* Adds this room's own. */
 void dg_socket_open(lua_State *L);
 
 DG_HIDDEN_END

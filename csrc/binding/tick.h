@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is due but must not happen inside the call that caused it: events, callbacks, flushes, the end of a close. Work is
- * noted here and done by dg_tick_round, at the end of a dispatch or from the loop's next turn. */
+ * noted here, and done by the round (round.h) at the end of a dispatch or from the loop's next turn. */
 #ifndef DG_BINDING_TICK_H
 #define DG_BINDING_TICK_H
 
@@ -19,16 +19,17 @@ void dg_tick_call(lua_State *L);
  * (with `value` as second argument), else the socket's `error` event. */
 void dg_tick_fail(lua_State *L, int index, int callback, lua_Integer value);
 
-/* How much the round may do: what is due now. Set once before it, so that work that makes work waits for the next. */
-void dg_tick_open_round(dg_hub *hub);
-/* Does that work. May raise between two pieces of work; call it again then. */
-void dg_tick_round(lua_State *L, dg_hub *hub);
-/* Whether dg_tick_settle would do something. */
-int dg_tick_unsettled(const dg_hub *hub);
+/* For the round. A deferred call is four values: the socket or false, the event's name or the function, two arguments. */
+void dg_tick_defer(lua_State *L);             /* pops the four */
+void dg_tick_take(lua_State *L, dg_hub *hub); /* pushes those of the first one, and forgets it */
+unsigned dg_tick_deferred(const dg_hub *hub); /* how many there are */
+dg_socket *dg_tick_next(dg_hub *hub);         /* the first due socket, taken off the list; there is one */
+int dg_tick_has_work(const dg_hub *hub);      /* whether anything is noted */
+
 /* Starts the tick if work is noted. */
 void dg_tick_resume(lua_State *L, dg_hub *hub);
-/* At the end of a dispatch: starts or stops the loop's tick, as there is work or none, and closes handles. */
-void dg_tick_settle(lua_State *L, dg_hub *hub);
+/* At the end of a dispatch: starts or stops the tick, as there is work or none. */
+void dg_tick_rest(lua_State *L, dg_hub *hub);
 
 DG_HIDDEN_END
 

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "connect.h"
+
+#include <errno.h>
+
+#include "../net/blocklist.h"
+#include "../net/descriptor.h"
+#include "blocklists.h"
+#include "endpoint.h"
+#include "error.h"
+#include "outbox.h"
+#include "poll.h"
+#include "tick.h"
+
+/* core.connect(socket, port | nil, address | nil): dg_endpoint_answer's values. What is queued goes where it was meant to. */
+static int core_connect(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    dg_address address;
+    unsigned port;
+    int status = dg_endpoint_parse(L, s, &address, &port, dg_address_loopback);
+    if (status != 0)
+        return dg_endpoint_answer(L, status, "connect", NULL, port);
+    if (s->send_block != NULL && dg_blocklist_has(s->send_block, &address)) {
+        lua_pushnil(L);
+        dg_blocklists_push_error(L, &address);
+        return 2;
+    }
+    status = dg_endpoint_bind_any(L, 1, s);
+    if (status != 0)
+        return dg_endpoint_answer(L, status, "bind", &address, port);
+    dg_outbox_flush(L, 1, s);
+    status = dg_endpoint_has_peer(s) ? dg_descriptor_connect(s->fd, &address) : -ENOMEM;
+    if (status == 0) {
+        s->connected = 1;
+        dg_address_copy(s->peer, &address);
+        lua_pushnil(L);
+        dg_tick_emit(L, 1, "connect");
+    }
+    return dg_endpoint_answer(L, status, "connect", &address, port);
+}
+
+/* Linux takes an ephemeral port away together with the peer; the socket keeps it all the same. */
+static int disconnect(dg_socket *s)
+{
+    dg_address before, after;
+    int known = dg_descriptor_name(s->fd, &before);
+    int status = dg_descriptor_disconnect(s->fd);
+    if (status != 0 || known != 0 || s->family == AF_UNIX || dg_descriptor_name(s->fd, &after) != 0 ||
+        dg_address_port(&after) != 0)
+        return status;
+    dg_address_set_port(&after, dg_address_port(&before));
+    return dg_descriptor_bind(s->fd, &after);
+}
+
+/* socket:disconnect(): what was sent before still goes to the old peer. connect(2) with AF_UNSPEC
+ * Raises ERR_SOCKET_DGRAM_NOT_CONNECTED. */
+static int socket_disconnect(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    dg_error_surplus(L, 1);
+    if (!s->connected)
+        return dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_CONNECTED", "Not connected");
+    dg_outbox_flush(L, 1, s);
+    dg_queue_name_peer(&s->queue, s->peer);
+    int status = disconnect(s);
+    dg_address peer;
+    s->connected = dg_descriptor_peer(s->fd, &peer) == 0;
+    return status == 0 ? 0 : dg_error_raise_system(L, status, "disconnect", NULL);
+}
+
+/* core.setConnecting(socket, boolean) */
+static int core_set_connecting(lua_State *L)
+{
+    dg_socket *s = dg_socket_check(L);
+    s->connecting = (unsigned char)lua_toboolean(L, 2);
+    dg_poll_update(L, 1, s);
+    return 0;
+}
+
+/* socket:remoteAddress() likewise for the peer; raises ERR_SOCKET_DGRAM_NOT_CONNECTED. getpeername(2) */
+static int socket_remote_address(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    dg_address peer;
+    dg_error_surplus(L, 1);
+    if (!s->connected)
+        return dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_CONNECTED", "Not connected");
+    int status = dg_descriptor_peer(s->fd, &peer);
+    if (status != 0)
+        return dg_error_raise_system(L, status, "getpeername", NULL);
+    return dg_endpoint_push_address(L, &peer);
+}
+
+static const luaL_Reg methods[] = {
+    {"remoteAddress", socket_remote_address},
+    {"disconnect", socket_disconnect},
+    {NULL, NULL},
+};
+
+static const luaL_Reg core[] = {{"connect", core_connect}, {"setConnecting", core_set_connecting}, {NULL, NULL}};
+
+void dg_connect_open(lua_State *L)
+{
+    dg_socket_add(L, methods, core);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "round.h"
+
+#include <string.h>
+
+#include "endpoint.h"
+#include "error.h"
+#include "life.h"
+#include "outbox.h"
+#include "poll.h"
+#include "receive.h"
+#include "tick.h"
+
+/* Whether an event that was true when it was noted still is. */
+static int is_stale(lua_State *L, int index, const char *event)
+{
+    const dg_socket *s = lua_touserdata(L, index);
+    return s->life != DG_OPEN && (strcmp(event, "listening") == 0 || strcmp(event, "connect") == 0);
+}
+
+/* `close` comes when the descriptor's number is free, too: after the handles were closed at the end of this dispatch. Inside
+ * a nested one that end is far. */
+static int is_early(lua_State *L, const dg_hub *hub, int event)
+{
+    return hub->graves != 0 && hub->depth == 1 && lua_type(L, event) == LUA_TSTRING &&
+           strcmp(lua_tostring(L, event), "close") == 0;
+}
+
+/* Takes the first deferred call off the queue, then makes it. */
+static void run_event(lua_State *L, dg_hub *hub)
+{
+    const int top = lua_gettop(L);
+    dg_tick_take(L, hub);
+    if (is_early(L, hub, top + 2)) {
+        dg_tick_defer(L);
+    } else if (lua_isfunction(L, top + 2)) {
+        int arguments = lua_isnil(L, top + 4) ? 1 : 2; /* error [, value] */
+        lua_settop(L, top + 2 + arguments);
+        lua_call(L, arguments, 0);
+    } else if (!is_stale(L, top + 1, lua_tostring(L, top + 2))) {
+        dg_hub_get(L, DG_STORE_HOOKS);
+        lua_getfield(L, -1, "emit");
+        lua_insert(L, top + 1);
+        int arguments = lua_isnil(L, top + 4) ? 2 : 3; /* socket, event [, argument] */
+        lua_settop(L, top + 1 + arguments);
+        lua_call(L, arguments, 0);
+    }
+    lua_settop(L, top);
+}
+
+/* One step of what the socket has to do; each bit is cleared before its work, which may raise. */
+static void do_step(lua_State *L, int index, dg_socket *s)
+{
+    unsigned doing = s->doing;
+    if (doing & DG_DUE_BIND) {
+        s->doing &= (unsigned char)~DG_DUE_BIND;
+        int status = s->life == DG_OPEN ? dg_endpoint_bind_any(L, index, s) : 0;
+        if (status != 0) {
+            dg_error_push_system(L, status, "bind", NULL);
+            dg_tick_emit(L, index, "error");
+        }
+    } else if (doing & DG_DUE_FLUSH) {
+        s->doing &= (unsigned char)~DG_DUE_FLUSH;
+        dg_outbox_flush(L, index, s);
+        s->report_limit = s->queue.to_report;
+        if (s->report_limit != 0)
+            s->doing |= DG_DUE_REPORT;
+    } else if (doing & DG_DUE_RESUME) {
+        s->doing &= (unsigned char)~DG_DUE_RESUME;
+        dg_receive(L, index, s, 0);
+    } else if (doing & DG_DUE_REPORT) {
+        dg_outbox_report(L, index, s);
+        s->doing &= (unsigned char)~DG_DUE_REPORT;
+        if (s->queue.to_report != 0)
+            dg_tick_due(L, index, s, DG_DUE_REPORT);
+    } else {
+        s->doing = 0;
+        dg_life_finish_close(L, index, s);
+    }
+}
+
+/* Serves the socket that hub->serving names until it has nothing left to do in this round. The dispatched socket, if there
+ * is one, is at index 1. */
+static void serve(lua_State *L, dg_hub *hub)
+{
+    dg_socket *s = hub->serving;
+    int top = lua_gettop(L), index = 1;
+    if (lua_touserdata(L, 1) != s) { /* it is not the one that is being dispatched */
+        dg_socket_push(L, s);
+        index = top + 1;
+    }
+    while (s->doing != 0)
+        do_step(L, index, s);
+    if (hub->serving == s)
+        hub->serving = NULL;
+    if (s->life == DG_CLOSING)
+        dg_life_finish_close(L, index, s);
+    dg_poll_update(L, index, s);
+    lua_settop(L, top);
+}
+
+void dg_round_open(dg_hub *hub)
+{
+    hub->turn.opened = 1;
+    hub->turn.sockets = hub->due_count;
+    hub->turn.events = dg_tick_deferred(hub);
+}
+
+void dg_round_run(lua_State *L, dg_hub *hub)
+{
+    if (hub->serving != NULL)
+        serve(L, hub);
+    while (hub->turn.events != 0 && dg_tick_deferred(hub) != 0) {
+        hub->turn.events--;
+        run_event(L, hub);
+    }
+    while (hub->turn.sockets != 0 && hub->due != NULL) {
+        dg_socket *s = dg_tick_next(hub);
+        hub->turn.sockets--;
+        s->doing = s->due;
+        s->due = 0;
+        s->report_limit = s->queue.to_report;
+        hub->serving = s;
+        serve(L, hub);
+    }
+}
+
+int dg_round_unsettled(const dg_hub *hub)
+{
+    return hub->depth == 0 && (hub->graves != 0 || dg_tick_has_work(hub) || hub->ticking || hub->watched == 0);
+}
+
+void dg_round_settle(lua_State *L, dg_hub *hub)
+{
+    if (hub->depth != 0)
+        return;
+    dg_poll_close_graves(L, hub);
+    dg_tick_rest(L, hub);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* What the table of a socket holds: Lua's values, which the struct cannot. */
+#ifndef DG_BINDING_SLOTS_H
+#define DG_BINDING_SLOTS_H
+
+/* Slots of a socket's own table: first those that a socket has which only listens. */
+enum dg_slot {
+    DG_SLOT_RECEIVER = 1, /* the one callable that messages go to, or nil */
+    DG_SLOT_EVENTS,       /* the emitter's listeners */
+    DG_SLOT_POLL,         /* luv's poll handle */
+    DG_SLOTS_AT_FIRST = DG_SLOT_POLL,
+    DG_SLOT_TIMER,         /* luv's timer for retries, once there was one */
+    DG_SLOT_SENDER,        /* the address string of the last sender */
+    DG_SLOT_CALLBACKS,     /* the ring of send callbacks (callbacks.h) */
+    DG_SLOT_RECEIVE_BLOCK, /* block lists, to keep them */
+    DG_SLOT_SEND_BLOCK,
+    DG_SLOT_PRIVATE,     /* what the Lua side keeps for it */
+    DG_SLOT_GROUP_ERROR, /* the first error of the sendMany that is being reported */
+};
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "uncaught.h"
+
+#include "error.h"
+#include "loop.h"
+
+/* For protected calls: notes the traceback, and lets the error pass as it is. */
+static int message_handler(lua_State *L)
+{
+    dg_traceback(L, NULL, 1);
+    dg_hub_set(L, DG_STORE_TRACEBACK);
+    return 1;
+}
+
+static void remember_uncaught(lua_State *L, dg_hub *hub, int error, int traceback)
+{
+    dg_hub_get(L, DG_STORE_UNCAUGHT);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        dg_hub_set(L, DG_STORE_UNCAUGHT);
+    }
+    lua_pushvalue(L, error);
+    lua_rawseti(L, -2, (int)(2 * hub->uncaught + 1));
+    lua_pushvalue(L, traceback);
+    lua_rawseti(L, -2, (int)(2 * hub->uncaught + 2));
+    hub->uncaught++;
+    if (hub->running != 0)
+        dg_loop_stop(L);
+}
+
+/* Argument: the error that a callback raised. Tells the handler, or keeps it for dgram.run or luv. */
+static int take_error(lua_State *L)
+{
+    enum { ERROR = 1, TRACEBACK, MESSAGE_HANDLER };
+    dg_hub *hub = dg_hub_of(L);
+    lua_settop(L, ERROR);
+    dg_hub_get(L, DG_STORE_TRACEBACK);
+    lua_pushnil(L); /* without memory no handler runs: the next traceback must not be this one */
+    dg_hub_set(L, DG_STORE_TRACEBACK);
+    dg_hub_get(L, DG_STORE_MESSAGE_HANDLER);
+    dg_hub_get(L, DG_STORE_HANDLER);
+    if (lua_isfunction(L, -1)) {
+        lua_pushvalue(L, ERROR);
+        lua_pushvalue(L, TRACEBACK);
+        if (lua_pcall(L, 2, 0, MESSAGE_HANDLER) == 0)
+            return 0;
+        lua_replace(L, ERROR); /* the handler failed itself: that is the error now */
+        dg_hub_get(L, DG_STORE_TRACEBACK);
+        lua_replace(L, TRACEBACK);
+    }
+    remember_uncaught(L, hub, ERROR, TRACEBACK);
+    return 0;
+}
+
+void dg_uncaught_take(lua_State *L, dg_hub *hub)
+{
+    lua_pushcfunction(L, take_error);
+    lua_insert(L, -2);
+    if (lua_pcall(L, 1, 0, 0) != 0) {
+        lua_pop(L, 1);
+        hub->lost++;
+    }
+}
+
+/* Pushes the traceback of the first uncaught error, and what else went wrong after it. The list is at `list`. */
+static void push_full_traceback(lua_State *L, unsigned count, int list)
+{
+    lua_rawgeti(L, list, 2);
+    if (!lua_isstring(L, -1)) {
+        lua_pop(L, 1);
+        lua_pushliteral(L, "(no traceback)");
+    }
+    for (unsigned i = 1; i < count; i++) {
+        lua_rawgeti(L, list, (int)(2 * i + 1));
+        dg_tolstring(L, -1, NULL);
+        lua_remove(L, -2);
+        lua_pushfstring(L, "%s\nand then: %s", lua_tostring(L, -2), lua_tostring(L, -1));
+        lua_replace(L, -3);
+        lua_pop(L, 1);
+    }
+}
+
+int dg_uncaught_push(lua_State *L)
+{
+    dg_hub *hub = dg_hub_of(L);
+    unsigned count = hub->uncaught;
+    if (count == 0 && hub->lost != 0) {
+        hub->lost = 0;
+        lua_pushliteral(L, "not enough memory (to keep the errors of callbacks)");
+        return 1;
+    }
+    if (count == 0)
+        return 0;
+    dg_hub_get(L, DG_STORE_UNCAUGHT);
+    int list = lua_gettop(L);
+    hub->uncaught = 0;
+    lua_pushnil(L);
+    dg_hub_set(L, DG_STORE_UNCAUGHT);
+    push_full_traceback(L, count, list);
+    lua_rawgeti(L, list, 1);
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        lua_pushfstring(L, "%s\n%s", lua_tostring(L, -1), lua_tostring(L, -2));
+    } else if (lua_istable(L, -1) && lua_getmetatable(L, -1)) {
+        dg_hub_get(L, DG_STORE_ERROR);
+        int ours = lua_rawequal(L, -1, -2);
+        lua_pop(L, 2);
+        if (ours) {
+            lua_pushvalue(L, -2);
+            lua_setfield(L, -2, "traceback");
+        }
+    }
+    lua_replace(L, list);
+    lua_settop(L, list);
+    return 1;
+}
+
+int dg_uncaught_set_handler(lua_State *L)
+{
+    dg_error_surplus(L, 1);
+    if (!lua_isnoneornil(L, 1) && !lua_isfunction(L, 1))
+        dg_error_arg_type(L, 1, "fn", "a function or nil");
+    lua_settop(L, 1);
+    dg_hub_set(L, DG_STORE_HANDLER);
+    return 0;
+}
+
+void dg_uncaught_open(lua_State *L)
+{
+    lua_pushcfunction(L, message_handler);
+    dg_hub_set(L, DG_STORE_MESSAGE_HANDLER);
+}
