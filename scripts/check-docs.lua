@@ -296,7 +296,8 @@ local function broken_links(path)
   return complaints
 end
 
-for _, path in ipairs { "README.md", "docs/api.md", "docs/from-node.md", "docs/guide.md" } do
+for _, path in ipairs { "README.md", "CHANGELOG.md", "docs/api.md", "docs/from-node.md", "docs/guide.md",
+  "docs/internals.md", "docs/performance.md" } do
   if exists(path) then report("links of " .. path, broken_links(path)) end
 end
 

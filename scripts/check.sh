@@ -54,6 +54,11 @@ unformatted() {
 }
 check "clang-format" none unformatted
 
+long_lines() {
+    awk 'length > 120 { print FILENAME ":" FNR ": " length " columns" }' csrc/*/*.[ch]
+}
+check "no line of C has more than 120 columns" none long_lines
+
 long_files() {
     find csrc -name '*.[ch]' -exec awk 'END { if (FNR > 400) print FILENAME ": " FNR " lines" }' {} \;
 }
@@ -178,7 +183,7 @@ check "the documents and the code agree" "$root/scripts/with.sh" lua5.4 lua5.4 s
 
 # ---- Scripts
 
-for file in scripts/*.sh; do
+for file in scripts/*.sh bench/run bench/instructions; do
     check "sh reads $file" sh -n "$file"
 done
 

@@ -1,17 +1,25 @@
 --- Charts as SVG, drawn by gnuplot: for each family of measures one, peers side by side.
 local chart = {}
 
+-- Each measure: its name, and what stands below its bars.
 local families = {
   { name = "receive", title = "received from a GSO sender, million datagrams a second (more is better)", scale = 1e-6,
-    measures = { "receive-gso-64", "receive-gso-1200" } },
+    measures = { { "receive-gso-64", "64 bytes" }, { "receive-gso-1200", "1200 bytes" } } },
   { name = "cpu", title = "CPU time for each received datagram, microseconds (less is better)", scale = 1,
-    measures = { "receive-paced", "receive-plain" } },
+    measures = { { "receive-paced", "100,000 a second" }, { "receive-plain", "without pause" } } },
   { name = "send", title = "sent, million datagrams a second (more is better)", scale = 1e-6,
-    measures = { "send-64", "send-1200", "burst-64", "fan-64" } },
+    measures = { { "send-64", "64 bytes, callbacks" }, { "send-1200", "1200 bytes, callbacks" },
+      { "burst-64", "64 bytes, none" }, { "fan-64", "64 bytes, 64 peers" } } },
   { name = "turn", title = "ping-pong, microseconds a round (less is better)", scale = 1,
-    measures = { "pingpong", "crowd" } },
+    measures = { { "pingpong", "two sockets" }, { "crowd", "beside 10,000 idle ones" } } },
   { name = "echo", title = "echo server, million answers a second (more is better)", scale = 1e-6,
-    measures = { "echo-gso", "echo-mmsg" } },
+    measures = { { "echo-gso", "client with GSO" }, { "echo-mmsg", "client without" } } },
+}
+
+-- A peer has one colour in all charts of one Lua.
+local colours = {
+  dgram = "#0b5fa5", luv = "#e08214", ["luvit's way"] = "#fdb863", luasocket = "#5aae61", cqueues = "#a6dba0",
+  node = "#762a83", bun = "#c2a5cf", asyncio = "#999999",
 }
 
 --- Rows: one for each measure of the family; columns: peers that have a figure in any of them, but for the C limit,
@@ -20,13 +28,13 @@ local function data(family, results)
   local columns, rows = {}, {}
   for _, peer in ipairs(results.peers) do
     local any = false
-    for _, name in ipairs(family.measures) do any = any or results.best(name, peer) ~= nil end
+    for _, measure in ipairs(family.measures) do any = any or results.best(measure[1], peer) ~= nil end
     if any and peer.name ~= "C" then columns[#columns + 1] = peer end
   end
-  for _, name in ipairs(family.measures) do
-    local row = { '"' .. name .. '"' }
+  for _, measure in ipairs(family.measures) do
+    local row = { ('"%s"'):format(measure[2]) }
     for _, peer in ipairs(columns) do
-      local entry = results.best(name, peer)
+      local entry = results.best(measure[1], peer)
       row[#row + 1] = entry and ("%.6g"):format(entry.median * family.scale) or "-"
     end
     rows[#rows + 1] = table.concat(row, " ")
@@ -38,8 +46,10 @@ local function draw(path, family, results)
   local columns, rows = data(family, results)
   if #columns == 0 then return false end
   local plots = {}
+  local one_lua = not results.lua:find ","
   for i, peer in ipairs(columns) do
     plots[i] = ('$data using %d:xtic(1) title "%s"'):format(i + 1, peer.label)
+    if one_lua then plots[i] = plots[i] .. (' lc rgb "%s"'):format(colours[peer.name] or "#444444") end
   end
   local pipe = assert(io.popen("gnuplot", "w"))
   pipe:write(([[

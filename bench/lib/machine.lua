@@ -82,7 +82,7 @@ function machine.describe(options)
   versions.node, versions.bun = line_of "node --version", line_of(options.bun .. " --version")
   versions.python, versions.cc = line_of "python3 --version", line_of "cc --version"
   return {
-    date = os.date "!%Y-%m-%d", kernel = line_of "uname -r", system = line_of "uname -s -m",
+    date = os.date "!%Y-%m-%d", kernel = line_of("uname -r"):match "^[%d.]*%d", system = line_of "uname -s -m",
     cpu = file_line("/proc/cpuinfo", "^model name%s*:%s*(.*)"), cpus = tonumber((line_of "nproc")),
     virtual = file_line("/proc/cpuinfo", "^flags.*%f[%w](hypervisor)") ~= nil,
     rmem_max = tonumber(file_line("/proc/sys/net/core/rmem_max", "(%d+)")), versions = versions,

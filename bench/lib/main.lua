@@ -103,6 +103,13 @@ local function settle(entry)
   end
 end
 
+local function progress(text)
+  if options.terminal then
+    io.stderr:write(text)
+    io.stderr:flush()
+  end
+end
+
 --- Round by round: what is compared was measured within the same seconds.
 local function measure_all(plan)
   local at, total = 0, 0
@@ -111,14 +118,13 @@ local function measure_all(plan)
     for round = 1, options.rounds do
       for _, entry in ipairs(each) do
         at = at + 1
-        io.stderr:write(("\r[%3d/%d] %-70s"):format(at, total,
+        progress(("\r[%3d/%d] %-70s"):format(at, total,
           ("%s: %s, round %d"):format(entry.measure.name, entry.peer.label, round)))
-        io.stderr:flush()
         if not entry.failed then one(entry) end
       end
     end
   end
-  io.stderr:write "\r\27[K"
+  progress "\r\27[K"
 end
 
 local function better(entry, other)
@@ -189,7 +195,8 @@ end
 
 local function save(results, text)
   os.execute "mkdir -p bench/results"
-  local prefix = ("bench/results/%s-%s"):format(results.machine.date, results.machine.kernel)
+  local prefix = ("bench/results/%s-%s-%s"):format(results.machine.date, results.machine.kernel,
+    results.lua:gsub(",", "+"))
   write(prefix .. ".json", as_json(results))
   write(prefix .. ".md", text)
   if not machine.has "gnuplot" then
@@ -209,6 +216,13 @@ for _, measure in ipairs(measures) do
   local wanted = listed(options.only, function(name) return measure.name:find(name, 1, true) == 1 end)
   local each = wanted and entries(measure, all) or {}
   if each[1] then plan[#plan + 1] = each end
+end
+if #plan == 0 then
+  local names = {}
+  for i, measure in ipairs(measures) do names[i] = measure.name end
+  io.stderr:write("nothing to measure: no measure that somebody can take part in begins so. They are: ",
+    table.concat(names, ", "), "\n")
+  os.exit(1)
 end
 local began = os.time()
 measure_all(plan)

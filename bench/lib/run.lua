@@ -82,6 +82,7 @@ local function sending(command, measure)
   local arrived, trouble = result(sink)
   if not (got and arrived) then return nil, why or trouble end
   got.arrived, got.wrong = arrived.count, arrived.wrong
+  if arrived.count > got.count then return nil, ("sent %d, but %d arrived"):format(got.count, arrived.count) end
   if got.bytes ~= got.count * measure.size or arrived.wrong ~= 0 or arrived.bytes ~= arrived.count * measure.size then
     return nil, ("sent %d, of which %d arrived, %d of a wrong size"):format(got.count, arrived.count, arrived.wrong)
   end

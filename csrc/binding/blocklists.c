@@ -83,15 +83,15 @@ static void check_address(lua_State *L, int index, const char *name, int family,
 }
 
 /* Adds the range, and its text (on top of the stack, popped) to the rules. */
-static int add(lua_State *L, dg_blocklist *list, dg_key_range range)
+static int add(lua_State *L, dg_blocklist *list, dg_key_range range, const char *method)
 {
-    dg_gettable(L, 1);
+    dg_getuservalue(L, 1);
     lua_insert(L, -2);
     lua_rawseti(L, -2, (int)dg_rawlen(L, -2) + 1);
     if (dg_blocklist_add(list, range) != 0) {
         lua_pushnil(L);
         lua_rawseti(L, -2, (int)dg_rawlen(L, -2));
-        return dg_error_raise_system(L, -ENOMEM, "addAddress", NULL);
+        return dg_error_raise_system(L, -ENOMEM, method, NULL);
     }
     return 0;
 }
@@ -113,7 +113,7 @@ static int add_address(lua_State *L)
     dg_key_range range = {dg_key_of(&address), dg_key_of(&address)};
     dg_address_format(&address, text);
     lua_pushfstring(L, "Address: %s %s", family_name(family), text);
-    return add(L, list, range);
+    return add(L, list, range, "addAddress");
 }
 
 /* list:addRange(start, end [, family]), both ends in it */
@@ -133,7 +133,7 @@ static int add_range(lua_State *L)
     dg_address_format(&first, text);
     dg_address_format(&last, end);
     lua_pushfstring(L, "Range: %s %s-%s", family_name(family), text, end);
-    return add(L, list, range);
+    return add(L, list, range, "addRange");
 }
 
 /* list:addSubnet(net, prefix [, family]); prefix in bits */
@@ -152,7 +152,7 @@ static int add_subnet(lua_State *L)
         dg_error_range(L, 3, "prefix", family == AF_INET6 ? "an integer >= 0 and <= 128" : "an integer >= 0 and <= 32");
     dg_address_format(&address, text);
     lua_pushfstring(L, "Subnet: %s %s/%d", family_name(family), text, (int)prefix);
-    return add(L, list, dg_key_subnet(&address, (unsigned)prefix));
+    return add(L, list, dg_key_subnet(&address, (unsigned)prefix), "addSubnet");
 }
 
 /* list:check(address [, family]) -> whether a rule has it; what is no address, or of no family, is in none */
@@ -179,7 +179,7 @@ static int get_field(lua_State *L)
         lua_rawget(L, lua_upvalueindex(1));
         return 1;
     }
-    dg_gettable(L, 1);
+    dg_getuservalue(L, 1);
     int count = (int)dg_rawlen(L, -1);
     lua_createtable(L, count, 0);
     for (int i = 1; i <= count; i++) {
@@ -198,7 +198,7 @@ static int collect(lua_State *L)
 /* dgram.BlockList() */
 static int new_list(lua_State *L)
 {
-    dg_error_surplus(L, 0);
+    dg_error_surplus_function(L, 0);
     dg_blocklist *list = dg_newuserdata(L, sizeof *list, 0);
     lua_pop(L, 1);
     memset(list, 0, sizeof *list);

@@ -28,7 +28,7 @@ static void replace_ring(lua_State *L, dg_callbacks *callbacks, int slots, unsig
 
 void dg_callbacks_make_room(lua_State *L, dg_callbacks *callbacks, int owner)
 {
-    dg_gettable(L, owner);
+    dg_getuservalue(L, owner);
     int slots = lua_gettop(L);
     while (!dg_callbacks_have_room(callbacks)) {
         unsigned room = callbacks->room;
@@ -48,7 +48,7 @@ enum dg_mark dg_callbacks_add(lua_State *L, dg_callbacks *callbacks, int owner, 
         return DG_MARK_SAME;
     callbacks->last = added;
     callbacks->tail++;
-    dg_gettable(L, owner);
+    dg_getuservalue(L, owner);
     lua_rawgeti(L, -1, DG_SLOT_CALLBACKS);
     lua_pushvalue(L, index);
     lua_rawseti(L, -2, place(callbacks, callbacks->tail));
@@ -70,7 +70,7 @@ void dg_callbacks_undo(dg_callbacks *callbacks, enum dg_mark mark)
 dg_taking dg_callbacks_begin(lua_State *L, int owner)
 {
     dg_taking taking = {lua_gettop(L) + 1, lua_gettop(L) + 2, 0, 0};
-    dg_gettable(L, owner);
+    dg_getuservalue(L, owner);
     lua_pushnil(L);
     return taking;
 }
@@ -81,8 +81,8 @@ static void clear(lua_State *L, int table, int at)
     lua_rawseti(L, table, at);
 }
 
-/* The head's place is cleared when the next one becomes the head, and when nobody waits: then the ring must not keep the
- * last one alive, nor much memory. */
+/* The head's place is cleared when the next one becomes the head, and when nobody waits: then the ring must not keep
+ * the last one alive, nor much memory. */
 static void take_from_ring(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, enum dg_mark mark)
 {
     lua_rawgeti(L, taking->slots, DG_SLOT_CALLBACKS);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The callbacks of datagrams on their way. They are called in the order of the sends, so a ring in the socket's table holds
- * them; one that is given again and again is held once. */
+/* The callbacks of datagrams on their way. They are called in the order of the sends, so a ring in the socket's table
+ * holds them; one that is given again and again is held once. */
 #ifndef DG_BINDING_CALLBACKS_H
 #define DG_BINDING_CALLBACKS_H
 
@@ -29,8 +29,8 @@ static inline int dg_callbacks_have_room(const dg_callbacks *callbacks)
     return callbacks->tail - callbacks->head + 1 < callbacks->room;
 }
 
-/* Makes one; the ring is in the table of the userdata at `owner`. This allocates, so finalizers may run in it that send and
- * close; nothing below does. */
+/* Makes one; the ring is in the table of the userdata at `owner`. This allocates, so finalizers may run in it that send
+ * and close; nothing below does. */
 void dg_callbacks_make_room(lua_State *L, dg_callbacks *callbacks, int owner);
 /* Adds the callback at `index`, for which there is a place. Returns the datagram's mark. */
 enum dg_mark dg_callbacks_add(lua_State *L, dg_callbacks *callbacks, int owner, int index);

@@ -52,8 +52,8 @@ static inline lua_State *dg_mainthread(lua_State *L)
     return main;
 }
 
-/* A full userdata with one table of its own (its user value, its environment in 5.1), an array of so many slots at first.
- * Pushes both: userdata, table. */
+/* A full userdata with one table of its own (its user value, its environment in 5.1), an array of so many slots at
+ * first. Pushes both: userdata, table. */
 static inline void *dg_newuserdata(lua_State *L, size_t size, int slots)
 {
 #if LUA_VERSION_NUM >= 504
@@ -74,7 +74,7 @@ static inline void *dg_newuserdata(lua_State *L, size_t size, int slots)
 }
 
 /* Pushes that table. */
-static inline void dg_gettable(lua_State *L, int index)
+static inline void dg_getuservalue(lua_State *L, int index)
 {
 #if LUA_VERSION_NUM >= 504
     lua_getiuservalue(L, index, 1);
@@ -85,7 +85,8 @@ static inline void dg_gettable(lua_State *L, int index)
 #endif
 }
 
-/* Sets each function as a closure of the `upvalues` values on top of the stack into the table below them; pops these. */
+/* Sets each function as a closure of the `upvalues` values on top of the stack into the table below them; pops these.
+ */
 static inline void dg_setfuncs(lua_State *L, const luaL_Reg *functions, int upvalues)
 {
     for (; functions->name != NULL; functions++) {

@@ -12,7 +12,8 @@
 #include "poll.h"
 #include "tick.h"
 
-/* core.connect(socket, port | nil, address | nil): dg_endpoint_answer's values. What is queued goes where it was meant to. */
+/* core.connect(socket, port | nil, address | nil): dg_endpoint_answer's values. What is queued goes where it was meant
+ * to. */
 static int core_connect(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -30,7 +31,7 @@ static int core_connect(lua_State *L)
     if (status != 0)
         return dg_endpoint_answer(L, status, "bind", &address, port);
     dg_outbox_flush(L, 1, s);
-    status = dg_endpoint_has_peer(s) ? dg_descriptor_connect(s->fd, &address) : -ENOMEM;
+    status = dg_endpoint_make_peer(s) ? dg_descriptor_connect(s->fd, &address) : -ENOMEM;
     if (status == 0) {
         s->connected = 1;
         dg_address_copy(s->peer, &address);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The other end of a socket: its peer. Names are not looked up here; the Lua side does that, and comes back with a literal. */
+/* The other end of a socket: its peer. Names are not looked up here; the Lua side does that, and comes back with a
+ * literal. */
 #ifndef DG_BINDING_CONNECT_H
 #define DG_BINDING_CONNECT_H
 

@@ -89,8 +89,8 @@ static dg_socket *new_socket(lua_State *L, int family)
     return s;
 }
 
-/* core.open(family, reuseAddr, reusePort, ipv6Only, gso, gro): family is 4, 6, or 0 for Unix. Returns the socket, which has its
- * descriptor. */
+/* core.open(family, reuseAddr, reusePort, ipv6Only, gso, gro): family is 4, 6, or 0 for Unix. Returns the socket, which
+ * has its descriptor. */
 static int core_open(lua_State *L)
 {
     lua_Integer family = luaL_checkinteger(L, 1);
@@ -108,7 +108,7 @@ static int core_open(lua_State *L)
 
 static void keep(lua_State *L, int list, int slot)
 {
-    dg_gettable(L, 1);
+    dg_getuservalue(L, 1);
     lua_pushvalue(L, list);
     lua_rawseti(L, -2, slot);
     lua_pop(L, 1);

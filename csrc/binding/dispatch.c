@@ -4,8 +4,6 @@
 #include <errno.h>
 
 #include "../net/descriptor.h"
-#include "error.h"
-#include "loop.h"
 #include "luv.h"
 #include "poll.h"
 #include "receive.h"
@@ -45,8 +43,8 @@ static void look_at(lua_State *L, dg_socket *s)
         dg_poll_update(L, 1, s);
 }
 
-/* The work of a dispatch, under its protected call. Arguments: the socket, or nil for the tick; the hub. Entered again after
- * an error, it goes on behind what raised. */
+/* The work of a dispatch, under its protected call. Arguments: the socket, or nil for the tick; the hub. Entered again
+ * after an error, it goes on behind what raised. */
 static int body(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From the loop into dgram and back: every callback that luv makes comes in here, does its work under one protected call
- * that is entered again after an error, and leaves with the loop in order. */
+/* From the loop into dgram and back: every callback that luv makes comes in here, does its work under one protected
+ * call that is entered again after an error, and leaves with the loop in order. */
 #ifndef DG_BINDING_DISPATCH_H
 #define DG_BINDING_DISPATCH_H
 

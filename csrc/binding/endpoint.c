@@ -81,7 +81,8 @@ int dg_endpoint_answer(lua_State *L, int status, const char *syscall, const dg_a
     return 2;
 }
 
-/* core.bind(socket, port | nil, address | nil): true, or false when the address is a name, or nil and the error object. */
+/* core.bind(socket, port | nil, address | nil): true, or false when the address is a name, or nil and the error object.
+ */
 static int core_bind(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -115,6 +116,14 @@ static int core_is_address(lua_State *L)
     return 1;
 }
 
+/* core.isLiteral(text): whether it is an address of either family, and no name. */
+static int core_is_literal(lua_State *L)
+{
+    dg_address address;
+    lua_pushboolean(L, dg_address_parse(&address, AF_INET6, 1, luaL_checkstring(L, 1), 0) != DG_NOT_A_LITERAL);
+    return 1;
+}
+
 /* core.setBinding(socket, boolean): while a bind waits for a name, sends wait too. */
 static int core_set_binding(lua_State *L)
 {
@@ -126,7 +135,7 @@ static int core_set_binding(lua_State *L)
     return 0;
 }
 
-int dg_endpoint_has_peer(dg_socket *s)
+int dg_endpoint_make_peer(dg_socket *s)
 {
     if (s->peer == NULL)
         s->peer = malloc(sizeof *s->peer);
@@ -164,7 +173,7 @@ static int core_adopt(lua_State *L)
     if (status == -ENOTSOCK)
         return dg_error_raise(L, "TypeError", "ERR_INVALID_FD_TYPE",
                               "Unsupported descriptor: %d is no datagram socket (UDP or Unix)", fd);
-    if (status == 0 && !dg_endpoint_has_peer(s))
+    if (status == 0 && !dg_endpoint_make_peer(s))
         status = -ENOMEM;
     if (status == 0)
         status = dg_descriptor_adopt(fd);
@@ -205,7 +214,8 @@ int dg_endpoint_push_address(lua_State *L, const dg_address *address)
     return 1;
 }
 
-/* socket:address() -> {address, family, port}, for unix_dgram {address, family}; raises EBADF before bind. getsockname(2) */
+/* socket:address() -> {address, family, port}, for unix_dgram {address, family}; raises EBADF before bind.
+ * getsockname(2) */
 static int socket_address(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -229,6 +239,7 @@ static const luaL_Reg core[] = {
     {"adopt", core_adopt},
     {"bindAny", core_bind_any},
     {"isAddress", core_is_address},
+    {"isLiteral", core_is_literal},
     {"setBinding", core_set_binding},
     {NULL, NULL},
 };

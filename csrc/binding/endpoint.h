@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A socket's own end: where it is bound, and descriptors that are taken over. Names are not looked up here; the Lua side does
- * that, and comes back with a literal. */
+/* A socket's own end: where it is bound, and descriptors that are taken over. Names are not looked up here; the Lua
+ * side does that, and comes back with a literal. */
 #ifndef DG_BINDING_ENDPOINT_H
 #define DG_BINDING_ENDPOINT_H
 
@@ -21,7 +21,7 @@ int dg_endpoint_answer(lua_State *L, int status, const char *syscall, const dg_a
 int dg_endpoint_push_address(lua_State *L, const dg_address *address);
 
 /* Makes the place for the peer's address, which only connected sockets need; 0 without memory. */
-int dg_endpoint_has_peer(dg_socket *s);
+int dg_endpoint_make_peer(dg_socket *s);
 
 /* Adds address; core.bind, core.adopt and what goes with them. The stack is as for dg_socket_open. */
 void dg_endpoint_open(lua_State *L);

@@ -106,12 +106,21 @@ int dg_error_too_many(lua_State *L, int index, int most, int number)
                           number);
 }
 
-void dg_error_surplus(lua_State *L, int last)
+static void surplus(lua_State *L, int last, int self)
 {
-    int self = lua_isuserdata(L, 1); /* a method's own socket is no argument to its caller */
     for (int index = last + 1; index <= lua_gettop(L); index++)
         if (!lua_isnil(L, index))
             dg_error_too_many(L, index, last - self, index - self);
+}
+
+void dg_error_surplus(lua_State *L, int last)
+{
+    surplus(L, last, 1);
+}
+
+void dg_error_surplus_function(lua_State *L, int last)
+{
+    surplus(L, last, 0);
 }
 
 /* Pops the message; pushes the object of a failed system call. */

@@ -23,8 +23,10 @@ int dg_error_range(lua_State *L, int index, const char *argument, const char *ex
 const char *dg_error_received(lua_State *L, int index);
 /* The value is one more than the call takes: number `number` of at most `most`. */
 int dg_error_too_many(lua_State *L, int index, int most, int number);
-/* Raises when there is a value past `last`: surplus arguments hide mistakes. */
+/* Raises when there is a value past `last`: surplus arguments hide mistakes. In a method (its own object is no argument
+ * to its caller), and in a plain function. */
 void dg_error_surplus(lua_State *L, int last);
+void dg_error_surplus_function(lua_State *L, int last);
 
 /* Pushes the error of a failed system call; `error` is a negative errno, `address` may be NULL. */
 void dg_error_push_system(lua_State *L, int error, const char *syscall, const dg_address *address);

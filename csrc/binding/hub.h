@@ -13,8 +13,8 @@ DG_HIDDEN_BEGIN
 
 struct dg_socket;
 
-/* What the running dispatch may still do. Work that its callbacks make waits for the next one, so that the loop gets its
- * turn whatever they do. */
+/* What the running dispatch may still do. Work that its callbacks make waits for the next one, so that the loop gets
+ * its turn whatever they do. */
 typedef struct dg_turn {
     unsigned char opened; /* the round's share was measured */
     unsigned budget;      /* datagrams to deliver before the kernel is asked for more */

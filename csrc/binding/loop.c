@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop.h"
 
-#include "error.h"
 #include "luv.h"
 
 /* Pushes the idle handle, making it if there is none. */

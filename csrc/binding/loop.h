@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* luv's event loop: the tick, which is an idle handle, and stopping it. */
+/* luv's event loop: the tick, which is an idle handle, and stopping the loop. */
 #ifndef DG_BINDING_LOOP_H
 #define DG_BINDING_LOOP_H
 

@@ -4,8 +4,9 @@
 #include "error.h"
 #include "hub.h"
 
-/* At lua_close everything is finalized, the youngest first: so a sentinel that is younger than all of luv's handles tells in
- * time that none may be touched any more. A new handle gets a new sentinel; the old one is garbage, and says nothing. */
+/* At lua_close everything is finalized, the youngest first: so a sentinel that is younger than all of luv's handles
+ * tells in time that none may be touched any more. A new handle gets a new sentinel; the old one is garbage, and says
+ * nothing. */
 static int sentinel_gc(lua_State *L)
 {
     dg_hub *hub = dg_hub_of(L);
@@ -31,8 +32,8 @@ void dg_luv_guard(lua_State *L)
     dg_hub_set(L, DG_STORE_SENTINEL);
 }
 
-/* Pushes what the Lua side finds. luv calls back on the thread that it was loaded from, for ever: that must not be a coroutine,
- * which ends. */
+/* Pushes what the Lua side finds. luv calls back on the thread that it was loaded from, for ever: that must not be a
+ * coroutine, which ends. */
 static void find_uv(lua_State *L)
 {
     dg_hub *hub = dg_hub_of(L);

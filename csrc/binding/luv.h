@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* luv, as a table of Lua functions: found when it is first needed. Without it everything that needs no loop still works.
- * What is done with its functions is loop.h's and poll.h's. */
+/* luv, as a table of Lua functions: found when it is first needed. Without it everything that needs no loop still
+ * works. What is done with its functions is loop.h's and poll.h's. */
 #ifndef DG_BINDING_LUV_H
 #define DG_BINDING_LUV_H
 
@@ -18,8 +18,8 @@ void dg_luv_push(lua_State *L, const char *name);
 /* After a call with three results: luv's functions return nil, message, name when they fail. Raises then. */
 void dg_luv_check(lua_State *L, const char *call);
 
-/* Whether the handle on top of the stack (which stays) is being closed: programs close what uv.walk shows them, and luv does
- * not survive another use. */
+/* Whether the handle on top of the stack (which stays) is being closed: programs close what uv.walk shows them, and luv
+ * does not survive another use. */
 int dg_luv_is_closing(lua_State *L);
 /* Pops that handle, and calls the function with it unless it is being closed. */
 void dg_luv_call(lua_State *L, const char *name);

@@ -96,8 +96,8 @@ static int change(lua_State *L, const dg_socket *s, const operation *op)
     return change_at(s, op, &wanted);
 }
 
-/* socket:<method>([source,] group [, interface]). Joining an unbound socket binds it, as in Node, but on the tick: so that
- * the program's own bind may follow. */
+/* socket:<method>([source,] group [, interface]). Joining an unbound socket binds it, as in Node, but on the tick: so
+ * that the program's own bind may follow. */
 static int change_membership(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);

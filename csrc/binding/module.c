@@ -28,8 +28,8 @@
 #define EXPORT
 #endif
 
-/* core.configure(hooks): functions of the Lua side that C calls: deliver, emit, findUv, sendToName. The caller's folder is from now
- * on passed over when an error says where it comes from. */
+/* core.configure(hooks): functions of the Lua side that C calls: deliver, emit, findUv, sendToName. The caller's folder
+ * is from now on passed over when an error says where it comes from. */
 static int core_configure(lua_State *L)
 {
     lua_Debug caller;

@@ -2,7 +2,6 @@
 #include "outbox.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "blocklists.h"
 #include "endpoint.h"
@@ -13,7 +12,7 @@
 
 enum {
     FULL_COUNT = DG_BATCH, /* so many datagrams, or bytes, go to the kernel at once */
-    FULL_BYTES = DG_MAX_PAYLOAD_IN,
+    FULL_BYTES = DG_MAX_PAYLOAD_IPV4,
     REFUSED_BY_LIST = -100000, /* an entry's error that is no errno: the sendBlockList's */
     LONGEST_BACKOFF = 64,      /* milliseconds */
     LARGEST_UNIX = 0x7fffffff, /* what an entry can count; the kernel takes far less */
@@ -82,7 +81,8 @@ static void push_error(lua_State *L, const dg_socket *s, int error, const dg_add
         dg_socket_push_error(L, s, error, "send", to);
 }
 
-/* A datagram that is done, taken off the queue: what is told of it must not depend on what finalizers and callbacks do. */
+/* A datagram that is done, taken off the queue: what is told of it must not depend on what finalizers and callbacks do.
+ */
 typedef struct verdict {
     const dg_socket *socket;
     dg_entry entry;
@@ -242,8 +242,8 @@ static void prepare_callback(lua_State *L, dg_socket *s)
         dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_RUNNING", "Not running: the socket is closed");
 }
 
-/* Puts the datagram, or what refused it, at the end of the queue. Nothing of Lua's is allocated between the reservation and
- * the push: no finalizer can send in between. */
+/* Puts the datagram, or what refused it, at the end of the queue. Nothing of Lua's is allocated between the reservation
+ * and the push: no finalizer can send in between. */
 static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int refusal,
                 const dg_reporting *reporting)
 {
@@ -253,8 +253,8 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
     char *place = refusal == 0 ? dg_queue_reserve(&s->queue, payload->length) : NULL;
     if (refusal == 0 && place == NULL)
         return -ENOMEM;
-    if (refusal == 0)
-        dg_payload_copy(L, payload, place);
+    if (refusal == 0 && dg_payload_copy(L, payload, place) != 0)
+        return -EINVAL;
     enum dg_mark mark = callback != 0 ? dg_callbacks_add(L, &s->callbacks, 1, callback) : DG_MARK_NONE;
     uint32_t marks = (uint32_t)mark | (reporting->grouped ? (uint32_t)DG_MARK_GROUP : 0);
     int status = refusal == 0 ? dg_queue_push(&s->queue, payload->length, to, marks)

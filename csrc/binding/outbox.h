@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A socket's send queue as Lua sees it: what is accepted and what refused, when it goes to the kernel, who is told what
- * became of it, and `drain`. The argument forms are send.h's. */
+ * became of it, and `drain`. The argument forms are send_arguments.h's. */
 #ifndef DG_BINDING_OUTBOX_H
 #define DG_BINDING_OUTBOX_H
 
@@ -9,30 +9,32 @@
 
 DG_HIDDEN_BEGIN
 
-/* Who is told of a datagram's fate: the function at a stack index (0: nobody but, on failure, the `error` event); grouped:
- * it is one of several with a single callback, the last one's. */
+/* Who is told of a datagram's fate: the function at a stack index (0: nobody but, on failure, the `error` event);
+ * grouped: it is one of several with a single callback, the last one's. */
 typedef struct dg_reporting {
     int callback;
     int grouped;
 } dg_reporting;
 
-/* Accepts a datagram of the socket at index 1 for a literal destination (length 0: the peer), which no finalizer can change
- * meanwhile. Its arguments are checked; nothing raises but for want of memory, and then nothing has changed. Returns what
- * dg_outbox_answer does. */
+/* Accepts a datagram of the socket at index 1 for a literal destination (length 0: the peer), which no finalizer can
+ * change meanwhile. Its arguments are checked; nothing raises but for want of memory, and then nothing has changed.
+ * Returns what dg_outbox_answer does. */
 int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
                   const dg_reporting *reporting);
-/* Binds the socket if need be; `to` is NULL while it is not known. 0, or why a datagram of this length cannot be accepted: an error for dg_outbox_fail. */
+/* Binds the socket if need be; `to` is NULL while it is not known. 0, or why a datagram of this length cannot be
+ * accepted: an error for dg_outbox_fail. */
 int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address *to);
 /* Tells callback(error, value) or the `error` event of one that was not; returns what dg_outbox_answer does. */
 int dg_outbox_fail(lua_State *L, dg_socket *s, int error, const dg_address *to, int callback, size_t value);
 /* What send returns: whether less than half of what may wait does; `drain` comes after a false. */
 int dg_outbox_answer(lua_State *L, dg_socket *s, int accepted);
+/* Emits `drain`, later, if a send has returned false since the last one; to be called when nothing waits any more. */
 void dg_outbox_tell_drain(lua_State *L, int index, dg_socket *s);
 
 /* Hands the queue to the kernel; waits for writability where it must. */
 void dg_outbox_flush(lua_State *L, int index, dg_socket *s);
-/* Runs the callbacks of datagrams that are done, at most s->report_limit. May raise what a callback raises, having gone past
- * it. */
+/* Runs the callbacks of datagrams that are done, at most s->report_limit. May raise what a callback raises, having gone
+ * past it. */
 void dg_outbox_report(lua_State *L, int index, dg_socket *s);
 
 DG_HIDDEN_END

@@ -2,13 +2,12 @@
 #include "poll.h"
 
 #include "../net/descriptor.h"
-#include "error.h"
 #include "loop.h"
 #include "luv.h"
 #include "tick.h"
 
-/* What to watch a descriptor for. Disconnection never comes for a datagram socket: watched alone, it keeps the loop alive
- * and wakes nobody. */
+/* What to watch a descriptor for. Disconnection never comes for a datagram socket: watched alone, it keeps the loop
+ * alive and wakes nobody. */
 enum dg_watch { DG_WATCH_READ = 1, DG_WATCH_WRITE = 2, DG_WATCH_ALIVE = 4 };
 
 /* Prioritized data never comes on a datagram socket, but with it in the set libuv tells of a socket error as an event,
@@ -27,7 +26,7 @@ static void new_poll(lua_State *L, int index, dg_socket *s)
     dg_luv_check(L, "new_poll");
     lua_pop(L, 2);
     dg_luv_guard(L);
-    dg_gettable(L, index);
+    dg_getuservalue(L, index);
     lua_insert(L, -2);
     lua_rawseti(L, -2, DG_SLOT_POLL);
     lua_pop(L, 1);
@@ -35,13 +34,13 @@ static void new_poll(lua_State *L, int index, dg_socket *s)
 
 static void push_poll(lua_State *L, int index)
 {
-    dg_gettable(L, index);
+    dg_getuservalue(L, index);
     lua_rawgeti(L, -1, DG_SLOT_POLL);
     lua_remove(L, -2);
 }
 
-/* A socket that is to be read or written is anchored: the callback may hold it, and finds it at once. One that only keeps
- * the loop alive must still be collected when the program forgets it. */
+/* A socket that is to be read or written is anchored: the callback may hold it, and finds it at once. One that only
+ * keeps the loop alive must still be collected when the program forgets it. */
 static void push_callback(lua_State *L, int index, dg_socket *s, unsigned watch)
 {
     if (watch & (DG_WATCH_READ | DG_WATCH_WRITE))
@@ -79,7 +78,7 @@ void dg_poll_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds)
 {
     index = dg_absindex(L, index);
     int top = lua_gettop(L);
-    dg_gettable(L, index);
+    dg_getuservalue(L, index);
     lua_rawgeti(L, -1, DG_SLOT_TIMER);
     if (lua_isnil(L, -1) || dg_luv_is_closing(L)) {
         lua_pop(L, 1);
@@ -172,7 +171,7 @@ void dg_poll_stopped(dg_socket *s)
 /* Notes the handle in a slot for closing, behind `dug` others; returns how many there are then. */
 static unsigned bury(lua_State *L, int index, int slot, int fd, unsigned dug)
 {
-    dg_gettable(L, index);
+    dg_getuservalue(L, index);
     lua_rawgeti(L, -1, slot);
     if (!lua_isnil(L, -1)) {
         dg_hub_get(L, DG_STORE_GRAVES);
@@ -189,7 +188,7 @@ static unsigned bury(lua_State *L, int index, int slot, int fd, unsigned dug)
 
 static void forget_handles(lua_State *L, int index)
 {
-    dg_gettable(L, index);
+    dg_getuservalue(L, index);
     for (int slot = DG_SLOT_POLL; slot <= DG_SLOT_TIMER; slot++) {
         lua_pushnil(L);
         lua_rawseti(L, -2, slot);
@@ -198,8 +197,8 @@ static void forget_handles(lua_State *L, int index)
 }
 
 /* luv 1.44 crashes at the end of a state whose loop did not run again after a handle was closed. So a handle is only
- * stopped here, and closed from inside the loop; until then its descriptor's number must be nobody else's, because closing
- * the handle makes libuv forget that number. */
+ * stopped here, and closed from inside the loop; until then its descriptor's number must be nobody else's, because
+ * closing the handle makes libuv forget that number. */
 void dg_poll_release(lua_State *L, int index, dg_socket *s)
 {
     dg_hub *hub = s->hub;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A socket's handles of luv: the poll that watches its descriptor, the timer that asks a full Unix peer again; and the end of
- * both, which comes from inside the loop. They call what the hub names. */
+/* A socket's handles of luv: the poll that watches its descriptor, the timer that asks a full Unix peer again; and the
+ * end of both, which comes from inside the loop. They call what the hub names. */
 #ifndef DG_BINDING_POLL_H
 #define DG_BINDING_POLL_H
 

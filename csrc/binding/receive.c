@@ -156,10 +156,11 @@ static unsigned patience(const dg_socket *s)
     return s->misses < EARLY_MISSES ? 1 : 1U << (s->misses - EARLY_MISSES + 1);
 }
 
-/* How many slots to offer next, and whether to look again at once. A lone datagram should cost one plain receive; a flood
- * should fill all slots and not go through the loop each time. So after a full receive of one another is tried; where that
- * finds something the socket lingers and its batches grow, and where it finds nothing several times in a row it is tried
- * less and less often. What the datagrams' pace makes likelier is found out so: half of them found that way pays. */
+/* How many slots to offer next, and whether to look again at once. A lone datagram should cost one plain receive; a
+ * flood should fill all slots and not go through the loop each time. So after a full receive of one another is tried;
+ * where that finds something the socket lingers and its batches grow, and where it finds nothing several times in a row
+ * it is tried less and less often. Looking again pays when it
+ * finds something every second time or so. */
 static void adapt(dg_socket *s, unsigned got)
 {
     if (got < s->want) {
@@ -241,7 +242,7 @@ static int next_pending(dg_socket *s, dg_turn *turn)
 static kept push_kept(lua_State *L, int index, const dg_socket *s)
 {
     kept k = {lua_gettop(L) + 1, s->sender_serial};
-    dg_gettable(L, index);
+    dg_getuservalue(L, index);
     lua_pushvalue(L, DG_UP_DELIVER);
     lua_pushvalue(L, s->family == AF_UNIX ? DG_UP_UNIX : s->family == AF_INET6 ? DG_UP_IPV6 : DG_UP_IPV4);
     lua_rawgeti(L, k.base + SLOTS, DG_SLOT_SENDER);
@@ -282,7 +283,7 @@ static int core_set_receiver(lua_State *L)
     lua_settop(L, 2);
     if (!lua_isnil(L, 2) && s->bound && s->life == DG_OPEN)
         dg_luv_need(L, "Listening for messages");
-    dg_gettable(L, 1);
+    dg_getuservalue(L, 1);
     lua_pushvalue(L, 2);
     lua_rawseti(L, -2, DG_SLOT_RECEIVER);
     s->receiving = !lua_isnil(L, 2);

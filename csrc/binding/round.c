@@ -18,8 +18,8 @@ static int is_stale(lua_State *L, int index, const char *event)
     return s->life != DG_OPEN && (strcmp(event, "listening") == 0 || strcmp(event, "connect") == 0);
 }
 
-/* `close` comes when the descriptor's number is free, too: after the handles were closed at the end of this dispatch. Inside
- * a nested one that end is far. */
+/* `close` comes when the descriptor's number is free, too: after the handles were closed at the end of this dispatch.
+ * Inside a nested one that end is far. */
 static int is_early(lua_State *L, const dg_hub *hub, int event)
 {
     return hub->graves != 0 && hub->depth == 1 && lua_type(L, event) == LUA_TSTRING &&
@@ -79,8 +79,8 @@ static void do_step(lua_State *L, int index, dg_socket *s)
     }
 }
 
-/* Serves the socket that hub->serving names until it has nothing left to do in this round. The dispatched socket, if there
- * is one, is at index 1. */
+/* Serves the socket that hub->serving names until it has nothing left to do in this round. The dispatched socket, if
+ * there is one, is at index 1. */
 static void serve(lua_State *L, dg_hub *hub)
 {
     dg_socket *s = hub->serving;

@@ -22,7 +22,8 @@ static int parse_destination(lua_State *L, const dg_socket *s, const dg_argument
     return status;
 }
 
-/* Finds out where the arguments say that the datagram goes; length 0: to the peer. Returns what dg_address_parse does. */
+/* Finds out where the arguments say that the datagram goes; length 0: to the peer. Returns what dg_address_parse does.
+ */
 static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments *arguments, dg_address *out)
 {
     size_t length;
@@ -106,7 +107,7 @@ static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *argument
         below = dg_outbox_put(L, s, &arguments->payload, &to, &reporting);
     } else if (status == DG_NOT_A_LITERAL) {
         dg_payload_push(L, &arguments->payload);
-        load held = {lua_gettop(L), 1, length};
+        load held = {lua_gettop(L), 1, dg_rawlen(L, -1)};
         below = send_to_name(L, s, arguments, &held, length);
     } else {
         below = fail_destination(L, s, arguments, status, length);
@@ -168,21 +169,27 @@ static int put_list(lua_State *L, dg_socket *s, int list, const dg_address *to, 
     return below;
 }
 
-/* Pushes a copy of the list at index 2, which its owner may change while a name is looked up. */
-static load push_copy(lua_State *L, size_t bytes)
+/* Pushes a copy of the list at index 2, which its owner may change while a name is looked up: a finalizer may already.
+ */
+static load push_copy(lua_State *L)
 {
-    size_t count = dg_rawlen(L, 2);
-    lua_createtable(L, (int)count, 0);
-    for (size_t i = 1; i <= count; i++) {
+    load copy = {0, dg_rawlen(L, 2), 0};
+    lua_createtable(L, (int)copy.count, 0);
+    copy.index = lua_gettop(L);
+    for (size_t i = 1; i <= copy.count; i++) {
         lua_rawgeti(L, 2, (int)i);
-        lua_rawseti(L, -2, (int)i);
+        if (lua_type(L, -1) != LUA_TSTRING) {
+            lua_pop(L, 1);
+            lua_pushliteral(L, "");
+        }
+        copy.bytes += dg_rawlen(L, -1);
+        lua_rawseti(L, copy.index, (int)i);
     }
-    load copy = {lua_gettop(L), count, bytes};
     return copy;
 }
 
-/* socket:sendMany(list [, port] [, address] [, cb]) -> whether the queue is below its mark. Each string of the list is a
- * datagram to the one destination; cb(err, count) comes once, with the first error and how many went. */
+/* socket:sendMany(list [, port] [, address] [, cb]) -> whether the queue is below its mark. Each string of the list is
+ * a datagram to the one destination; cb(err, count) comes once, with the first error and how many went. */
 static int socket_send_many(lua_State *L)
 {
     dg_arguments arguments;
@@ -191,10 +198,10 @@ static int socket_send_many(lua_State *L)
     int below = 1;
     dg_arguments_of_send_many(L, form_of(s), &arguments);
     int status = find_destination(L, s, &arguments, &to);
-    if (status == 0) {
+    if (status == 0 || dg_rawlen(L, 2) == 0) {
         below = put_list(L, s, 2, &to, arguments.callback);
     } else if (status == DG_NOT_A_LITERAL) {
-        load held = push_copy(L, arguments.payload.length);
+        load held = push_copy(L);
         below = send_to_name(L, s, &arguments, &held, 0);
     } else {
         below = fail_destination(L, s, &arguments, status, 0);

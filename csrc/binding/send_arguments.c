@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "send_arguments.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #include "error.h"
@@ -16,7 +15,8 @@ unsigned dg_argument_port(lua_State *L, int index, unsigned least)
     return 0;
 }
 
-const char *dg_argument_address(lua_State *L, int index, const char *name)
+/* A string with something in it, and no NUL byte but, where it may lead, as the first one. */
+static const char *text_argument(lua_State *L, int index, const char *name, int nul_may_lead)
 {
     size_t length;
     if (lua_type(L, index) != LUA_TSTRING)
@@ -24,27 +24,23 @@ const char *dg_argument_address(lua_State *L, int index, const char *name)
     const char *text = lua_tolstring(L, index, &length);
     if (length == 0)
         dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE", "The \"%s\" argument must not be empty", name);
-    if (strlen(text) != length)
+    if (strlen(text) != length && !(nul_may_lead && text[0] == '\0'))
         dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE", "The \"%s\" argument must not contain a NUL byte",
                        name);
     return text;
+}
+
+const char *dg_argument_address(lua_State *L, int index, const char *name)
+{
+    return text_argument(L, index, name, 0);
 }
 
 const char *dg_argument_path(lua_State *L, int index, const char *name)
 {
-    size_t length;
-    if (lua_type(L, index) != LUA_TSTRING)
-        dg_error_arg_type(L, index, name, "a string");
-    const char *text = lua_tolstring(L, index, &length);
-    if (length == 0)
-        dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE", "The \"%s\" argument must not be empty", name);
-    if (text[0] != '\0' && strlen(text) != length)
-        dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE", "The \"%s\" argument must not contain a NUL byte",
-                       name);
-    return text;
+    return text_argument(L, index, name, 1);
 }
 
-static void take_list(lua_State *L, dg_payload *out)
+static void take_list(lua_State *L, dg_payload *out, const char *name, const char *expected)
 {
     out->parts = dg_rawlen(L, out->index);
     out->length = 0;
@@ -52,7 +48,7 @@ static void take_list(lua_State *L, dg_payload *out)
         size_t length;
         lua_rawgeti(L, out->index, (int)part);
         if (lua_type(L, -1) != LUA_TSTRING)
-            dg_error_arg_type(L, lua_gettop(L), "msg", "a string, or a list of strings");
+            dg_error_arg_type(L, lua_gettop(L), name, expected);
         lua_tolstring(L, -1, &length);
         out->length += length;
         lua_pop(L, 1);
@@ -67,7 +63,7 @@ static void take_payload(lua_State *L, dg_payload *out)
     if (lua_type(L, 2) == LUA_TSTRING)
         out->text = lua_tolstring(L, 2, &out->length);
     else if (lua_istable(L, 2))
-        take_list(L, out);
+        take_list(L, out, "msg", "a string, or a list of strings");
     else
         dg_error_arg_type(L, 2, "msg", "a string, or a list of strings");
 }
@@ -206,7 +202,9 @@ void dg_arguments_of_send_many(lua_State *L, enum dg_form form, dg_arguments *ou
 {
     if (!lua_istable(L, 2))
         dg_error_arg_type(L, 2, "list", "a list of strings");
-    take_payload(L, &out->payload);
+    out->payload.index = 2;
+    out->payload.text = NULL;
+    take_list(L, &out->payload, "list", "a list of strings");
     take_destination(L, form, out, 3);
 }
 
@@ -222,16 +220,23 @@ void dg_arguments_of_sendto(lua_State *L, enum dg_form form, dg_arguments *out)
         dg_error_arg_type(L, 6, "address", "a string");
 }
 
-void dg_payload_copy_list(lua_State *L, const dg_payload *payload, char *place)
+int dg_payload_copy_list(lua_State *L, const dg_payload *payload, char *place)
 {
+    size_t left = payload->length;
     for (size_t part = 1; part <= payload->parts; part++) {
-        size_t length;
+        size_t length = 0;
         lua_rawgeti(L, payload->index, (int)part);
-        const char *text = lua_tolstring(L, -1, &length);
+        const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
+        if (text == NULL || length > left) {
+            lua_pop(L, 1);
+            return -1;
+        }
         memcpy(place, text, length);
         place += length;
+        left -= length;
         lua_pop(L, 1);
     }
+    return left == 0 ? 0 : -1;
 }
 
 void dg_payload_push(lua_State *L, const dg_payload *payload)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The argument forms of the send methods. Everything is checked here, before anything is acquired. */
+/* The forms of the send methods' arguments. They are checked here, before anything is acquired; the text of an address
+ * is where it is parsed. */
 #ifndef DG_BINDING_SEND_ARGUMENTS_H
 #define DG_BINDING_SEND_ARGUMENTS_H
 
@@ -23,7 +24,7 @@ typedef struct dg_arguments {
     int to_peer; /* the connected one: no port, no address */
     unsigned port;
     int address;  /* stack index of the address, 0 when there is none; a string, but what is in it is not checked yet */
-    int callback; /* likewise */
+    int callback; /* stack index of the function, 0 when there is none */
 } dg_arguments;
 
 /* What follows the message: port [, address]; a path; or nothing. */
@@ -36,9 +37,10 @@ void dg_arguments_of_send_many(lua_State *L, enum dg_form form, dg_arguments *ou
 /* (self, msg, offset, length <destination, all of it> [, callback]) */
 void dg_arguments_of_sendto(lua_State *L, enum dg_form form, dg_arguments *out);
 
-/* Writes the datagram's bytes; raises nothing. */
-static inline void dg_payload_copy(lua_State *L, const dg_payload *payload, char *place);
-void dg_payload_copy_list(lua_State *L, const dg_payload *payload, char *place);
+/* Writes the datagram's bytes, never more than payload->length. Returns 0, or -1 when a finalizer has changed the list
+ * since it was measured. Raises nothing. */
+static inline int dg_payload_copy(lua_State *L, const dg_payload *payload, char *place);
+int dg_payload_copy_list(lua_State *L, const dg_payload *payload, char *place);
 /* Pushes them as a string. */
 void dg_payload_push(lua_State *L, const dg_payload *payload);
 
@@ -50,12 +52,12 @@ const char *dg_argument_address(lua_State *L, int index, const char *name);
 /* Raises unless the value is a Unix path, or an abstract name, which begins with a NUL byte. */
 const char *dg_argument_path(lua_State *L, int index, const char *name);
 
-static inline void dg_payload_copy(lua_State *L, const dg_payload *payload, char *place)
+static inline int dg_payload_copy(lua_State *L, const dg_payload *payload, char *place)
 {
-    if (payload->text != NULL)
-        memcpy(place, payload->text, payload->length);
-    else
-        dg_payload_copy_list(L, payload, place);
+    if (payload->text == NULL)
+        return dg_payload_copy_list(L, payload, place);
+    memcpy(place, payload->text, payload->length);
+    return 0;
 }
 
 DG_HIDDEN_END

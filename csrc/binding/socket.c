@@ -6,7 +6,8 @@
 
 const char dg_socket_tag = 0;
 
-/* The tag is the fast way: nobody else's userdata of this size begins with it, and it costs a third of comparing metatables. */
+/* The tag is the fast way: nobody else's userdata of this size begins with it, and it costs a third of comparing
+ * metatables. */
 dg_socket *dg_socket_check(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, 1);
@@ -30,7 +31,8 @@ dg_socket *dg_socket_running(lua_State *L)
     return s;
 }
 
-dg_socket *dg_socket_test(lua_State *L, int index)
+/* The socket at any index, or NULL. */
+static dg_socket *test(lua_State *L, int index)
 {
     if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index))
         return NULL;
@@ -125,7 +127,7 @@ static int core_family(lua_State *L)
 static int push_own_table(lua_State *L, int slot)
 {
     dg_socket_check(L);
-    dg_gettable(L, 1);
+    dg_getuservalue(L, 1);
     lua_rawgeti(L, -1, slot);
     if (!lua_isnil(L, -1))
         return 1;
@@ -152,7 +154,7 @@ static int core_private(lua_State *L)
 static int core_is_socket(lua_State *L)
 {
     luaL_checkany(L, 1);
-    lua_pushboolean(L, dg_socket_test(L, 1) != NULL);
+    lua_pushboolean(L, test(L, 1) != NULL);
     return 1;
 }
 

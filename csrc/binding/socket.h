@@ -20,8 +20,8 @@ DG_HIDDEN_BEGIN
 
 typedef enum dg_life { DG_OPEN, DG_CLOSING, DG_CLOSED } dg_life;
 
-/* How a socket waits until the kernel takes more. A Unix socket that is not connected is writable all the time, though its
- * peer's queue be full: polling it would spin. */
+/* How a socket waits until the kernel takes more. A Unix socket that is not connected is writable all the time, though
+ * its peer's queue be full: polling it would spin. */
 enum dg_blocked { DG_NOT_BLOCKED, DG_BLOCKED_POLL, DG_BLOCKED_TIMER };
 
 /* What a tick does for a socket that is due. */
@@ -102,17 +102,16 @@ extern const char dg_socket_tag; /* its address is the tag */
 dg_socket *dg_socket_check(lua_State *L);
 /* The same for methods that need it open: raises ERR_SOCKET_DGRAM_NOT_RUNNING after close(). */
 dg_socket *dg_socket_running(lua_State *L);
-/* The socket at any index, or NULL. */
-dg_socket *dg_socket_test(lua_State *L, int index);
 
 /* Pushes the userdata of a socket, or nil when it is being collected. */
 void dg_socket_push(lua_State *L, const dg_socket *s);
 
-/* Keeps it from being collected while it has work, or may receive; lets it go else. For changes that the poll need not hear of
- * (poll.h has the function for the others). */
+/* Keeps it from being collected while it has work, or may receive; lets it go else. For changes that the poll need not
+ * hear of (poll.h has the function for the others). */
 void dg_socket_anchor(lua_State *L, int index, dg_socket *s);
 
-/* Pushes the error of a system call on a datagram's way, with the connected peer's address where `to` is NULL or empty. */
+/* Pushes the error of a system call on a datagram's way, with the connected peer's address where `to` is NULL or empty.
+ */
 void dg_socket_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to);
 
 /* Whether an IPv4 literal is meant for it as a mapped address. */

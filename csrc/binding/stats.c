@@ -7,17 +7,17 @@
 
 static void set_count(lua_State *L, const char *name, uint64_t count)
 {
-    lua_pushnumber(L, (lua_Number)count);
 #if LUA_VERSION_NUM >= 503
     lua_pushinteger(L, (lua_Integer)count);
-    lua_replace(L, -2);
+#else
+    lua_pushnumber(L, (lua_Number)count);
 #endif
     lua_setfield(L, -2, name);
 }
 
-/* socket:stats() -> a table of counters since the socket was made: messagesReceived, bytesReceived, messagesSent, bytesSent,
- * sendErrors, dropped (by the kernel, for want of buffer; nil where it does not say), blocked, truncated, receiveCalls,
- * sendCalls (system calls); and gso, gro: whether the kernel segments and coalesces for this socket. */
+/* socket:stats() -> a table of counters since the socket was made: messagesReceived, bytesReceived, messagesSent,
+ * bytesSent, sendErrors, dropped (by the kernel, for want of buffer; nil where it does not say), blocked, truncated,
+ * receiveCalls, sendCalls (system calls); and gso, gro: whether the kernel segments and coalesces for this socket. */
 static int socket_stats(lua_State *L)
 {
     const dg_socket *s = dg_socket_check(L);

@@ -4,8 +4,9 @@
 #include "loop.h"
 #include "luv.h"
 
-/* A deferred call takes EVENT_PLACES places of store[DG_STORE_EVENTS]: socket (or false), event name or function, and two
- * arguments. A table of more than KEPT_PLACES is let go when it is empty: ten thousand binds leave one of a megabyte. */
+/* A deferred call takes EVENT_PLACES places of store[DG_STORE_EVENTS]: socket (or false), event name or function, and
+ * two arguments. A table of more than KEPT_PLACES is let go when it is empty: ten thousand binds leave one of a
+ * megabyte. */
 enum { EVENT_PLACES = 4, KEPT_PLACES = 1024 };
 
 static void list(dg_hub *hub, dg_socket *s)

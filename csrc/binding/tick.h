@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is due but must not happen inside the call that caused it: events, callbacks, flushes, the end of a close. Work is
- * noted here, and done by the round (round.h) at the end of a dispatch or from the loop's next turn. */
+/* What is due but must not happen inside the call that caused it: events, callbacks, flushes, the end of a close. Work
+ * is noted here, and done by the round (round.h) at the end of a dispatch or from the loop's next turn. */
 #ifndef DG_BINDING_TICK_H
 #define DG_BINDING_TICK_H
 
@@ -19,7 +19,8 @@ void dg_tick_call(lua_State *L);
  * (with `value` as second argument), else the socket's `error` event. */
 void dg_tick_fail(lua_State *L, int index, int callback, lua_Integer value);
 
-/* For the round. A deferred call is four values: the socket or false, the event's name or the function, two arguments. */
+/* For the round. A deferred call is four values: the socket or false, the event's name or the function, two arguments.
+ */
 void dg_tick_defer(lua_State *L);             /* pops the four */
 void dg_tick_take(lua_State *L, dg_hub *hub); /* pushes those of the first one, and forgets it */
 unsigned dg_tick_deferred(const dg_hub *hub); /* how many there are */

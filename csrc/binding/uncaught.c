@@ -118,7 +118,7 @@ int dg_uncaught_push(lua_State *L)
 
 int dg_uncaught_set_handler(lua_State *L)
 {
-    dg_error_surplus(L, 1);
+    dg_error_surplus_function(L, 1);
     if (!lua_isnoneornil(L, 1) && !lua_isfunction(L, 1))
         dg_error_arg_type(L, 1, "fn", "a function or nil");
     lua_settop(L, 1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Errors that listeners and callbacks raise: they go to the handler of setUncaughtHandler, or are kept for dgram.run or luv. */
+/* Errors that listeners and callbacks raise: they go to the handler of setUncaughtHandler, or are kept for dgram.run or
+ * luv. */
 #ifndef DG_BINDING_UNCAUGHT_H
 #define DG_BINDING_UNCAUGHT_H
 
@@ -7,8 +8,8 @@
 
 DG_HIDDEN_BEGIN
 
-/* Pops an error that a protected call with the hub's message handler caught, and sees to it. Never raises: without the memory
- * to keep the error, that is noted at least. */
+/* Pops an error that a protected call with the hub's message handler caught, and sees to it. Never raises: without the
+ * memory to keep the error, that is noted at least. */
 void dg_uncaught_take(lua_State *L, dg_hub *hub);
 /* Pushes what went uncaught as one value to raise, and forgets it; returns 0 and pushes nothing when all was well. */
 int dg_uncaught_push(lua_State *L);

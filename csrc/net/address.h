@@ -65,8 +65,8 @@ static inline void dg_address_copy(dg_address *out, const dg_address *in)
  * Returns 0, DG_NOT_A_LITERAL, -EINVAL for a literal of the wrong family, or -ENODEV for an unknown zone. */
 int dg_address_parse(dg_address *out, int family, int mapped, const char *text, unsigned port);
 
-/* A Unix socket's path, or, with a leading NUL, one of Linux's abstract names (unix(7)); no bytes ask the kernel to choose a
- * name. 0 or -ENAMETOOLONG. */
+/* A Unix socket's path, or, with a leading NUL, one of Linux's abstract names (unix(7)); no bytes ask the kernel to
+ * choose a name. 0 or -ENAMETOOLONG. */
 int dg_address_unix(dg_address *out, const char *name, size_t length);
 
 /* The wildcard (0.0.0.0 or ::) and the loopback address (127.0.0.1 or ::1) of a family. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A set of IP addresses, as ranges: sorted, merged, found by halving. IPv4 addresses are their mapped IPv6 ones here, so
- * that either form of an address meets the rules of the other. */
+/* A set of IP addresses, as ranges: sorted, merged, found by halving. IPv4 addresses are their mapped IPv6 ones here,
+ * so that either form of an address meets the rules of the other. */
 #ifndef DG_NET_BLOCKLIST_H
 #define DG_NET_BLOCKLIST_H
 

@@ -33,8 +33,8 @@ int dg_descriptor_inspect(int fd, dg_descriptor_facts *out);
 int dg_descriptor_adopt(int fd);
 /* Takes the pending error (SO_ERROR), as a negative errno; 0 when there is none. */
 int dg_descriptor_take_error(int fd);
-/* Closes the socket but keeps its number taken, so that nobody gets it whom somebody mistakes for the old one. The number
- * is to be closed later. 0 or a negative errno (nothing changed). */
+/* Closes the socket but keeps its number taken, so that nobody gets it whom somebody mistakes for the old one. The
+ * number is to be closed later. 0 or a negative errno (nothing changed). */
 int dg_descriptor_retire(int fd);
 /* close(2); the descriptor is gone whatever it says, EINTR included. */
 void dg_descriptor_close(int fd);

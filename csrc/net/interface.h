@@ -19,8 +19,8 @@ typedef struct dg_interface {
  * interface has, or -ENODEV for an unknown zone. */
 int dg_interface_find(const char *text, dg_interface *out);
 
-/* Writes the indexes of the interfaces that are up and can do multicast, at most `room`; returns how many, or a negative
- * errno. */
+/* Writes the indexes of the interfaces that are up and can do multicast, at most `room`; returns how many, or a
+ * negative errno. */
 int dg_interface_list_multicast(unsigned *indexes, int room);
 
 DG_HIDDEN_END

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Literals that were parsed lately, for all sockets of a state: programs send to the same few again and again, and finding
- * one here costs a fraction of parsing it. */
+/* Literals that were parsed lately, for all sockets of a state: programs send to the same few again and again, and
+ * finding one here costs a fraction of parsing it. */
 #ifndef DG_NET_MEMO_H
 #define DG_NET_MEMO_H
 
@@ -35,8 +35,8 @@ static inline uint32_t dg_memo_key(int family, int mapped, size_t length, unsign
     return (uint32_t)length << 24 | kind << 16 | port;
 }
 
-/* The set of a text: by its place in memory, not by its bytes, as a string that a program sends to does not move. The port
- * counts too, because several peers may share an address. */
+/* The set of a text: by its place in memory, not by its bytes, as a string that a program sends to does not move. The
+ * port counts too, because several peers may share an address. */
 static inline size_t dg_memo_index(const char *text, unsigned port)
 {
     uint64_t mixed = (((uint64_t)(uintptr_t)text >> 3) ^ ((uint64_t)port << 32)) * UINT64_C(0x9e3779b97f4a7c15);

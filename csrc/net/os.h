@@ -11,20 +11,21 @@
 DG_HIDDEN_BEGIN
 
 enum {
-    DG_BATCH = 64,             /* messages in one send call */
-    DG_SLOTS = 32,             /* slots in one receive call */
-    DG_SLOT_BYTES = 65536,     /* holds any UDP datagram, and any train of coalesced ones */
-    DG_MAX_SEGMENTS = 64,      /* datagrams in one segmented send: what every kernel that has it takes */
-    DG_MAX_PAYLOAD_IN = 65507, /* bytes in one send over IPv4 (and to mapped peers); IPv6 takes 20 more */
+    DG_BATCH = 64,               /* messages in one send call */
+    DG_SLOTS = 32,               /* slots in one receive call */
+    DG_SLOT_BYTES = 65536,       /* holds any UDP datagram, and any train of coalesced ones */
+    DG_MAX_SEGMENTS = 64,        /* datagrams in one segmented send: what every kernel that has it takes */
+    DG_MAX_PAYLOAD_IPV4 = 65507, /* bytes in one send over IPv4 (and to mapped peers); IPv6 takes 20 more */
 };
 
-/* What the socket can offload to the kernel; found out by dg_os_offloads, taken back when it fails. */
+/* What the kernel does for the socket; found out by dg_os_offloads, taken back when it fails. */
 typedef struct dg_offloads {
     unsigned char segment;  /* UDP_SEGMENT on send */
-    unsigned char coalesce; /* UDP_GRO on receive: every receive must look at the slot's segment size */
+    unsigned char coalesce; /* UDP_GRO is on: every receive must look at the slot's segment size */
 } dg_offloads;
 
-/* Finds out what the descriptor of a UDP socket can do. Changes nothing, and never fails: at worst it has nothing. */
+/* Finds out whether the kernel can segment for the descriptor of a UDP socket, and whether that coalesces already.
+ * Changes nothing, and never fails: at worst it has nothing. */
 void dg_os_offloads(int fd, dg_offloads *out);
 /* Turns coalescing on where the system has it. */
 void dg_os_coalesce(int fd, dg_offloads *out);
@@ -62,7 +63,8 @@ typedef struct dg_received {
  * socket coalesces; where it does not, nobody asks for the size of segments, which makes a lone datagram cheaper.
  * Returns how many slots are filled, or a negative errno. Never EINTR. */
 int dg_os_receive(int fd, dg_arena *arena, unsigned want, int coalesced);
-/* Receives one datagram into the first slot, which has the whole arena (2 MiB) for it. Returns 1 or a negative errno. */
+/* Receives one datagram into the first slot, which has the whole arena (2 MiB) for it. Returns 1 or a negative errno.
+ */
 int dg_os_receive_large(int fd, dg_arena *arena);
 dg_received *dg_arena_slot(dg_arena *arena, unsigned i);
 

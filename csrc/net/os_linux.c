@@ -17,7 +17,7 @@ enum { OPT_UDP_SEGMENT = 103, OPT_UDP_GRO = 104 };
 #endif
 
 enum {
-    CONTROL_BYTES = 192,
+    CONTROL_BYTES = 192, /* the segment size, and what an adopted descriptor may have been set to tell */
     /* A power of two between slots would put the start of each into the same cache sets; this spreads them. */
     SLOT_STRIDE = DG_SLOT_BYTES + 576,
 };
@@ -75,7 +75,8 @@ static uint32_t segment_size(struct msghdr *header, uint32_t length)
     return length;
 }
 
-/* Where control messages were cut, the segment size may be among them; where none was asked for, the cut ones are others'. */
+/* Where control messages were cut, the segment size may be among them; where none was asked for, the cut ones are
+ * others'. */
 static void describe_slot(dg_arena *arena, unsigned i, uint32_t length, int coalesced)
 {
     struct msghdr *header = &arena->headers[i].msg_hdr;
@@ -106,7 +107,8 @@ static int receive_one(int fd, dg_arena *arena, int coalesced)
     return 1;
 }
 
-/* And this is the cheapest. It tells nothing of truncation, which cannot be: no UDP datagram is longer than a slot. */
+/* And this is the cheapest. It tells nothing of truncation, which cannot happen: no UDP datagram is longer than a slot.
+ */
 static int receive_plain(int fd, dg_arena *arena)
 {
     dg_received *slot = &arena->slots[0];

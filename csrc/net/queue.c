@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* A payload block above this goes round between sockets, and lists above theirs are freed when they are empty, so that many
- * idle sockets hold little. */
+/* A payload block above this goes round between sockets, and lists above theirs are freed when they are empty, so that
+ * many idle sockets hold little. */
 enum { KEPT_BLOCK = 2048, KEPT_LIST = 16384 };
 
 /* So many reported entries are dropped at once. */

@@ -17,7 +17,7 @@ typedef struct run {
 
 static int may_segment(const dg_transmitter *transmitter, const dg_address *to, const dg_entry *first)
 {
-    if (!transmitter->offloads.segment || first->length == 0 || first->length > UINT16_MAX)
+    if (!transmitter->offloads.segment || first->length == 0)
         return 0;
     return transmitter->refused_for == 0 || to->length != transmitter->refused.length ||
            memcmp(&to->u, &transmitter->refused.u, to->length) != 0;
@@ -33,7 +33,7 @@ static run longest_run(const dg_transmitter *transmitter, const dg_queue *queue,
     while (at + found.count < waiting && found.count < DG_MAX_SEGMENTS) {
         const dg_entry *entry = dg_queue_waiting(queue, at + found.count);
         if (entry->error != 0 || entry->route != first->route || entry->length > first->length || entry->length == 0 ||
-            found.bytes + entry->length > DG_MAX_PAYLOAD_IN)
+            found.bytes + entry->length > DG_MAX_PAYLOAD_IPV4)
             break;
         found.count++;
         found.bytes += entry->length;
@@ -65,8 +65,8 @@ static unsigned lay_out(const dg_transmitter *transmitter, const dg_queue *queue
     return messages;
 }
 
-/* The datagrams of a refused train all went singly: so the train was to blame, not one of them. EIO is what a route that
- * cannot segment says; elsewhere only this destination is suspected (its MTU may be small). */
+/* The datagrams of a refused train all went singly: so the train was to blame, not one of them. EIO is what a route
+ * that cannot segment says; elsewhere only this destination is suspected (its MTU may be small). */
 static void blame_segmentation(dg_transmitter *transmitter, const dg_address *to)
 {
     dg_inet_store(&transmitter->refused, to);
@@ -145,14 +145,16 @@ static int is_blocked(int status)
     return status == -EAGAIN || status == -EWOULDBLOCK;
 }
 
-/* The first message failed. An error that may be an earlier datagram's is reported by the kernel once: so the message is sent
- * again, and a second failure is its own. A train that failed itself is tried again as single datagrams. */
+/* The first message failed. An error that may be an earlier datagram's is reported by the kernel once: so the message
+ * is sent again, and a second failure is its own. A train that failed itself is tried again as single datagrams. */
 static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, unsigned count, int error)
 {
     if (transmitter->hears_late && transmitter->suspect == 0 && may_be_late(error)) {
         transmitter->suspect = error;
         return;
     }
+    if (transmitter->suspect != 0 && transmitter->suspect != error)
+        transmitter->late_error = transmitter->suspect; /* another error now: that one was not this datagram's */
     transmitter->suspect = 0;
     if (count > 1) {
         transmitter->single = count;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The file that binding a Unix socket to a path leaves in the file system: clearing away a dead one before, and removing
- * our own afterwards. Abstract names leave none. */
+/* The file that binding a Unix socket to a path leaves in the file system: clearing away a dead one before, and
+ * removing our own afterwards. Abstract names leave none. */
 #ifndef DG_NET_UNIX_FILE_H
 #define DG_NET_UNIX_FILE_H
 
@@ -17,8 +17,8 @@ typedef struct dg_unix_file {
     int made;
 } dg_unix_file;
 
-/* Removes the file at a path if it is a socket that nobody is bound to any more: connecting to it is refused. What is no
- * socket, or alive, stays. */
+/* Removes the file at a path if it is a socket that nobody is bound to any more: connecting to it is refused. What is
+ * no socket, or alive, stays. */
 void dg_unix_file_clear(const dg_address *address);
 
 /* Remembers the file that a bind to this address has made. */

@@ -76,9 +76,13 @@ local function bind_found(self, port, cb, err, address)
   core.setBinding(self, false)
   local done
   if err == nil then done, err = core.bind(self, port, address) end
-  if done then return end
-  core.cancelQueue(self)
-  failed(self, cb, err)
+  local waiting = core.private(self).connect
+  core.private(self).connect = nil
+  if not done then
+    core.cancelQueue(self)
+    failed(self, cb, err)
+  end
+  if waiting then waiting(err) end
 end
 
 --- Gives the socket its address: bind([port] [, address] [, cb]), bind(path [, cb]) for unix_dgram, bind(options [, cb]).
@@ -115,6 +119,9 @@ local function bind_sync(self, options, ...)
   local address, port, fd = from_options(self, options or {})
   must_be_unbound(self)
   if self:listenerCount "message" > 0 then core.needLoop "Listening for messages" end
+  if fd ~= nil and address ~= nil and core.family(self) ~= 0 and not core.isLiteral(address) then
+    check.notLiteral(address)
+  end
   local done, err = true, nil
   if fd == nil or not core.adopt(self, fd) then done, err = core.bind(self, port, address) end
   if done == false then check.notLiteral(address) end

@@ -42,15 +42,7 @@ local function connect_found(self, port, cb, err, address)
   if not done then failed(self, cb, err) end
 end
 
---- Sets the peer: connect(port [, address] [, cb]), connect(path [, cb]) for unix_dgram. From now on `send` takes no
--- destination, and only the peer's datagrams are received. Binds first if unbound.
--- @param cb  cb(err); without it a failure is an `error` event
--- Raises ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE. connect(2)
-local function connect(self, ...)
-  check.open(self)
-  local port, address, cb = arguments(self, ...)
-  must_be_free(self)
-  core.needLoop("connect")
+local function start(self, port, address, cb)
   local done, err = core.connect(self, port, address)
   if cb then self:once("connect", cb) end
   if done == nil then
@@ -61,6 +53,29 @@ local function connect(self, ...)
     core.setConnecting(self, true)
     require("dgram.lookup").find(self, address, function(...) connect_found(self, port, cb, ...) end)
   end
+end
+
+--- A bind that waits for a name comes first; where it fails its error is this one's, too.
+local function wait_for_bind(self, port, address, cb)
+  core.setConnecting(self, true)
+  core.private(self).connect = function(err)
+    core.setConnecting(self, false)
+    if err == nil then return start(self, port, address, cb) end
+    if cb then core.callLater(cb, err) end
+  end
+end
+
+--- Sets the peer: connect(port [, address] [, cb]), connect(path [, cb]) for unix_dgram. From now on `send` takes no
+-- destination, and only the peer's datagrams are received. Binds first if unbound.
+-- @param cb  cb(err); without it a failure is an `error` event
+-- Raises ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE. connect(2)
+local function connect(self, ...)
+  check.open(self)
+  local port, address, cb = arguments(self, ...)
+  must_be_free(self)
+  core.needLoop("connect")
+  local _, _, binding = core.state(self)
+  if binding then wait_for_bind(self, port, address, cb) else start(self, port, address, cb) end
 end
 
 --- connect within the call, without a loop: literal addresses only. `connect` follows.

@@ -53,7 +53,13 @@ local option_types = {
 local function check_options(options)
   for name, value in pairs(options) do
     local expected = option_types[name]
-    if not expected then check.badValue(("Unknown option %s for createSocket"):format(core.describe(name))) end
+    if not expected then
+      local names = {}
+      for each in pairs(option_types) do names[#names + 1] = each end
+      table.sort(names)
+      check.badValue(("Unknown option %s for createSocket; there are: %s"):format(core.describe(name),
+        table.concat(names, ", ")))
+    end
     if expected ~= "any" and type(value) ~= expected then
       check.wrongType(value, "options." .. tostring(name), "a " .. expected)
     end

@@ -1,0 +1,46 @@
+-- SPDX-License-Identifier: MIT
+-- A list that a finalizer changed, after it was measured and before it was copied, was written past what was reserved for it.
+local loop = require "spec.support.loop"
+local sockets = require "spec.support.sockets"
+
+local ROUNDS = 300
+
+describe("a list that a finalizer changes while it is sent", function()
+  loop.guard()
+
+  it("is refused, or goes as it was", function()
+    local receiver, port, got = sockets.collector { type = "udp4", recvBufferSize = 200000 }
+    local told, list = 0, nil
+    local large = ("y"):rep(60000)
+    local function change()
+      if list then list[1] = list[1] == "x" and large or "x" end
+    end
+    local function garbage()
+      if rawget(_G, "newproxy") then
+        local proxy = newproxy(true) -- luacheck: ignore
+        getmetatable(proxy).__gc = change
+      else
+        setmetatable({}, { __gc = change })
+      end
+    end
+    local pause, speed = collectgarbage("setpause", 1), collectgarbage("setstepmul", 1000)
+    for _ = 1, ROUNDS do
+      local socket = sockets.new "udp4"
+      list = { "x", "z" }
+      garbage()
+      socket:send(list, port, "127.0.0.1", function(err, bytes)
+        told = told + 1
+        if err then assert.equal("EINVAL", err.code) else assert.is_true(bytes == 2 or bytes == 60001) end
+      end)
+      list = nil
+      loop.turn()
+      socket:close()
+    end
+    collectgarbage("setpause", pause)
+    collectgarbage("setstepmul", speed)
+    loop.wait(function() return told == ROUNDS end)
+    receiver:close()
+    loop.run()
+    for _, each in ipairs(got) do assert.is_true(#each.msg == 2 or #each.msg == 60001) end
+  end)
+end)
