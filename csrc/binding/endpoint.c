@@ -189,6 +189,7 @@ static int core_adopt(lua_State *L)
     if (lua_pcall(L, 2, 0, 0) != 0) { /* luv does not watch it: somebody else does */
         s->bound = 0;
         take_descriptor(s, own, &before);
+        dg_poll_abandon(L, 1, s);
         return lua_error(L);
     }
     dg_descriptor_close(own); /* nothing watches it: the socket was unbound */

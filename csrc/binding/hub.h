@@ -27,10 +27,11 @@ typedef struct dg_hub {
     struct dg_socket *due, *last_due; /* sockets that the next tick has work for, in the order in which it arose */
     struct dg_socket *serving;        /* the one that a round was serving when a callback raised */
     unsigned due_count;
-    unsigned watched; /* sockets that hold a poll handle of luv's */
-    unsigned graves;  /* pairs in store[DG_STORE_GRAVES]: poll handle, descriptor */
-    unsigned depth;   /* dispatches on the C stack; inside one the tick needs no handle */
-    unsigned running; /* calls of dgram.run on the C stack */
+    unsigned watched;                 /* sockets that hold a poll handle of luv's */
+    unsigned graves;                  /* pairs in store[DG_STORE_GRAVES]: poll handle, descriptor */
+    unsigned burials, closed_burials; /* sockets whose handles were put there, and how many of these are closed */
+    unsigned depth;                   /* dispatches on the C stack; inside one the tick needs no handle */
+    unsigned running;                 /* calls of dgram.run on the C stack */
     dg_turn turn;
     unsigned uncaught;                        /* errors in store[DG_STORE_UNCAUGHT] */
     unsigned lost;                            /* errors that there was no memory to keep */

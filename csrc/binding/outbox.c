@@ -234,14 +234,6 @@ int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address 
     return dg_queue_bytes(&s->queue) + s->held_bytes + length > s->queue_limit ? -ENOBUFS : 0;
 }
 
-/* Finalizers may run in the allocations for a callback, and close the socket: then it accepts nothing any more. */
-static void prepare_callback(lua_State *L, dg_socket *s)
-{
-    dg_callbacks_make_room(L, &s->callbacks, 1);
-    if (s->fd < 0)
-        dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_RUNNING", "Not running: the socket is closed");
-}
-
 /* Puts the datagram, or what refused it, at the end of the queue. Nothing of Lua's is allocated between the reservation
  * and the push: no finalizer can send in between. */
 static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int refusal,
@@ -249,7 +241,9 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
 {
     int callback = reporting->callback;
     if (callback != 0 && !dg_callbacks_have_room(&s->callbacks))
-        prepare_callback(L, s);
+        dg_callbacks_make_room(L, &s->callbacks, 1);
+    if (s->fd < 0) /* a finalizer that ran in what was allocated so far has closed it */
+        return -ECANCELED;
     char *place = refusal == 0 ? dg_queue_reserve(&s->queue, payload->length) : NULL;
     if (refusal == 0 && place == NULL)
         return -ENOMEM;
@@ -279,6 +273,8 @@ int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const d
         dg_tick_due(L, 1, s, DG_DUE_FLUSH);
     if (!is_told_at_once(s, refusal, reporting))
         status = push(L, s, payload, to, refusal, reporting);
+    if (status == -ECANCELED && reporting->grouped && reporting->callback == 0)
+        return 1; /* the last one tells */
     if (status != 0)
         return dg_outbox_fail(L, s, status, to, reporting->callback, payload->length);
     if (is_full(s, payload->length))

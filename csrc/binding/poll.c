@@ -217,6 +217,7 @@ void dg_poll_release(lua_State *L, int index, dg_socket *s)
     s->fd = -1;
     s->has_poll = 0;
     hub->graves = dug;
+    s->burial = ++hub->burials;
     hub->watched--;
     forget_handles(L, index);
     if (hub->depth == 0)
@@ -247,10 +248,28 @@ void dg_poll_forget(lua_State *L, int index, dg_socket *s)
     s->fd = -1;
 }
 
+int dg_poll_is_buried(const dg_socket *s)
+{
+    return s->burial > s->hub->closed_burials;
+}
+
+void dg_poll_abandon(lua_State *L, int index, dg_socket *s)
+{
+    if (!s->has_poll)
+        return;
+    index = dg_absindex(L, index);
+    s->hub->graves = bury(L, index, DG_SLOT_POLL, -1, s->hub->graves);
+    stop_poll(L, index, s);
+    s->has_poll = 0;
+    s->hub->watched--;
+    forget_handles(L, index);
+}
+
 void dg_poll_close_graves(lua_State *L, dg_hub *hub)
 {
     if (hub->graves == 0 || hub->luv_gone)
         return;
+    hub->closed_burials = hub->burials;
     dg_hub_get(L, DG_STORE_GRAVES);
     while (hub->graves != 0) {
         unsigned last = --hub->graves;

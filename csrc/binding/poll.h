@@ -16,6 +16,10 @@ void dg_poll_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds)
 void dg_poll_release(lua_State *L, int index, dg_socket *s);
 /* The same for finalizers: it calls luv only while that is safe, and never raises. */
 void dg_poll_forget(lua_State *L, int index, dg_socket *s);
+/* Whether its handles are still to be closed. */
+int dg_poll_is_buried(const dg_socket *s);
+/* Lets the poll go, whose descriptor is another's. */
+void dg_poll_abandon(lua_State *L, int index, dg_socket *s);
 /* Closes the handles of released sockets; from inside the loop only. */
 void dg_poll_close_graves(lua_State *L, dg_hub *hub);
 /* After luv stopped the poll by itself (it does on socket errors). */

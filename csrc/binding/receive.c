@@ -125,11 +125,12 @@ static void deliver(lua_State *L, kept *k, dg_socket *s)
     uint32_t size = slot->length - s->batch_offset;
     if (size > slot->segment)
         size = slot->segment;
-    s->pinned = 1;
+    const unsigned outer = s->pinned;
+    s->pinned = s->hub->depth;
     keep_sender(L, k, s, &slot->from);
     lua_pushvalue(L, base + DELIVER);
     lua_pushlstring(L, slot->data + s->batch_offset, size);
-    s->pinned = 0;
+    s->pinned = outer;
     /* Finalizers ran, perhaps: one that ran the loop has delivered this datagram, one may have closed the socket. */
     if (s->messages + s->receive_calls != turn || !dg_receive_pending(s)) {
         lua_settop(L, base + KEPT - 1);
@@ -253,6 +254,8 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
 {
     dg_turn *turn = &s->hub->turn;
     kept k = push_kept(L, index, s);
+    if (s->pinned >= s->hub->depth) /* by a reader of this dispatch, or of one inside of it, that raised */
+        s->pinned = 0;
     for (;;) {
         while (next_pending(s, turn)) {
             deliver(L, &k, s);

@@ -22,8 +22,9 @@ static int is_stale(lua_State *L, int index, const char *event)
  * Inside a nested one that end is far. */
 static int is_early(lua_State *L, const dg_hub *hub, int event)
 {
-    return hub->graves != 0 && hub->depth == 1 && lua_type(L, event) == LUA_TSTRING &&
-           strcmp(lua_tostring(L, event), "close") == 0;
+    const dg_socket *s = lua_touserdata(L, event - 1);
+    return hub->depth == 1 && lua_type(L, event) == LUA_TSTRING && strcmp(lua_tostring(L, event), "close") == 0 &&
+           dg_poll_is_buried(s);
 }
 
 /* Takes the first deferred call off the queue, then makes it. */
@@ -121,7 +122,8 @@ void dg_round_run(lua_State *L, dg_hub *hub)
         s->due = 0;
         s->report_limit = s->queue.to_report;
         hub->serving = s;
-        serve(L, hub);
+        while (hub->serving != NULL) /* a nested dispatch without memory has left another one */
+            serve(L, hub);
     }
 }
 

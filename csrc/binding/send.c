@@ -83,6 +83,8 @@ static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *argument
     int status = dg_outbox_admit(L, s, held->count == 1 ? held->bytes : 0, NULL);
     if (status == 0 && dg_queue_bytes(&s->queue) + s->held_bytes + held->bytes > s->queue_limit)
         status = -ENOBUFS;
+    if (s->fd < 0) /* a finalizer has closed it meanwhile: a look-up would come too late */
+        status = -ECANCELED;
     if (status != 0)
         return dg_outbox_fail(L, s, status, NULL, arguments->callback, value);
     hold(L, s, arguments, held);

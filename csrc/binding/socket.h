@@ -64,6 +64,7 @@ typedef struct dg_socket {
     unsigned char doing;  /* set of dg_due: what the running round has still to do */
     unsigned char listed; /* it is in the hub's list */
     unsigned char anchored;
+    unsigned burial;        /* its number in the hub's count, 0 before */
     unsigned char happened; /* set of dg_happened: what luv told, and nobody has looked at yet */
     struct dg_socket *next_due;
 
@@ -73,9 +74,9 @@ typedef struct dg_socket {
     uint32_t batch_offset;
     unsigned want;          /* slots for the next receive */
     unsigned char linger;   /* after a full receive the next one found more: go on */
-    unsigned char pinned;   /* the batch is being read: it must not be given away */
     unsigned char misses;   /* lookings for more, in a row, that found nothing */
     unsigned streak;        /* full receives of one since the last of them */
+    unsigned pinned;        /* the dispatch (by depth) that reads the batch: it must not be given away; 0 for none */
     dg_inet sender;         /* whose text is in DG_SLOT_SENDER; a Unix socket's is only there */
     uint32_t sender_serial; /* changes with it */
     uint64_t receive_calls, messages, bytes, refused, truncated;

@@ -28,10 +28,15 @@ local function must_be_free(self)
   end
 end
 
-local function failed(self, cb, err)
-  if not cb then return core.emitLater(self, "error", err) end
-  self:off("connect", cb)
-  core.callLater(cb, err)
+--- What became of a connect. Its callback listens only from now on: an earlier connect's event may still be on its way.
+local function answer(self, cb, done, err)
+  if done then
+    if cb then self:once("connect", cb) end
+  elseif cb then
+    core.callLater(cb, err)
+  else
+    core.emitLater(self, "error", err)
+  end
 end
 
 local function connect_found(self, port, cb, err, address)
@@ -39,20 +44,16 @@ local function connect_found(self, port, cb, err, address)
   core.setConnecting(self, false)
   local done
   if err == nil then done, err = core.connect(self, port, address) end
-  if not done then failed(self, cb, err) end
+  answer(self, cb, done, err)
 end
 
 local function start(self, port, address, cb)
   local done, err = core.connect(self, port, address)
-  if cb then self:once("connect", cb) end
-  if done == nil then
-    failed(self, cb, err)
-  elseif not done then
-    err = core.bindAny(self)
-    if err then return failed(self, cb, err) end
-    core.setConnecting(self, true)
-    require("dgram.lookup").find(self, address, function(...) connect_found(self, port, cb, ...) end)
-  end
+  if done ~= false then return answer(self, cb, done, err) end
+  err = core.bindAny(self)
+  if err then return answer(self, cb, nil, err) end
+  core.setConnecting(self, true)
+  require("dgram.lookup").find(self, address, function(...) connect_found(self, port, cb, ...) end)
 end
 
 --- A bind that waits for a name comes first; where it fails its error is this one's, too.

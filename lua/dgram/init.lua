@@ -28,8 +28,12 @@ function dgram.Socket.connectSync(...) return require("dgram.connect").connectSy
 core.configure {
   deliver = require "dgram.deliver",
   emit = function(socket, event, ...)
-    if event == "close" and core.private(socket).unfollow then require("dgram.abort").unfollow(socket) end
-    return emitter.emit(socket, event, ...)
+    local done, err = true, nil
+    if event == "close" and core.private(socket).unfollow then
+      done, err = pcall(require("dgram.abort").unfollow, socket) -- the program's own code, which must not swallow the event
+    end
+    emitter.emit(socket, event, ...)
+    if not done then error(err, 0) end
   end,
   findUv = find_uv,
   sendToName = function(socket, msg, port, name, cb)
