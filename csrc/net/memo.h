@@ -10,7 +10,7 @@
 
 DG_HIDDEN_BEGIN
 
-enum { DG_MEMO_BITS = 6, DG_MEMO_WAYS = 4, DG_MEMO_TEXT = INET6_ADDRSTRLEN };
+enum { DG_MEMO_BITS = 7, DG_MEMO_WAYS = 4, DG_MEMO_TEXT = INET6_ADDRSTRLEN };
 
 /* What was parsed: the text, for a kind of socket, with a port. */
 typedef struct dg_memo_place {
@@ -39,7 +39,9 @@ static inline uint32_t dg_memo_key(int family, int mapped, size_t length, unsign
  * port counts too, because several peers may share an address. */
 static inline size_t dg_memo_index(const char *text, unsigned port)
 {
-    uint64_t mixed = (((uint64_t)(uintptr_t)text >> 3) ^ ((uint64_t)port << 32)) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t mixed = ((uint64_t)(uintptr_t)text >> 4 ^ (uint64_t)port << 40) * UINT64_C(0x9e3779b97f4a7c15);
+    mixed = (mixed ^ mixed >> 32) *
+            UINT64_C(0xd6e8feb86659fd93); /* once alone leaves strings at equal distances in a few sets */
     return (size_t)(mixed >> (64 - DG_MEMO_BITS));
 }
 
