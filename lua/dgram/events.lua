@@ -159,15 +159,15 @@ local function methods(listeners, changed)
   local function fan_out(self, event)
     local kept = listeners(self)[event]
     if type(kept) ~= "table" then return kept end
-    return function(msg, rinfo)
-      for i = 1, #kept do
-        local entry = kept[i]
-        if type(entry) == "function" then
-          entry(msg, rinfo)
-        else
-          call(self, event, entry, msg, rinfo)
+    for _, entry in ipairs(kept) do
+      if type(entry) ~= "function" then
+        return function(msg, rinfo)
+          for _, each in ipairs(kept) do call(self, event, each, msg, rinfo) end
         end
       end
+    end
+    return function(msg, rinfo)
+      for i = 1, #kept do kept[i](msg, rinfo) end
     end
   end
 
