@@ -4,6 +4,8 @@
 #   scripts/setup.sh demo         what scripts/demo.sh needs: a C compiler, CMake, Lua 5.4, luv
 #   scripts/setup.sh test         what scripts/test.sh needs besides: busted, and the programs that the spec talks to
 #   scripts/setup.sh check        what scripts/check.sh needs: luacheck, clang-format
+#   scripts/setup.sh counts       what bench/instructions needs: valgrind
+#   scripts/setup.sh bench        the peers and tools of bench/run that Debian has
 #   scripts/setup.sh ci           all that .ci/run needs
 #   scripts/setup.sh build NAME   what one build needs (see scripts/build.sh)
 #
@@ -36,11 +38,18 @@ packages() {
         test) build_packages lua5.4 && test_packages ;;
         check) build_packages lua5.4 && echo lua-check clang-format ;;
         build) build_packages "${2:-lua5.4}" ;;
+        counts) echo gcc libc6-dev valgrind ;;
+        bench)
+            echo gnuplot-nox lua-socket lua-cqueues
+            for each in "node nodejs" "python3 python3"; do
+                command -v "${each% *}" >/dev/null 2>&1 || echo "${each#* }"
+            done
+            ;;
         ci)
-            packages test && packages check
+            packages test && packages check && packages counts
             for name in lua5.1 lua5.2 lua5.3 luajit clang asan rock; do build_packages "$name"; done
             ;;
-        *) die "sets are demo, test, check, ci, and build NAME" ;;
+        *) die "sets are demo, test, check, counts, bench, ci, and build NAME" ;;
     esac
 }
 

@@ -41,6 +41,16 @@ static int core_connect(lua_State *L)
     return dg_endpoint_answer(L, status, "connect", &address, port);
 }
 
+/* For methods without arguments: the socket, which is connected. */
+static dg_socket *connected_socket(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    dg_error_surplus(L, 1);
+    if (!s->connected)
+        dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_CONNECTED", "Not connected");
+    return s;
+}
+
 /* Linux takes an ephemeral port away together with the peer; the socket keeps it all the same. */
 static int disconnect(dg_socket *s)
 {
@@ -58,10 +68,7 @@ static int disconnect(dg_socket *s)
  * Raises ERR_SOCKET_DGRAM_NOT_CONNECTED. */
 static int socket_disconnect(lua_State *L)
 {
-    dg_socket *s = dg_socket_running(L);
-    dg_error_surplus(L, 1);
-    if (!s->connected)
-        return dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_CONNECTED", "Not connected");
+    dg_socket *s = connected_socket(L);
     dg_outbox_flush(L, 1, s);
     dg_queue_name_peer(&s->queue, s->peer);
     int status = disconnect(s);
@@ -82,11 +89,8 @@ static int core_set_connecting(lua_State *L)
 /* socket:remoteAddress() likewise for the peer; raises ERR_SOCKET_DGRAM_NOT_CONNECTED. getpeername(2) */
 static int socket_remote_address(lua_State *L)
 {
-    dg_socket *s = dg_socket_running(L);
+    dg_socket *s = connected_socket(L);
     dg_address peer;
-    dg_error_surplus(L, 1);
-    if (!s->connected)
-        return dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_CONNECTED", "Not connected");
     int status = dg_descriptor_peer(s->fd, &peer);
     if (status != 0)
         return dg_error_raise_system(L, status, "getpeername", NULL);

@@ -10,11 +10,7 @@ static void push_idle(lua_State *L)
     if (!lua_isnil(L, -1) && !dg_luv_is_closing(L))
         return;
     lua_pop(L, 1);
-    dg_luv_push(L, "new_idle");
-    lua_call(L, 0, 3);
-    dg_luv_check(L, "new_idle");
-    lua_pop(L, 2);
-    dg_luv_guard(L);
+    dg_luv_new(L, "new_idle", 0);
     lua_pushvalue(L, -1);
     dg_hub_set(L, DG_STORE_IDLE);
 }

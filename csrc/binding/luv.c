@@ -15,7 +15,7 @@ static int sentinel_gc(lua_State *L)
     return 0;
 }
 
-void dg_luv_guard(lua_State *L)
+static void guard(lua_State *L)
 {
     void *sentinel = lua_newuserdata(L, 1);
     dg_hub_get(L, DG_STORE_SENTINEL_META);
@@ -66,7 +66,7 @@ static int push_uv(lua_State *L)
     }
     lua_pushvalue(L, -1);
     dg_hub_set(L, DG_STORE_UV);
-    dg_luv_guard(L);
+    guard(L);
     return 1;
 }
 
@@ -100,6 +100,16 @@ void dg_luv_check(lua_State *L, const char *call)
         return;
     const char *code = lua_tostring(L, -1);
     dg_error_raise(L, "Error", code != NULL ? code : "UNKNOWN", "%s %s", call, lua_tostring(L, -2));
+}
+
+void dg_luv_new(lua_State *L, const char *constructor, int arguments)
+{
+    dg_luv_push(L, constructor);
+    lua_insert(L, -arguments - 1);
+    lua_call(L, arguments, 3);
+    dg_luv_check(L, constructor);
+    lua_pop(L, 2);
+    guard(L);
 }
 
 int dg_luv_is_closing(lua_State *L)

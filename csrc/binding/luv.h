@@ -23,8 +23,9 @@ void dg_luv_check(lua_State *L, const char *call);
 int dg_luv_is_closing(lua_State *L);
 /* Pops that handle, and calls the function with it unless it is being closed. */
 void dg_luv_call(lua_State *L, const char *name);
-/* After a handle was made: dg_luv_available tells from now on when it must not be touched any more. */
-void dg_luv_guard(lua_State *L);
+/* Calls one of luv's constructors with so many arguments, which are on top of the stack and popped; pushes the handle.
+ * Raises what luv says. dg_luv_available tells from now on when the handle must not be touched any more. */
+void dg_luv_new(lua_State *L, const char *constructor, int arguments);
 
 DG_HIDDEN_END
 

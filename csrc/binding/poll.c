@@ -20,12 +20,8 @@ static const char *const modes[] = {NULL, "r", "w", "rw", "d", "rd", "wd", "rwd"
 
 static void new_poll(lua_State *L, int index, dg_socket *s)
 {
-    dg_luv_push(L, "new_poll");
     lua_pushinteger(L, s->fd);
-    lua_call(L, 1, 3);
-    dg_luv_check(L, "new_poll");
-    lua_pop(L, 2);
-    dg_luv_guard(L);
+    dg_luv_new(L, "new_poll", 1);
     dg_getuservalue(L, index);
     lua_insert(L, -2);
     lua_rawseti(L, -2, DG_SLOT_POLL);
@@ -82,11 +78,7 @@ void dg_poll_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds)
     lua_rawgeti(L, -1, DG_SLOT_TIMER);
     if (lua_isnil(L, -1) || dg_luv_is_closing(L)) {
         lua_pop(L, 1);
-        dg_luv_push(L, "new_timer");
-        lua_call(L, 0, 3);
-        dg_luv_check(L, "new_timer");
-        lua_pop(L, 2);
-        dg_luv_guard(L);
+        dg_luv_new(L, "new_timer", 0);
         lua_pushvalue(L, -1);
         lua_rawseti(L, top + 1, DG_SLOT_TIMER);
     }

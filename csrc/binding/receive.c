@@ -160,8 +160,7 @@ static unsigned patience(const dg_socket *s)
 /* How many slots to offer next, and whether to look again at once. A lone datagram should cost one plain receive; a
  * flood should fill all slots and not go through the loop each time. So after a full receive of one another is tried;
  * where that finds something the socket lingers and its batches grow, and where it finds nothing several times in a row
- * it is tried less and less often. Looking again pays when it
- * finds something every second time or so. */
+ * it is tried less and less often. Looking again pays when it finds something every second time or so. */
 static void adapt(dg_socket *s, unsigned got)
 {
     if (got < s->want) {
