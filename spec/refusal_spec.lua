@@ -204,6 +204,17 @@ describe("a route that refuses segmented sends", function()
     assert.same({ "true", 0, "ECONNREFUSED", 1, 3 },
       { found.gso, found.errors, found.events, found.refused, found.trains })
   end)
+
+  it("of an earlier datagram is told, though the repeated send fails by itself", function()
+    local found = refusing({ LATE_ERRNO = numbers.ECONNREFUSED, FAIL_ERRNO = numbers.EPERM }, [[
+      local r, s = receiver "udp4", sender("udp4", { gso = false })
+      s:connectSync(r.port, r.address)
+      r.connected = true
+      exchange(s, r, { "X", "behind" }, { X = "EPERM" })
+      finish(s)
+    ]])
+    assert.same({ 1, "ECONNREFUSED" }, { found.errors, found.events })
+  end)
 end)
 
 -- Runs of every size to one destination, and to three in turn.

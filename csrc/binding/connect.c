@@ -86,7 +86,8 @@ static int core_set_connecting(lua_State *L)
     return 0;
 }
 
-/* socket:remoteAddress() likewise for the peer; raises ERR_SOCKET_DGRAM_NOT_CONNECTED. getpeername(2) */
+/* socket:remoteAddress() -> {address, family, port} of the peer, for unix_dgram {address, family}. getpeername(2)
+ * Raises ERR_SOCKET_DGRAM_NOT_CONNECTED. */
 static int socket_remote_address(lua_State *L)
 {
     dg_socket *s = connected_socket(L);

@@ -43,4 +43,37 @@ describe("a list that a finalizer changes while it is sent", function()
     loop.run()
     for _, each in ipairs(got) do assert.is_true(#each.msg == 2 or #each.msg == 60001) end
   end)
+
+  for what, change in pairs {
+    shorter = function(list) list[2], list[3] = nil, nil end,
+    larger = function(list) list[1] = ("z"):rep(1000) end,
+  } do
+    it("to a name is counted as it was copied: " .. what, function()
+      local socket = sockets.new { type = "udp4", lookup = function(_, _, cb) cb(nil, "127.0.0.1", 4) end }
+      socket:bind(0, "127.0.0.1")
+      loop.turn(3)
+      local list, send = { "a", "b", "c" }, socket.sendMany
+      local function finalizer() change(list) end
+      collectgarbage()
+      collectgarbage()
+      local pause, speed = collectgarbage("setpause", 10), collectgarbage("setstepmul", 1000)
+      collectgarbage "stop"
+      if rawget(_G, "newproxy") then
+        getmetatable(newproxy(true)).__gc = finalizer -- luacheck: ignore
+      else
+        setmetatable({}, { __gc = finalizer })
+      end
+      collectgarbage "restart"
+      send(socket, list, 9, "some.name")
+      collectgarbage "stop"
+      loop.turn(3)
+      assert.same({ 0, 0 }, { socket:getSendQueueCount(), socket:getSendQueueSize() })
+      collectgarbage "restart"
+      collectgarbage("setpause", pause)
+      collectgarbage("setstepmul", speed)
+      socket:send("x", 9, "127.0.0.1", loop.expect(1, function(err) assert.is_nil(err) end))
+      socket:close(loop.expect(1, function() end))
+      loop.run()
+    end)
+  end
 end)

@@ -5,6 +5,7 @@
  *   REFUSE_FIRST   only so many of them
  *   REFUSE_ABOVE   only those whose segments are longer than this
  *   FAIL_ERRNO     the messages of one datagram that begin with a byte 'X' fail with it
+ *   LATE_ERRNO     the first of these fails with this instead, as if an earlier datagram had
  *   SHORT          sendmmsg takes at most so many messages
  *   BLOCK_EVERY    every so many calls one finds no room
  * At the end it says on stderr what it saw. */
@@ -19,7 +20,7 @@
 
 enum { UDP_LEVEL = 17, SEGMENT = 103 };
 
-static unsigned calls, batches, trains, refused, failed, blocked, cut;
+static unsigned calls, batches, trains, refused, failed, blocked, cut, late;
 
 static unsigned wanted(const char *name)
 {
@@ -44,6 +45,8 @@ static int verdict(const struct msghdr *message)
     trains += size != 0;
     if (size == 0) {
         int bad = message->msg_iov[0].iov_len != 0 && *(const char *)message->msg_iov[0].iov_base == 'X';
+        if (bad && wanted("LATE_ERRNO") != 0 && late++ == 0)
+            return (int)wanted("LATE_ERRNO");
         return bad ? (int)wanted("FAIL_ERRNO") : 0;
     }
     if (size <= wanted("REFUSE_ABOVE") || (first != 0 && refused >= first))
