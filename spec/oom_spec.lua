@@ -116,6 +116,7 @@ turn()
 memory()
 
 local function check(name, s)
+  pcall(s.disconnect, s) -- there may have been no memory to disconnect before
   local at, came, done = s:address(), false, false
   local arguments = { at.port or at.address, at.port and at.address or nil }
   arguments[#arguments + 1] = function(err) done = err == nil end

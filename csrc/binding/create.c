@@ -8,6 +8,7 @@
 #include "../net/option.h"
 #include "blocklists.h"
 #include "error.h"
+#include "receive.h"
 #include "socket.h"
 
 enum { QUEUE_LIMIT = 16 * 1024 * 1024 };
@@ -76,7 +77,7 @@ static dg_socket *new_socket(lua_State *L, int family)
     s->fd = -1;
     s->family = family;
     s->life = DG_CLOSED;
-    s->want = 1;
+    s->want = DG_RECEIVE_SLOTS;
     s->queue_limit = QUEUE_LIMIT;
     dg_queue_init(&s->queue, &hub->spare);
     lua_pushvalue(L, DG_UP_METATABLE);

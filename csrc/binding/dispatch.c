@@ -63,20 +63,23 @@ static int body(lua_State *L)
     return 0;
 }
 
-/* Runs the body for the value at index 1, again after each error. Without memory it stops: what is left is still noted,
- * and the next dispatch goes on. The store is at `store`. */
-static void run_body(lua_State *L, dg_hub *hub, int store)
+/* Runs the body for the socket at `index`, or for the tick if that is 0; again after each error. Without memory it
+ * stops: what is left is still noted, and the next dispatch goes on. */
+static void run_body(lua_State *L, dg_hub *hub, int index)
 {
     dg_turn outer = hub->turn;
     int status;
     hub->turn.opened = 0;
     hub->turn.budget = DG_RECEIVE_BUDGET;
     hub->depth++;
-    lua_rawgeti(L, store, DG_STORE_MESSAGE_HANDLER);
+    lua_pushvalue(L, DG_UP_MESSAGE_HANDLER);
     int handler = lua_gettop(L);
     do {
-        lua_rawgeti(L, store, DG_STORE_BODY);
-        lua_pushvalue(L, 1);
+        lua_pushvalue(L, DG_UP_BODY);
+        if (index != 0)
+            lua_pushvalue(L, index);
+        else
+            lua_pushnil(L);
         lua_pushlightuserdata(L, hub);
         status = lua_pcall(L, 2, 0, handler);
         if (status != 0)
@@ -121,34 +124,6 @@ static int leave(lua_State *L, dg_hub *hub)
     return 0;
 }
 
-/* Pushes the socket of a handle's callback, or nil when it is being collected. */
-static void push_socket(lua_State *L, int store)
-{
-    const int socket = lua_upvalueindex(1);
-    if (lua_type(L, socket) == LUA_TUSERDATA) {
-        lua_pushvalue(L, socket);
-        return;
-    }
-    lua_rawgeti(L, store, DG_STORE_SOCKETS);
-    dg_rawgetp(L, -1, lua_touserdata(L, socket));
-    lua_replace(L, -2);
-}
-
-/* Dispatches for it: upvalue 1 is the socket or its light userdata, upvalue 2 the store. */
-static int dispatch(lua_State *L, unsigned happened)
-{
-    const int store = lua_upvalueindex(2);
-    lua_settop(L, 0);
-    push_socket(L, store);
-    dg_socket *s = lua_touserdata(L, 1);
-    if (s == NULL)
-        return 0;
-    dg_hub *hub = s->hub;
-    s->happened |= (unsigned char)happened;
-    run_body(L, hub, store);
-    return leave(L, hub);
-}
-
 /* luv names what came by letters: r, w, d, p. */
 static unsigned events_of(const char *events)
 {
@@ -158,25 +133,50 @@ static unsigned events_of(const char *events)
     return happened;
 }
 
-/* luv's callback for a socket's poll: error, events. */
+/* What luv's poll callback was told: error, events. */
+static unsigned told(lua_State *L)
+{
+    return lua_type(L, 1) == LUA_TSTRING ? (unsigned)DG_STOPPED : events_of(lua_tostring(L, 2));
+}
+
+static int dispatch(lua_State *L, dg_socket *s, int index, unsigned happened)
+{
+    dg_hub *hub = s->hub;
+    s->happened |= (unsigned char)happened;
+    run_body(L, hub, index);
+    return leave(L, hub);
+}
+
+/* luv's callback for the poll of a socket that is read or written. */
 static int on_poll(lua_State *L)
 {
-    int failed = lua_type(L, 1) == LUA_TSTRING;
-    return dispatch(L, failed ? (unsigned)DG_STOPPED : events_of(lua_tostring(L, 2)));
+    return dispatch(L, lua_touserdata(L, DG_UP_SOCKET), DG_UP_SOCKET, told(L));
+}
+
+/* Dispatches for a socket that may be gone: one that is being collected is nowhere to be found. */
+static int dispatch_if_there(lua_State *L, unsigned happened)
+{
+    dg_hub_get(L, DG_STORE_SOCKETS);
+    dg_rawgetp(L, -1, lua_touserdata(L, DG_UP_SOCKET));
+    dg_socket *s = lua_touserdata(L, -1);
+    return s != NULL ? dispatch(L, s, lua_gettop(L), happened) : 0;
+}
+
+/* luv's callback for a poll that only keeps the loop alive. */
+static int on_alive(lua_State *L)
+{
+    return dispatch_if_there(L, told(L));
 }
 
 static int on_retry(lua_State *L)
 {
-    return dispatch(L, DG_RETRY);
+    return dispatch_if_there(L, DG_RETRY);
 }
 
 static int on_tick(lua_State *L)
 {
     dg_hub *hub = dg_hub_of(L);
-    lua_settop(L, 0);
-    lua_pushnil(L);
-    dg_hub_store(L);
-    run_body(L, hub, 2);
+    run_body(L, hub, 0);
     return leave(L, hub);
 }
 
@@ -202,6 +202,7 @@ void dg_dispatch_open(lua_State *L)
 {
     dg_hub *hub = dg_hub_of(L);
     hub->on_poll = on_poll;
+    hub->on_alive = on_alive;
     hub->on_retry = on_retry;
     hub->on_tick = on_tick;
 }

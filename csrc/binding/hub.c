@@ -89,6 +89,15 @@ dg_hub *dg_hub_of(lua_State *L)
     return hub;
 }
 
+void dg_hub_push_callback(lua_State *L, lua_CFunction function)
+{
+    dg_hub_store(L);
+    lua_rawgeti(L, -1, DG_STORE_MESSAGE_HANDLER);
+    lua_rawgeti(L, -2, DG_STORE_BODY);
+    lua_remove(L, -3);
+    lua_pushcclosure(L, function, 3);
+}
+
 dg_arena *dg_hub_take_arena(dg_hub *hub)
 {
     dg_arena *arena = hub->arena;

@@ -33,17 +33,17 @@ typedef struct dg_hub {
     unsigned depth;                   /* dispatches on the C stack; inside one the tick needs no handle */
     unsigned running;                 /* calls of dgram.run on the C stack */
     dg_turn turn;
-    unsigned uncaught;                        /* errors in store[DG_STORE_UNCAUGHT] */
-    unsigned lost;                            /* errors that there was no memory to keep */
-    unsigned char large_events;               /* store[DG_STORE_EVENTS] has grown, and is let go when it is empty */
-    unsigned char ticking;                    /* the idle handle is started */
-    const void *sentinel;                     /* store[DG_STORE_SENTINEL] (luv.c) */
-    unsigned char luv_gone;                   /* the state is being closed: call nothing of luv any more */
-    lua_Integer first_event, end_event;       /* deferred calls: store[DG_STORE_EVENTS][first .. end) */
-    dg_arena *arena;                          /* a receive arena that nobody uses now */
-    dg_fifo spare;                            /* a send buffer that nobody uses now */
-    lua_CFunction on_poll, on_retry, on_tick; /* what luv's handles call: dispatch.c's */
-    dg_memo *memo;                            /* destinations, once something was sent */
+    unsigned uncaught;                  /* errors in store[DG_STORE_UNCAUGHT] */
+    unsigned lost;                      /* errors that there was no memory to keep */
+    unsigned char large_events;         /* store[DG_STORE_EVENTS] has grown, and is let go when it is empty */
+    unsigned char ticking;              /* the idle handle is started */
+    const void *sentinel;               /* store[DG_STORE_SENTINEL] (luv.c) */
+    unsigned char luv_gone;             /* the state is being closed: call nothing of luv any more */
+    lua_Integer first_event, end_event; /* deferred calls: store[DG_STORE_EVENTS][first .. end) */
+    dg_arena *arena;                    /* a receive arena that nobody uses now */
+    dg_fifo spare;                      /* a send buffer that nobody uses now */
+    lua_CFunction on_poll, on_alive, on_retry, on_tick; /* what luv's handles call: dispatch.c's */
+    dg_memo *memo;                                      /* destinations, once something was sent */
 } dg_hub;
 
 /* The hub's Lua side: an array in the registry. */
@@ -79,6 +79,13 @@ void dg_hub_get(lua_State *L, int slot);
 /* Pops a value into it. */
 void dg_hub_set(lua_State *L, int slot);
 dg_hub *dg_hub_of(lua_State *L);
+
+/* Makes a callback for luv of one of the hub's functions. Pops what it is for: the socket, its light userdata, or nil. */
+void dg_hub_push_callback(lua_State *L, lua_CFunction function);
+/* Its upvalues. What runs for each wake-up of the loop finds them at once. */
+#define DG_UP_SOCKET lua_upvalueindex(1)
+#define DG_UP_MESSAGE_HANDLER lua_upvalueindex(2)
+#define DG_UP_BODY lua_upvalueindex(3)
 
 /* An arena to receive into, or NULL without memory; and back. */
 dg_arena *dg_hub_take_arena(dg_hub *hub);

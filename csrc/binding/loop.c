@@ -20,7 +20,8 @@ static int start_idle(lua_State *L)
     push_idle(L);
     dg_luv_push(L, "idle_start");
     lua_insert(L, -2);
-    lua_pushcfunction(L, dg_hub_of(L)->on_tick);
+    lua_pushnil(L);
+    dg_hub_push_callback(L, dg_hub_of(L)->on_tick);
     lua_call(L, 2, 0);
     return 0;
 }

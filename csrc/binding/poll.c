@@ -39,12 +39,13 @@ static void push_poll(lua_State *L, int index)
  * keeps the loop alive must still be collected when the program forgets it. */
 static void push_callback(lua_State *L, int index, dg_socket *s, unsigned watch)
 {
-    if (watch & (DG_WATCH_READ | DG_WATCH_WRITE))
+    if (watch & (DG_WATCH_READ | DG_WATCH_WRITE)) {
         lua_pushvalue(L, index);
-    else
+        dg_hub_push_callback(L, s->hub->on_poll);
+    } else {
         lua_pushlightuserdata(L, s);
-    dg_hub_store(L);
-    lua_pushcclosure(L, s->hub->on_poll, 2);
+        dg_hub_push_callback(L, s->hub->on_alive);
+    }
 }
 
 static void start_poll(lua_State *L, int index, dg_socket *s, unsigned watch)
@@ -87,8 +88,7 @@ void dg_poll_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds)
     lua_pushinteger(L, (lua_Integer)milliseconds);
     lua_pushinteger(L, 0);
     lua_pushlightuserdata(L, s);
-    dg_hub_store(L);
-    lua_pushcclosure(L, s->hub->on_retry, 2);
+    dg_hub_push_callback(L, s->hub->on_retry);
     lua_call(L, 4, 0);
     lua_settop(L, top);
 }

@@ -10,6 +10,7 @@
 #include "tick.h"
 
 enum {
+    FEW = DG_RECEIVE_SLOTS,
     EARLY_MISSES = 4, /* do not tell much yet */
     MOST_MISSES = EARLY_MISSES + 5,
     REST = 50, /* milliseconds */
@@ -151,29 +152,32 @@ static void deliver(lua_State *L, kept *k, dg_socket *s)
     lua_call(L, 6 + truncated, 0);
 }
 
-/* How many full receives of one there are before another is tried at once. */
+/* How many receives of one slot there are before several are offered again. */
 static unsigned patience(const dg_socket *s)
 {
-    return s->misses < EARLY_MISSES ? 1 : 1U << (s->misses - EARLY_MISSES + 1);
+    return 1U << (s->misses - EARLY_MISSES + 1);
 }
 
 /* How many slots to offer next, and whether to look again at once. A lone datagram should cost one plain receive; a
- * flood should fill all slots and not go through the loop each time. So after a full receive of one another is tried;
- * where that finds something the socket lingers and its batches grow, and where it finds nothing several times in a row
- * it is tried less and less often. Looking again pays when it finds something every second time or so. */
-static void adapt(dg_socket *s, unsigned got)
+ * flood should fill all slots and not go through the loop each time. An empty slot costs a third of a receive, and a
+ * full one saves a turn of the loop: so a few are offered as long as now and then more than one is filled. Where that
+ * fails several times in a row it is tried less and less often. */
+static void adapt(dg_socket *s, unsigned got, int coalesced)
 {
-    if (got < s->want) {
-        if (s->linger && got == 0 && s->want == 1 && s->misses < MOST_MISSES)
-            s->misses++;
-        s->linger = 0;
-        s->streak = 0;
-        s->want = got > 1 ? got : 1;
-    } else if (s->linger) {
+    unsigned offered = s->want;
+    s->linger = 0;
+    if (got > 1 || coalesced) {
+        s->linger = got == offered;
         s->misses = 0;
-        s->want = s->want * 2 < DG_SLOTS ? s->want * 2 : DG_SLOTS;
+        s->want = got == offered ? offered * 2 : got;
+        s->want = s->want < FEW ? FEW : s->want > DG_SLOTS ? DG_SLOTS : s->want;
+    } else if (offered == 1) {
+        if (got == 1 && ++s->streak >= patience(s))
+            s->want = FEW;
     } else {
-        s->linger = ++s->streak >= patience(s);
+        s->misses += got == 1 && s->misses < MOST_MISSES;
+        s->want = s->misses < EARLY_MISSES ? FEW : 1;
+        s->streak = 0;
     }
 }
 
@@ -204,6 +208,11 @@ static int receive_batch(dg_socket *s, unsigned wanted)
     return dg_os_receive(s->fd, s->batch, wanted, s->transmitter.offloads.coalesce);
 }
 
+static int is_train(const dg_received *slot)
+{
+    return slot->segment < slot->length;
+}
+
 /* Receives the next batch. Returns whether to look for more behind it. */
 static int refill(lua_State *L, int index, dg_socket *s)
 {
@@ -213,7 +222,7 @@ static int refill(lua_State *L, int index, dg_socket *s)
     if (s->family == AF_UNIX)
         s->linger = got > 0; /* its queue is short, and it takes them singly */
     else
-        adapt(s, s->batch_count);
+        adapt(s, s->batch_count, got == 1 && is_train(dg_arena_slot(s->batch, 0)));
     if (got < 0 && got != -EAGAIN && got != -EWOULDBLOCK)
         report_failure(L, index, s, got);
     return got > 0 && s->linger;

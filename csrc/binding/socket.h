@@ -73,9 +73,9 @@ typedef struct dg_socket {
     unsigned batch_count, batch_at;
     uint32_t batch_offset;
     unsigned want;          /* slots for the next receive */
-    unsigned char linger;   /* after a full receive the next one found more: go on */
-    unsigned char misses;   /* lookings for more, in a row, that found nothing */
-    unsigned streak;        /* full receives of one since the last of them */
+    unsigned char linger;   /* look for more at once */
+    unsigned char misses;   /* receives of several slots, in a row, that found one datagram */
+    unsigned streak;        /* receives of one slot since the last of them */
     unsigned pinned;        /* the dispatch (by depth) that reads the batch: it must not be given away; 0 for none */
     dg_inet sender;         /* whose text is in DG_SLOT_SENDER; a Unix socket's is only there */
     uint32_t sender_serial; /* changes with it */
