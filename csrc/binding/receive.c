@@ -11,6 +11,7 @@
 
 enum {
     FEW = DG_RECEIVE_SLOTS,
+    MOST_LUCK = 8,
     EARLY_MISSES = 4, /* do not tell much yet */
     MOST_MISSES = EARLY_MISSES + 5,
     REST = 50, /* milliseconds */
@@ -161,13 +162,16 @@ static unsigned patience(const dg_socket *s)
 /* How many slots to offer next, and whether to look again at once. A lone datagram should cost one plain receive; a
  * flood should fill all slots and not go through the loop each time. An empty slot costs a third of a receive, and a
  * full one saves a turn of the loop: so a few are offered as long as now and then more than one is filled. Where that
- * fails several times in a row it is tried less and less often. */
+ * fails several times in a row it is tried less and less often. Looking again is for full receives, and for all of
+ * several datagrams as long as it finds more. */
 static void adapt(dg_socket *s, unsigned got, int coalesced)
 {
     unsigned offered = s->want;
+    if (s->linger)
+        s->luck = (unsigned char)(got == 0 ? s->luck / 2 : s->luck + (s->luck < MOST_LUCK));
     s->linger = 0;
     if (got > 1 || coalesced) {
-        s->linger = got == offered;
+        s->linger = got == offered || s->luck > MOST_LUCK / 2;
         s->misses = 0;
         s->want = got == offered ? offered * 2 : got;
         s->want = s->want < FEW ? FEW : s->want > DG_SLOTS ? DG_SLOTS : s->want;

@@ -74,6 +74,7 @@ typedef struct dg_socket {
     uint32_t batch_offset;
     unsigned want;          /* slots for the next receive */
     unsigned char linger;   /* look for more at once */
+    unsigned char luck;     /* of lookings for more that found something */
     unsigned char misses;   /* receives of several slots, in a row, that found one datagram */
     unsigned streak;        /* receives of one slot since the last of them */
     unsigned pinned;        /* the dispatch (by depth) that reads the batch: it must not be given away; 0 for none */
