@@ -127,11 +127,6 @@ void dg_round_run(lua_State *L, dg_hub *hub)
     }
 }
 
-int dg_round_unsettled(const dg_hub *hub)
-{
-    return hub->depth == 0 && (hub->graves != 0 || dg_tick_has_work(hub) || hub->ticking || hub->watched == 0);
-}
-
 void dg_round_settle(lua_State *L, dg_hub *hub)
 {
     if (hub->depth != 0)

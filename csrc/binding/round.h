@@ -3,7 +3,7 @@
 #ifndef DG_BINDING_ROUND_H
 #define DG_BINDING_ROUND_H
 
-#include "hub.h"
+#include "tick.h"
 
 DG_HIDDEN_BEGIN
 
@@ -12,7 +12,10 @@ void dg_round_open(dg_hub *hub);
 /* Does that work. May raise between two pieces of work; call it again then. */
 void dg_round_run(lua_State *L, dg_hub *hub);
 /* Whether dg_round_settle would do something. */
-int dg_round_unsettled(const dg_hub *hub);
+static inline int dg_round_unsettled(const dg_hub *hub)
+{
+    return hub->depth == 0 && (hub->graves != 0 || dg_tick_has_work(hub) || hub->ticking || hub->watched == 0);
+}
 /* At the end of a dispatch: closes handles, starts or stops the loop's tick. */
 void dg_round_settle(lua_State *L, dg_hub *hub);
 

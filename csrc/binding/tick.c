@@ -136,11 +136,6 @@ dg_socket *dg_tick_next(dg_hub *hub)
     return s;
 }
 
-int dg_tick_has_work(const dg_hub *hub)
-{
-    return hub->due != NULL || hub->serving != NULL || hub->first_event != hub->end_event;
-}
-
 void dg_tick_resume(lua_State *L, dg_hub *hub)
 {
     if (hub->depth == 0 && dg_tick_has_work(hub))

@@ -25,7 +25,12 @@ void dg_tick_defer(lua_State *L);             /* pops the four */
 void dg_tick_take(lua_State *L, dg_hub *hub); /* pushes those of the first one, and forgets it */
 unsigned dg_tick_deferred(const dg_hub *hub); /* how many there are */
 dg_socket *dg_tick_next(dg_hub *hub);         /* the first due socket, taken off the list; there is one */
-int dg_tick_has_work(const dg_hub *hub);      /* whether anything is noted */
+
+/* Whether anything is noted. */
+static inline int dg_tick_has_work(const dg_hub *hub)
+{
+    return hub->due != NULL || hub->serving != NULL || hub->first_event != hub->end_event;
+}
 
 /* Starts the tick if work is noted. */
 void dg_tick_resume(lua_State *L, dg_hub *hub);

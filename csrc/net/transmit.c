@@ -43,10 +43,23 @@ static run longest_run(const dg_transmitter *transmitter, const dg_queue *queue,
     return found;
 }
 
+/* A lone datagram, as answers are. */
+static unsigned lay_out_one(const dg_queue *queue, dg_outgoing *out, unsigned *counts)
+{
+    const dg_entry *first = dg_queue_waiting(queue, 0);
+    if (first->error != 0)
+        return 0;
+    *out = (dg_outgoing){dg_fifo_first(&queue->payload), first->length, 0, dg_queue_route(queue, first)};
+    *counts = 1;
+    return 1;
+}
+
 /* Lays out up to DG_BATCH messages; counts[i] is how many datagrams message i carries. */
 static unsigned lay_out(const dg_transmitter *transmitter, const dg_queue *queue, dg_outgoing *out, unsigned *counts)
 {
     size_t waiting = dg_queue_count(queue), at = 0;
+    if (waiting == 1)
+        return lay_out_one(queue, out, counts);
     const char *data = dg_fifo_first(&queue->payload);
     unsigned messages = 0;
     while (messages < DG_BATCH && at < waiting) {
