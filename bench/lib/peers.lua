@@ -13,7 +13,7 @@ local function on_lua(lua)
   local function program(folder)
     return function(text) return ("%s bench/peers/%s/%s"):format(lua, folder, text) end
   end
-  local dgram, luv, luvit = program "dgram", program "luv", program "luvit"
+  local dgram, least, luv, luvit = program "dgram", program "least", program "luv", program "luvit"
   local luasocket, cqueues = program "luasocket", program "cqueues"
   return {
     { name = "dgram", variants = { {
@@ -34,6 +34,10 @@ local function on_lua(lua)
       crowd = luv "pingpong.lua SIZE MS try 10000", echo = luv "echo.lua 1 try",
     }, {
       name = "luv, mmsgs 20", receive = luv "receive.lua 20", echo = luv "echo.lua 20 try",
+    } } },
+    { name = "least", needs = { lua, "least" }, variants = { {
+      name = "least", receive = least "receive.lua", send = least "send.lua PORT SIZE MS",
+      burst = least "burst.lua PORT SIZE MS",
     } } },
     { name = "luvit's way", variants = { {
       name = "luvit's way", receive = luvit "receive.lua", send = luvit "send.lua PORT SIZE MS",

@@ -12,7 +12,8 @@
 enum {
     FEW = DG_RECEIVE_SLOTS,
     MOST_LUCK = 8,
-    EARLY_MISSES = 4, /* do not tell much yet */
+    MOST_BYTES = 256 * 1024, /* in a batch of trains: more would leave the cache before it is delivered */
+    EARLY_MISSES = 4,        /* do not tell much yet */
     MOST_MISSES = EARLY_MISSES + 5,
     REST = 50, /* milliseconds */
 };
@@ -159,6 +160,13 @@ static unsigned patience(const dg_socket *s)
     return 1U << (s->misses - EARLY_MISSES + 1);
 }
 
+/* How many slots there is a use for, by what the first one holds. */
+static unsigned most_slots(const dg_socket *s)
+{
+    uint32_t length = dg_arena_slot(s->batch, 0)->length;
+    return length > MOST_BYTES / DG_SLOTS ? MOST_BYTES / length : DG_SLOTS;
+}
+
 /* How many slots to offer next, and whether to look again at once. A lone datagram should cost one plain receive; a
  * flood should fill all slots and not go through the loop each time. An empty slot costs a third of a receive, and a
  * full one saves a turn of the loop: so a few are offered as long as now and then more than one is filled. Where that
@@ -173,8 +181,9 @@ static void adapt(dg_socket *s, unsigned got, int coalesced)
     if (got > 1 || coalesced) {
         s->linger = got == offered || s->luck > MOST_LUCK / 2;
         s->misses = 0;
-        s->want = got == offered ? offered * 2 : got;
-        s->want = s->want < FEW ? FEW : s->want > DG_SLOTS ? DG_SLOTS : s->want;
+        unsigned fitting = got == offered ? offered * 2 : got, most = most_slots(s);
+        fitting = fitting < most ? fitting : most;
+        s->want = fitting > FEW ? fitting : FEW;
     } else if (offered == 1) {
         if (got == 1 && ++s->streak >= patience(s))
             s->want = FEW;

@@ -24,8 +24,13 @@ local function send(socket, msg, address, port)
   end
 end
 
-local rounds, start, cpu, deadline = 0
+local rounds, start, cpu, deadline = -1
 local a, b, b_port
+
+local function begin()
+  start, cpu = uv.hrtime(), os.clock()
+  deadline = start + milliseconds * 1e6
+end
 
 b = bound(function(_, msg, from)
   if msg then send(b, msg, from.ip, from.port) end
@@ -33,6 +38,7 @@ end)
 a = bound(function(_, msg)
   if not msg then return end
   rounds = rounds + 1
+  if rounds == 0 then begin() end -- in the round before, the loop told the kernel of all sockets
   if rounds % 256 ~= 0 or uv.hrtime() < deadline then
     send(a, msg, "127.0.0.1", b_port)
     return
@@ -45,7 +51,5 @@ a = bound(function(_, msg)
 end)
 b_port = uv.udp_getsockname(b).port
 collectgarbage()
-start, cpu = uv.hrtime(), os.clock()
-deadline = start + milliseconds * 1e6
 send(a, payload, "127.0.0.1", b_port)
 uv.run()

@@ -1,0 +1,30 @@
+-- Sends with a callback each, 64 in flight, by the least that a binding can do (least.c). Arguments: PORT SIZE MILLISECONDS
+local least, uv = require "least", require "luv"
+
+local port, payload, milliseconds = tonumber(arg[1]), ("x"):rep(tonumber(arg[2])), tonumber(arg[3])
+local socket, turn = least.sender()
+local idle = uv.new_idle()
+local sent, done, running = 0, 0, true
+local start, cpu = uv.hrtime(), os.clock()
+local deadline = start + milliseconds * 1e6
+
+local function callback(err)
+  if err then error(err) end
+  done = done + 1
+  if done % 1024 == 0 then running = uv.hrtime() < deadline end
+  if running then
+    sent = sent + 1
+    socket:send(payload, port, "127.0.0.1", callback)
+  elseif done == sent then
+    print(("count=%d bytes=%d seconds=%.6f cpu=%.6f"):format(
+      sent, sent * #payload, (uv.hrtime() - start) / 1e9, os.clock() - cpu))
+    uv.close(idle)
+  end
+end
+
+for _ = 1, 64 do
+  sent = sent + 1
+  socket:send(payload, port, "127.0.0.1", callback)
+end
+uv.idle_start(idle, turn)
+uv.run()
