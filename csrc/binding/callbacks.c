@@ -41,12 +41,10 @@ void dg_callbacks_make_room(lua_State *L, dg_callbacks *callbacks, int owner)
     lua_pop(L, 1);
 }
 
-enum dg_mark dg_callbacks_add(lua_State *L, dg_callbacks *callbacks, int owner, int index)
+enum dg_mark dg_callbacks_add_next(lua_State *L, dg_callbacks *callbacks, int owner, int index)
 {
-    const void *added = lua_topointer(L, index);
-    if (callbacks->waiting++ != 0 && callbacks->last == added)
-        return DG_MARK_SAME;
-    callbacks->last = added;
+    callbacks->waiting++;
+    callbacks->last = lua_topointer(L, index);
     callbacks->tail++;
     dg_getuservalue(L, owner);
     lua_rawgeti(L, -1, DG_SLOT_CALLBACKS);
@@ -83,7 +81,7 @@ static void clear(lua_State *L, int table, int at)
 
 /* The head's place is cleared when the next one becomes the head, and when nobody waits: then the ring must not keep
  * the last one alive, nor much memory. */
-static void take_from_ring(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, enum dg_mark mark)
+void dg_callbacks_take_next(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, enum dg_mark mark)
 {
     lua_rawgeti(L, taking->slots, DG_SLOT_CALLBACKS);
     int ring = lua_gettop(L);
@@ -102,13 +100,4 @@ static void take_from_ring(lua_State *L, dg_callbacks *callbacks, dg_taking *tak
         clear(L, taking->slots, DG_SLOT_CALLBACKS);
         callbacks->room = callbacks->head = callbacks->tail = 0;
     }
-}
-
-void dg_callbacks_take(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, enum dg_mark mark)
-{
-    callbacks->waiting--;
-    if (mark == DG_MARK_NEXT || callbacks->waiting == 0 || taking->ring != callbacks->rings ||
-        taking->head != callbacks->head)
-        take_from_ring(L, callbacks, taking, mark);
-    lua_pushvalue(L, taking->callback);
 }

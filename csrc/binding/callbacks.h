@@ -33,7 +33,9 @@ static inline int dg_callbacks_have_room(const dg_callbacks *callbacks)
  * and close; nothing below does. */
 void dg_callbacks_make_room(lua_State *L, dg_callbacks *callbacks, int owner);
 /* Adds the callback at `index`, for which there is a place. Returns the datagram's mark. */
-enum dg_mark dg_callbacks_add(lua_State *L, dg_callbacks *callbacks, int owner, int index);
+static inline enum dg_mark dg_callbacks_add(lua_State *L, dg_callbacks *callbacks, int owner, int index);
+/* The half of it for one that is not the last one again. */
+enum dg_mark dg_callbacks_add_next(lua_State *L, dg_callbacks *callbacks, int owner, int index);
 /* Takes back what the last dg_callbacks_add did. */
 void dg_callbacks_undo(dg_callbacks *callbacks, enum dg_mark mark);
 
@@ -47,7 +49,27 @@ typedef struct dg_taking {
 /* Makes those places on the stack. */
 dg_taking dg_callbacks_begin(lua_State *L, int owner);
 /* Pushes the callback of the next datagram that has one. */
-void dg_callbacks_take(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, enum dg_mark mark);
+static inline void dg_callbacks_take(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, enum dg_mark mark);
+/* The half of it for one that is not the one taken last. */
+void dg_callbacks_take_next(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, enum dg_mark mark);
+
+static inline enum dg_mark dg_callbacks_add(lua_State *L, dg_callbacks *callbacks, int owner, int index)
+{
+    if (callbacks->waiting != 0 && callbacks->last == lua_topointer(L, index)) {
+        callbacks->waiting++;
+        return DG_MARK_SAME;
+    }
+    return dg_callbacks_add_next(L, callbacks, owner, index);
+}
+
+static inline void dg_callbacks_take(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, enum dg_mark mark)
+{
+    callbacks->waiting--;
+    if (mark == DG_MARK_NEXT || callbacks->waiting == 0 || taking->ring != callbacks->rings ||
+        taking->head != callbacks->head)
+        dg_callbacks_take_next(L, callbacks, taking, mark);
+    lua_pushvalue(L, taking->callback);
+}
 
 DG_HIDDEN_END
 

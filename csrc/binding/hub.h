@@ -80,7 +80,8 @@ void dg_hub_get(lua_State *L, int slot);
 void dg_hub_set(lua_State *L, int slot);
 dg_hub *dg_hub_of(lua_State *L);
 
-/* Makes a callback for luv of one of the hub's functions. Pops what it is for: the socket, its light userdata, or nil. */
+/* Makes a callback for luv of one of the hub's functions. Pops what it is for: the socket, its light userdata, or nil.
+ */
 void dg_hub_push_callback(lua_State *L, lua_CFunction function);
 /* Its upvalues. What runs for each wake-up of the loop finds them at once. */
 #define DG_UP_SOCKET lua_upvalueindex(1)

@@ -264,6 +264,20 @@ static int is_told_at_once(const dg_socket *s, int refusal, const dg_reporting *
     return !reporting->grouped && (refusal == -ENOBUFS || (refusal != 0 && s->blocked));
 }
 
+int dg_outbox_put_plain(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_inet *to, int callback)
+{
+    const size_t length = payload->length;
+    if (!s->bound || s->send_block != NULL || length > LARGEST ||
+        dg_queue_bytes(&s->queue) + s->held_bytes + length > s->queue_limit || !dg_queue_has_room(&s->queue, length) ||
+        (callback != 0 && !dg_callbacks_have_room(&s->callbacks)))
+        return -1;
+    enum dg_mark mark = callback != 0 ? dg_callbacks_add(L, &s->callbacks, 1, callback) : DG_MARK_NONE;
+    dg_queue_append(&s->queue, payload->text, length, to, (uint32_t)mark);
+    if (is_full(s, length))
+        dg_outbox_flush(L, 1, s);
+    return has_room(s) ? 1 : dg_outbox_answer(L, s, 1);
+}
+
 int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
                   const dg_reporting *reporting)
 {

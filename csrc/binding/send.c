@@ -37,9 +37,11 @@ static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments
     const char *text = lua_tolstring(L, arguments->address, &length);
     if (s->family == AF_UNIX)
         return dg_address_unix(out, text, length);
-    if (dg_memo_find(s->hub->memo, out, s->family, dg_socket_maps(s), text, length, arguments->port))
-        return 0;
-    return parse_destination(L, s, arguments, out);
+    const dg_inet *known = dg_memo_find(s->hub->memo, s->family, dg_socket_maps(s), text, length, arguments->port);
+    if (known == NULL)
+        return parse_destination(L, s, arguments, out);
+    dg_inet_load(out, known);
+    return 0;
 }
 
 /* What is sent: the string or list at an index as `count` datagrams of `bytes` together. */
@@ -125,12 +127,30 @@ static enum dg_form form_of(const dg_socket *s)
     return s->family == AF_UNIX ? DG_FORM_PATH : DG_FORM_PORT;
 }
 
+/* A burst of strings to a literal goes this way, but for the first of them: it asks nobody who would have nothing to
+ * say. Returns what dg_outbox_put does, or -1 for all else. */
+static int put_plain(lua_State *L, dg_socket *s)
+{
+    dg_arguments arguments;
+    size_t length;
+    if (!(s->due & DG_DUE_FLUSH) || form_of(s) != DG_FORM_PORT || !dg_arguments_plain(L, &arguments))
+        return -1;
+    const char *text = lua_tolstring(L, arguments.address, &length);
+    const dg_inet *to = dg_memo_find(s->hub->memo, s->family, dg_socket_maps(s), text, length, arguments.port);
+    return to != NULL ? dg_outbox_put_plain(L, s, &arguments.payload, to, arguments.callback) : -1;
+}
+
 /* socket:send(msg [, offset, length], port [, address] [, cb]) -> whether the queue is below its mark.
  * Connected: without port and address. unix_dgram: with a path in their place. sendmsg(2) */
 static int socket_send(lua_State *L)
 {
     dg_arguments arguments;
     dg_socket *s = dg_socket_running(L);
+    int below = put_plain(L, s);
+    if (below >= 0) {
+        lua_pushboolean(L, below);
+        return 1;
+    }
     if (s->connecting && lua_gettop(L) <= 3 && !lua_isnumber(L, 3))
         return dg_error_raise(
             L, "RangeError", "ERR_SOCKET_BAD_PORT",

@@ -170,26 +170,9 @@ static int is_sliced(lua_State *L, enum dg_form form)
     return is_plain(L, 5) || is_plain(L, 6);
 }
 
-/* What programs send most: (self, string, port, string [, function]). */
-static int take_common(lua_State *L, dg_arguments *out)
-{
-    int top = lua_gettop(L);
-    lua_Integer port;
-    if ((top != 4 && top != 5) || lua_type(L, 4) != LUA_TSTRING || lua_type(L, 2) != LUA_TSTRING ||
-        (top == 5 && !lua_isfunction(L, 5)) || !dg_isinteger(L, 3, &port) || port < 1 || port > 65535)
-        return 0;
-    out->payload.index = 2;
-    out->payload.text = lua_tolstring(L, 2, &out->payload.length);
-    out->to_peer = 0;
-    out->port = (unsigned)port;
-    out->address = 4;
-    out->callback = top == 5 ? 5 : 0;
-    return 1;
-}
-
 void dg_arguments_of_send(lua_State *L, enum dg_form form, dg_arguments *out)
 {
-    if (form == DG_FORM_PORT && take_common(L, out))
+    if (form == DG_FORM_PORT && dg_arguments_plain(L, out))
         return;
     take_payload(L, &out->payload);
     int sliced = is_sliced(L, form);

@@ -30,6 +30,9 @@ typedef struct dg_arguments {
 /* What follows the message: port [, address]; a path; or nothing. */
 enum dg_form { DG_FORM_PORT, DG_FORM_PATH, DG_FORM_PEER };
 
+/* What programs send most, (self, string, port, address [, callback]) with all in order: whether it is that. Takes
+ * nothing else, and raises nothing. */
+static inline int dg_arguments_plain(lua_State *L, dg_arguments *out);
 /* (self, msg [, offset, length] <destination> [, callback]) */
 void dg_arguments_of_send(lua_State *L, enum dg_form form, dg_arguments *out);
 /* (self, list <destination> [, callback]); payload.length is the whole list's. */
@@ -51,6 +54,22 @@ const char *dg_argument_address(lua_State *L, int index, const char *name);
 
 /* Raises unless the value is a Unix path, or an abstract name, which begins with a NUL byte. */
 const char *dg_argument_path(lua_State *L, int index, const char *name);
+
+static inline int dg_arguments_plain(lua_State *L, dg_arguments *out)
+{
+    int top = lua_gettop(L);
+    lua_Integer port;
+    if ((top != 4 && top != 5) || lua_type(L, 4) != LUA_TSTRING || lua_type(L, 2) != LUA_TSTRING ||
+        (top == 5 && !lua_isfunction(L, 5)) || !dg_isinteger(L, 3, &port) || port < 1 || port > 65535)
+        return 0;
+    out->payload.index = 2;
+    out->payload.text = lua_tolstring(L, 2, &out->payload.length);
+    out->to_peer = 0;
+    out->port = (unsigned)port;
+    out->address = 4;
+    out->callback = top == 5 ? 5 : 0;
+    return 1;
+}
 
 static inline int dg_payload_copy(lua_State *L, const dg_payload *payload, char *place)
 {

@@ -6,13 +6,9 @@
 
 const char dg_socket_tag = 0;
 
-/* The tag is the fast way: nobody else's userdata of this size begins with it, and it costs a third of comparing
- * metatables. */
-dg_socket *dg_socket_check(lua_State *L)
+dg_socket *dg_socket_check_metatable(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, 1);
-    if (s != NULL && dg_rawlen(L, 1) == sizeof *s && s->tag == &dg_socket_tag)
-        return s;
     if (s != NULL && lua_getmetatable(L, 1)) {
         int ours = lua_rawequal(L, -1, DG_UP_METATABLE);
         lua_pop(L, 1);
@@ -23,12 +19,9 @@ dg_socket *dg_socket_check(lua_State *L)
     return NULL;
 }
 
-dg_socket *dg_socket_running(lua_State *L)
+void dg_socket_raise_closed(lua_State *L)
 {
-    dg_socket *s = dg_socket_check(L);
-    if (s->life != DG_OPEN)
-        dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_RUNNING", "Not running: the socket is closed");
-    return s;
+    dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_RUNNING", "Not running: the socket is closed");
 }
 
 /* The socket at any index, or NULL. */

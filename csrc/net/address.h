@@ -87,6 +87,14 @@ static inline int dg_address_equal(const dg_address *a, const dg_address *b)
                ? memcmp(&a->u.in, &b->u.in, sizeof a->u.in) == 0 /* IPv4: a known size is faster */
                : memcmp(&a->u, &b->u, a->length) == 0;
 }
+
+static inline int dg_inet_equal(const dg_inet *a, const dg_address *b)
+{
+    if (a->length != b->length)
+        return 0;
+    return a->length == sizeof a->u.in ? memcmp(&a->u.in, &b->u.in, sizeof a->u.in) == 0
+                                       : memcmp(&a->u, &b->u, a->length) == 0;
+}
 int dg_address_is_multicast(const dg_address *address);
 
 DG_HIDDEN_END

@@ -22,9 +22,15 @@ static inline void *dg_fifo_reserve(dg_fifo *fifo, size_t more);
 /* The rare half of it: moves or grows the block. */
 void *dg_fifo_make_room(dg_fifo *fifo, size_t more);
 
+/* Whether there is that much behind what is queued. */
+static inline int dg_fifo_has_room(const dg_fifo *fifo, size_t more)
+{
+    return fifo->room - fifo->tail > more;
+}
+
 static inline void *dg_fifo_reserve(dg_fifo *fifo, size_t more)
 {
-    if (fifo->room - fifo->tail >= more && fifo->block != NULL)
+    if (dg_fifo_has_room(fifo, more))
         return fifo->block + fifo->tail;
     return dg_fifo_make_room(fifo, more);
 }

@@ -6,8 +6,10 @@
 dg_memo *dg_memo_new(void)
 {
     dg_memo *memo = malloc(sizeof *memo);
-    if (memo != NULL)
-        memset(memo, 0, sizeof *memo);
+    if (memo == NULL)
+        return NULL;
+    memset(memo, 0, sizeof *memo);
+    memo->last = memo->sets[0];
     return memo;
 }
 

@@ -21,6 +21,7 @@ typedef struct dg_memo_place {
 } dg_memo_place;
 
 typedef struct dg_memo {
+    const dg_memo_place *last;                           /* the place where something was found */
     dg_memo_place sets[1 << DG_MEMO_BITS][DG_MEMO_WAYS]; /* of each set the last one is the oldest */
 } dg_memo;
 
@@ -45,20 +46,28 @@ static inline size_t dg_memo_index(const char *text, unsigned port)
     return (size_t)(mixed >> (64 - DG_MEMO_BITS));
 }
 
-/* What dg_address_parse would make of `text` (of `length` bytes), if it did so lately: 1, or 0 and nothing. */
-static inline int dg_memo_find(const dg_memo *memo, dg_address *out, int family, int mapped, const char *text,
-                               size_t length, unsigned port)
+static inline int dg_memo_is(const dg_memo_place *place, const char *text, size_t length, uint32_t key)
+{
+    return place->at == text && place->key == key && memcmp(place->text, text, length) == 0;
+}
+
+/* What dg_address_parse would make of `text` (of `length` bytes), if it did so lately, or NULL. It stays there until
+ * something else is remembered. */
+static inline const dg_inet *dg_memo_find(dg_memo *memo, int family, int mapped, const char *text, size_t length,
+                                          unsigned port)
 {
     if (memo == NULL || length > DG_MEMO_TEXT)
-        return 0;
+        return NULL;
+    uint32_t key = dg_memo_key(family, mapped, length, port);
+    if (dg_memo_is(memo->last, text, length, key)) /* most programs send to the same again */
+        return &memo->last->address;
     const dg_memo_place *place = memo->sets[dg_memo_index(text, port)], *end = place + DG_MEMO_WAYS;
     for (; place != end; place++)
-        if (place->at == text && place->key == dg_memo_key(family, mapped, length, port) &&
-            memcmp(place->text, text, length) == 0) {
-            dg_inet_load(out, &place->address);
-            return 1;
+        if (dg_memo_is(place, text, length, key)) {
+            memo->last = place;
+            return &place->address;
         }
-    return 0;
+    return NULL;
 }
 
 /* Remembers what it made, unless a zone is in it: what that stands for changes with the interfaces. */

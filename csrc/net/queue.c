@@ -101,11 +101,6 @@ int dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32
     return 0;
 }
 
-dg_entry *dg_queue_waiting(const dg_queue *queue, size_t i)
-{
-    return entry_at(queue, queue->next + i);
-}
-
 const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry)
 {
     return route_at(queue, entry->route - queue->first_route);
@@ -167,15 +162,6 @@ void dg_queue_sent(dg_queue *queue, size_t count, size_t bytes)
     for (size_t i = 0; i < count; i++)
         queue->to_report += entry[i].callback != 0;
     settle(queue, count, bytes);
-}
-
-dg_entry *dg_queue_report(dg_queue *queue)
-{
-    dg_entry *entry = entry_at(queue, queue->told);
-    for (; queue->told < queue->next; queue->told++, entry++)
-        if (entry->callback != 0 || entry->error != 0)
-            return entry;
-    return NULL;
 }
 
 void dg_queue_reported(dg_queue *queue)

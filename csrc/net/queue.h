@@ -44,6 +44,12 @@ char *dg_queue_reserve(dg_queue *queue, size_t length);
 /* Queues the datagram that was written there. `to` has length 0 for the connected peer. 0 or -ENOMEM. */
 int dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback);
 
+/* Whether the next datagram needs no memory. */
+static inline int dg_queue_has_room(const dg_queue *queue, size_t length);
+/* Queues one then, all at once: the common case of dg_queue_reserve and dg_queue_push. */
+static inline void dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to,
+                                   uint32_t callback);
+
 /* Queues a datagram that will not be sent, so that its error is reported in its turn. 0 or -ENOMEM. */
 int dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback, int error);
 
@@ -57,7 +63,10 @@ static inline size_t dg_queue_bytes(const dg_queue *queue)
     return dg_fifo_size(&queue->payload);
 }
 /* The i-th waiting entry, and its route (length 0: the connected peer). */
-dg_entry *dg_queue_waiting(const dg_queue *queue, size_t i);
+static inline dg_entry *dg_queue_waiting(const dg_queue *queue, size_t i)
+{
+    return (dg_entry *)dg_fifo_first(&queue->entries) + queue->next + i;
+}
 const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry);
 /* Datagrams queued for the connected peer are for this address from now on. */
 void dg_queue_name_peer(dg_queue *queue, const dg_address *peer);
@@ -66,10 +75,41 @@ void dg_queue_failed(dg_queue *queue, int error);
 /* The first `count` waiting datagrams, of `bytes` together, were handed over. */
 void dg_queue_sent(dg_queue *queue, size_t count, size_t bytes);
 
+static inline int dg_queue_has_room(const dg_queue *queue, size_t length)
+{
+    return dg_fifo_has_room(&queue->payload, length) && dg_fifo_has_room(&queue->entries, sizeof(dg_entry)) &&
+           dg_fifo_has_room(&queue->routes, sizeof(dg_address));
+}
+
+static inline void dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to,
+                                   uint32_t callback)
+{
+    dg_address *route = (dg_address *)(void *)(queue->routes.block + queue->routes.tail);
+    dg_entry *entry = (dg_entry *)(void *)(queue->entries.block + queue->entries.tail);
+    if (queue->end_route == queue->first_route || !dg_inet_equal(to, route - 1)) {
+        dg_inet_load(route, to);
+        dg_fifo_commit(&queue->routes, sizeof *route);
+        queue->end_route++;
+    }
+    memcpy(queue->payload.block + queue->payload.tail, data, length);
+    dg_fifo_commit(&queue->payload, length);
+    *entry = (dg_entry){(uint32_t)length, callback, queue->end_route - 1, 0};
+    dg_fifo_commit(&queue->entries, sizeof *entry);
+}
+
 /* The next done entry that has something to tell, or NULL; those without are skipped and dropped. */
-dg_entry *dg_queue_report(dg_queue *queue);
+static inline dg_entry *dg_queue_report(dg_queue *queue);
 /* Drops the entry that dg_queue_report gave. */
 void dg_queue_reported(dg_queue *queue);
+
+static inline dg_entry *dg_queue_report(dg_queue *queue)
+{
+    dg_entry *entry = (dg_entry *)dg_fifo_first(&queue->entries) + queue->told;
+    for (; queue->told < queue->next; queue->told++, entry++)
+        if (entry->callback != 0 || entry->error != 0)
+            return entry;
+    return NULL;
+}
 
 DG_HIDDEN_END
 
