@@ -127,17 +127,28 @@ static enum dg_form form_of(const dg_socket *s)
     return s->family == AF_UNIX ? DG_FORM_PATH : DG_FORM_PORT;
 }
 
-/* A burst of strings to a literal goes this way, but for the first of them: it asks nobody who would have nothing to
- * say. Returns what dg_outbox_put does, or -1 for all else. */
+/* A burst of strings to a literal, or to the peer, goes this way, but for the first of them: it asks nobody who would
+ * have nothing to say. Returns what dg_outbox_put does, or -1 for all else. */
 static int put_plain(lua_State *L, dg_socket *s)
 {
+    static const dg_inet peer; /* length 0 */
+    const dg_inet *to = &peer;
     dg_arguments arguments;
     size_t length;
-    if (!(s->due & DG_DUE_FLUSH) || form_of(s) != DG_FORM_PORT || !dg_arguments_plain(L, &arguments))
+    if (!(s->due & DG_DUE_FLUSH) || s->family == AF_UNIX)
         return -1;
-    const char *text = lua_tolstring(L, arguments.address, &length);
-    const dg_inet *to = dg_memo_find(s->hub->memo, s->family, dg_socket_maps(s), text, length, arguments.port);
-    return to != NULL ? dg_outbox_put_plain(L, s, &arguments.payload, to, arguments.callback) : -1;
+    if (s->connected) {
+        if (!dg_arguments_plain_to_peer(L, &arguments))
+            return -1;
+    } else {
+        if (!dg_arguments_plain(L, &arguments))
+            return -1;
+        const char *text = lua_tolstring(L, arguments.address, &length);
+        to = dg_memo_find(s->hub->memo, s->family, dg_socket_maps(s), text, length, arguments.port);
+        if (to == NULL)
+            return -1;
+    }
+    return dg_outbox_put_plain(L, s, &arguments.payload, to, arguments.callback);
 }
 
 /* socket:send(msg [, offset, length], port [, address] [, cb]) -> whether the queue is below its mark.

@@ -30,9 +30,10 @@ typedef struct dg_arguments {
 /* What follows the message: port [, address]; a path; or nothing. */
 enum dg_form { DG_FORM_PORT, DG_FORM_PATH, DG_FORM_PEER };
 
-/* What programs send most, (self, string, port, address [, callback]) with all in order: whether it is that. Takes
- * nothing else, and raises nothing. */
+/* What programs send most, (self, string, port, address [, callback]), or to the peer (self, string [, callback]), with
+ * all in order: whether it is that. Takes nothing else, and raises nothing. */
 static inline int dg_arguments_plain(lua_State *L, dg_arguments *out);
+static inline int dg_arguments_plain_to_peer(lua_State *L, dg_arguments *out);
 /* (self, msg [, offset, length] <destination> [, callback]) */
 void dg_arguments_of_send(lua_State *L, enum dg_form form, dg_arguments *out);
 /* (self, list <destination> [, callback]); payload.length is the whole list's. */
@@ -68,6 +69,20 @@ static inline int dg_arguments_plain(lua_State *L, dg_arguments *out)
     out->port = (unsigned)port;
     out->address = 4;
     out->callback = top == 5 ? 5 : 0;
+    return 1;
+}
+
+static inline int dg_arguments_plain_to_peer(lua_State *L, dg_arguments *out)
+{
+    int top = lua_gettop(L);
+    if ((top != 2 && top != 3) || lua_type(L, 2) != LUA_TSTRING || (top == 3 && !lua_isfunction(L, 3)))
+        return 0;
+    out->payload.index = 2;
+    out->payload.text = lua_tolstring(L, 2, &out->payload.length);
+    out->to_peer = 1;
+    out->port = 0;
+    out->address = 0;
+    out->callback = top == 3 ? 3 : 0;
     return 1;
 }
 

@@ -46,9 +46,22 @@ static inline size_t dg_memo_index(const char *text, unsigned port)
     return (size_t)(mixed >> (64 - DG_MEMO_BITS));
 }
 
+/* Most IPv4 literals have 8 to 15 characters: a call would cost more than comparing them. */
+static inline int dg_memo_same_text(const char *a, const char *b, size_t length)
+{
+    uint64_t first[2], last[2];
+    if (length < sizeof first[0] || length > 2 * sizeof first[0])
+        return memcmp(a, b, length) == 0;
+    memcpy(&first[0], a, sizeof first[0]);
+    memcpy(&first[1], b, sizeof first[1]);
+    memcpy(&last[0], a + length - sizeof last[0], sizeof last[0]);
+    memcpy(&last[1], b + length - sizeof last[1], sizeof last[1]);
+    return first[0] == first[1] && last[0] == last[1];
+}
+
 static inline int dg_memo_is(const dg_memo_place *place, const char *text, size_t length, uint32_t key)
 {
-    return place->at == text && place->key == key && memcmp(place->text, text, length) == 0;
+    return place->at == text && place->key == key && dg_memo_same_text(place->text, text, length);
 }
 
 /* What dg_address_parse would make of `text` (of `length` bytes), if it did so lately, or NULL. It stays there until

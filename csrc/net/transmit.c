@@ -30,8 +30,8 @@ static run longest_run(const dg_transmitter *transmitter, const dg_queue *queue,
     run found = {1, first->length};
     if (at < transmitter->single || !may_segment(transmitter, dg_queue_route(queue, first), first))
         return found;
-    while (at + found.count < waiting && found.count < DG_MAX_SEGMENTS) {
-        const dg_entry *entry = dg_queue_waiting(queue, at + found.count);
+    size_t most = waiting - at < DG_MAX_SEGMENTS ? waiting - at : DG_MAX_SEGMENTS;
+    for (const dg_entry *entry = first + 1; found.count < most; entry++) {
         if (entry->error != 0 || entry->route != first->route || entry->length > first->length || entry->length == 0 ||
             found.bytes + entry->length > DG_MAX_PAYLOAD_IPV4)
             break;
