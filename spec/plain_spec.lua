@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A burst of strings takes a shorter way through the library than one of lists, which are the same datagrams. What comes of
--- both must be the same.
+-- A burst of strings takes a shorter way through the library than one of lists, which are the same datagrams. What comes
+-- of both must be the same.
 
 local dgram = require "dgram"
 local loop = require "spec.support.loop"
@@ -167,7 +167,10 @@ for _, kind in ipairs { "udp4", "udp6" } do
               say(pcall(closer.send, closer, world.way "late", world.ports[1], world.address))
             end
             left = left - 1
-            if left == 0 then world.done() end
+            if left > 0 then return end
+            local stats = closer:stats()
+            say(stats.messagesSent, stats.bytesSent, stats.sendErrors)
+            world.done()
           end)
         end
       end)

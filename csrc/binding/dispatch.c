@@ -212,4 +212,8 @@ void dg_dispatch_configure(lua_State *L)
     dg_receive_push_upvalues(L);
     lua_pushcclosure(L, body, DG_RECEIVE_UPVALUES);
     dg_hub_set(L, DG_STORE_BODY);
+    /* Made here, because it is needed where a finalizer that ran would undo what is being noted. */
+    lua_pushnil(L);
+    dg_hub_push_callback(L, dg_hub_of(L)->on_tick);
+    dg_hub_set(L, DG_STORE_TICK);
 }

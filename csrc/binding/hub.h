@@ -56,6 +56,7 @@ enum dg_store {
     DG_STORE_ANCHORS,         /* light userdata -> socket: those that live though the program may have forgotten them */
     DG_STORE_EVENTS,          /* deferred calls (tick.c), while there are some */
     DG_STORE_BODY,            /* the dispatch body, a function */
+    DG_STORE_TICK,            /* luv's callback for the idle handle */
     DG_STORE_MESSAGE_HANDLER, /* for protected calls: notes the traceback */
     DG_STORE_TRACEBACK,       /* of the last error that a protected call caught */
     DG_STORE_UNCAUGHT,        /* errors that nobody has been told of yet: {error, traceback, ...} */
@@ -80,8 +81,8 @@ void dg_hub_get(lua_State *L, int slot);
 void dg_hub_set(lua_State *L, int slot);
 dg_hub *dg_hub_of(lua_State *L);
 
-/* Makes a callback for luv of one of the hub's functions. Pops what it is for: the socket, its light userdata, or nil.
- */
+/* Makes a callback for luv of one of the hub's functions, once dg_dispatch_configure was called. Pops what it is for:
+ * the socket, its light userdata, or nil. */
 void dg_hub_push_callback(lua_State *L, lua_CFunction function);
 /* Its upvalues. What runs for each wake-up of the loop finds them at once. */
 #define DG_UP_SOCKET lua_upvalueindex(1)

@@ -20,23 +20,23 @@ static int start_idle(lua_State *L)
     push_idle(L);
     dg_luv_push(L, "idle_start");
     lua_insert(L, -2);
-    lua_pushnil(L);
-    dg_hub_push_callback(L, dg_hub_of(L)->on_tick);
+    dg_hub_get(L, DG_STORE_TICK);
     lua_call(L, 2, 0);
     return 0;
 }
 
-/* Finalizers that run while luv allocates may come back here: the flag is up before. */
+/* Finalizers that run while luv allocates may come back here: the flag is up before. One that ran the loop may have
+ * stopped what is only being started: so it is up after, too, and the next turn puts things right. */
 void dg_loop_start_tick(lua_State *L, dg_hub *hub)
 {
     if (hub->ticking || !dg_luv_available(L))
         return;
     hub->ticking = 1;
     lua_pushcfunction(L, start_idle);
-    if (lua_pcall(L, 0, 0, 0) == 0)
-        return;
-    hub->ticking = 0;
-    lua_error(L);
+    int status = lua_pcall(L, 0, 0, 0);
+    hub->ticking = status == 0;
+    if (status != 0)
+        lua_error(L);
 }
 
 void dg_loop_stop_tick(lua_State *L, dg_hub *hub)

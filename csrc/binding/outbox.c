@@ -240,8 +240,6 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
                 const dg_reporting *reporting)
 {
     int callback = reporting->callback;
-    if (callback != 0 && !dg_callbacks_have_room(&s->callbacks))
-        dg_callbacks_make_room(L, &s->callbacks, 1);
     if (s->fd < 0) /* a finalizer that ran in what was allocated so far has closed it */
         return -ECANCELED;
     char *place = refusal == 0 ? dg_queue_reserve(&s->queue, payload->length) : NULL;
@@ -278,13 +276,21 @@ int dg_outbox_put_plain(lua_State *L, dg_socket *s, const dg_payload *payload, c
     return has_room(s) ? 1 : dg_outbox_answer(L, s, 1);
 }
 
+/* Notes the flush before there is something to flush: this may fail for want of memory, and then nothing is queued. A
+ * finalizer that runs the loop meanwhile undoes it: so again, when there is nothing left to allocate. */
+static void note_flush(lua_State *L, dg_socket *s)
+{
+    for (int times = 0; times < 2 && !(s->due & DG_DUE_FLUSH) && !s->blocked; times++)
+        dg_tick_due(L, 1, s, DG_DUE_FLUSH);
+}
+
 int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
                   const dg_reporting *reporting)
 {
     int refusal = dg_outbox_admit(L, s, payload->length, to), status = refusal;
-    /* Noted before it is queued: this may fail for want of memory, and then nothing is queued. */
-    if (!(s->due & DG_DUE_FLUSH) && !s->blocked)
-        dg_tick_due(L, 1, s, DG_DUE_FLUSH);
+    if (reporting->callback != 0 && !dg_callbacks_have_room(&s->callbacks))
+        dg_callbacks_make_room(L, &s->callbacks, 1);
+    note_flush(L, s);
     if (!is_told_at_once(s, refusal, reporting))
         status = push(L, s, payload, to, refusal, reporting);
     if (status == -ECANCELED && reporting->grouped && reporting->callback == 0)

@@ -21,8 +21,9 @@ typedef struct dg_reporting {
  * Returns what dg_outbox_answer does. */
 int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
                   const dg_reporting *reporting);
-/* The same in the common case: a string to an address while a flush is due, when the socket is bound, nothing needs
- * memory and nothing is refused. -1 when it is another. */
+/* The same in the common case, which the caller has seen that it is: a string, no Unix socket, a flush is due. Looks
+ * itself whether the socket is bound, nothing needs memory and nothing is refused; else it returns -1 and has changed
+ * nothing. */
 int dg_outbox_put_plain(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_inet *to, int callback);
 /* Binds the socket if need be; `to` is NULL while it is not known. 0, or why a datagram of this length cannot be
  * accepted: an error for dg_outbox_fail. */

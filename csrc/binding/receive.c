@@ -12,7 +12,7 @@
 enum {
     FEW = DG_RECEIVE_SLOTS,
     MOST_LUCK = 8,
-    MOST_BYTES = 256 * 1024, /* in a batch of trains: more would leave the cache before it is delivered */
+    MOST_BYTES = 256 * 1024, /* in a batch: more would leave the cache before it is delivered */
     EARLY_MISSES = 4,        /* do not tell much yet */
     MOST_MISSES = EARLY_MISSES + 5,
     REST = 50, /* milliseconds */
@@ -154,7 +154,7 @@ static void deliver(lua_State *L, kept *k, dg_socket *s)
     lua_call(L, 6 + truncated, 0);
 }
 
-/* How many receives of one slot there are before several are offered again. */
+/* How many receives of one slot there are before several are offered again; it takes EARLY_MISSES to get there. */
 static unsigned patience(const dg_socket *s)
 {
     return 1U << (s->misses - EARLY_MISSES + 1);
@@ -275,15 +275,18 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
 {
     dg_turn *turn = &s->hub->turn;
     kept k = push_kept(L, index, s);
+    s->linger = 0;                  /* what was to be looked for before is not now */
     if (s->pinned >= s->hub->depth) /* by a reader of this dispatch, or of one inside of it, that raised */
         s->pinned = 0;
-    for (;;) {
+    for (int first = 1;; first = 0) {
         while (next_pending(s, turn)) {
             deliver(L, &k, s);
             turn->budget -= turn->budget != 0;
         }
         /* A nested loop may have received and left a batch that waits for resume. */
         if (!readable || !takes_messages(s) || turn->budget == 0 || batch_left(s))
+            break;
+        if (!first && dg_queue_count(&s->queue) != 0) /* answers go first */
             break;
         readable = refill(L, index, s);
     }

@@ -127,8 +127,9 @@ static enum dg_form form_of(const dg_socket *s)
     return s->family == AF_UNIX ? DG_FORM_PATH : DG_FORM_PORT;
 }
 
-/* A burst of strings to a literal, or to the peer, goes this way, but for the first of them: it asks nobody who would
- * have nothing to say. Returns what dg_outbox_put does, or -1 for all else. */
+/* All but the first string of a burst to a literal, or to the peer, go this way: the flush is noted, so nothing need be
+ * bound or allocated, and what is refused is left to the other way. Returns what dg_outbox_put does, or -1 for all
+ * else. */
 static int put_plain(lua_State *L, dg_socket *s)
 {
     static const dg_inet peer; /* length 0 */

@@ -72,13 +72,13 @@ typedef struct dg_socket {
     dg_arena *batch; /* received and not yet delivered: slots [at .. count), the first from `offset` on */
     unsigned batch_count, batch_at;
     uint32_t batch_offset;
-    unsigned want;          /* slots for the next receive */
-    unsigned char linger;   /* look for more at once */
-    unsigned char luck;     /* of lookings for more that found something */
-    unsigned char misses;   /* receives of several slots, in a row, that found one datagram */
-    unsigned streak;        /* receives of one slot since the last of them */
-    unsigned pinned;        /* the dispatch (by depth) that reads the batch: it must not be given away; 0 for none */
-    dg_inet sender;         /* whose text is in DG_SLOT_SENDER; a Unix socket's is only there */
+    unsigned want;        /* slots for the next receive; 1 only after several misses */
+    unsigned char linger; /* look for more at once */
+    unsigned char luck;   /* grows with each looking for more that found something, and is halved by one that did not */
+    unsigned char misses; /* receives of several slots, in a row, that found one datagram */
+    unsigned streak;      /* receives of one slot since the last of them */
+    unsigned pinned;      /* the dispatch (by depth) that reads the batch: it must not be given away; 0 for none */
+    dg_inet sender;       /* whose text is in DG_SLOT_SENDER; a Unix socket's is only there */
     uint32_t sender_serial; /* changes with it */
     uint64_t receive_calls, messages, bytes, refused, truncated;
 

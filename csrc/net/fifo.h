@@ -25,7 +25,7 @@ void *dg_fifo_make_room(dg_fifo *fifo, size_t more);
 /* Whether there is that much behind what is queued. */
 static inline int dg_fifo_has_room(const dg_fifo *fifo, size_t more)
 {
-    return fifo->room - fifo->tail > more;
+    return fifo->room - fifo->tail >= more && fifo->block != NULL;
 }
 
 static inline void *dg_fifo_reserve(dg_fifo *fifo, size_t more)

@@ -1,4 +1,4 @@
--- Sends with a callback each, 64 in flight, by the least that a binding can do (least.c). Arguments: PORT SIZE MILLISECONDS
+-- Sends with a callback each, 64 in flight, by the least that a binding can do. Arguments: PORT SIZE MILLISECONDS
 local least, uv = require "least", require "luv"
 
 local port, payload, milliseconds = tonumber(arg[1]), ("x"):rep(tonumber(arg[2])), tonumber(arg[3])
