@@ -49,7 +49,8 @@ static void run_event(lua_State *L, dg_hub *hub)
     lua_settop(L, top);
 }
 
-/* One step of what the socket has to do; each bit is cleared before its work, which may raise. */
+/* One step of what the socket has to do. Each bit is cleared before its work, which may raise, but where the work is in
+ * parts, and goes on when it is entered again. */
 static void do_step(lua_State *L, int index, dg_socket *s)
 {
     unsigned doing = s->doing;
@@ -67,8 +68,8 @@ static void do_step(lua_State *L, int index, dg_socket *s)
         if (s->report_limit != 0)
             s->doing |= DG_DUE_REPORT;
     } else if (doing & DG_DUE_RESUME) {
+        dg_receive(L, index, s, 0); /* having raised it goes on behind that datagram */
         s->doing &= (unsigned char)~DG_DUE_RESUME;
-        dg_receive(L, index, s, 0);
     } else if (doing & DG_DUE_REPORT) {
         dg_outbox_report(L, index, s);
         s->doing &= (unsigned char)~DG_DUE_REPORT;
