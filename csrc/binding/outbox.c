@@ -222,6 +222,11 @@ static int is_full(const dg_socket *s, size_t length)
     return dg_queue_count(&s->queue) >= FULL_COUNT || dg_queue_bytes(&s->queue) + length > FULL_BYTES;
 }
 
+static int exceeds_limit(const dg_socket *s, size_t length)
+{
+    return dg_queue_bytes(&s->queue) + s->held_bytes + length > s->queue_limit;
+}
+
 int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address *to)
 {
     int status = s->life == DG_OPEN && !s->bound ? dg_endpoint_bind_any(L, 1, s) : 0;
@@ -231,7 +236,7 @@ int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address 
         return REFUSED_BY_LIST;
     if (length > (s->family == AF_UNIX ? LARGEST_UNIX : LARGEST))
         return -EMSGSIZE;
-    return dg_queue_bytes(&s->queue) + s->held_bytes + length > s->queue_limit ? -ENOBUFS : 0;
+    return exceeds_limit(s, length) ? -ENOBUFS : 0;
 }
 
 /* Puts the datagram, or what refused it, at the end of the queue. Nothing of Lua's is allocated between the reservation
@@ -262,42 +267,58 @@ static int is_told_at_once(const dg_socket *s, int refusal, const dg_reporting *
     return !reporting->grouped && (refusal == -ENOBUFS || (refusal != 0 && s->blocked));
 }
 
-int dg_outbox_put_plain(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_inet *to, int callback)
+static int lacks_place(const dg_socket *s, int callback)
 {
-    const size_t length = payload->length;
-    if (!s->bound || s->send_block != NULL || length > LARGEST ||
-        dg_queue_bytes(&s->queue) + s->held_bytes + length > s->queue_limit || !dg_queue_has_room(&s->queue, length) ||
-        (callback != 0 && !dg_callbacks_have_room(&s->callbacks)))
-        return -1;
-    enum dg_mark mark = callback != 0 ? dg_callbacks_add(L, &s->callbacks, 1, callback) : DG_MARK_NONE;
-    dg_queue_append(&s->queue, payload->text, length, to, (uint32_t)mark);
+    return callback != 0 && !dg_callbacks_have_room(&s->callbacks);
+}
+
+static int lacks_flush(const dg_socket *s)
+{
+    return !(s->due & DG_DUE_FLUSH) && !s->blocked;
+}
+
+/* Makes a place for the callback and notes the flush, before there is something to flush: this may fail for want of
+ * memory, and then nothing is queued. Each allocates, and a finalizer that sends or runs the loop meanwhile may undo the
+ * other: so until both are there. Without luv there is no flush to note. */
+static void prepare(lua_State *L, dg_socket *s, int callback)
+{
+    do {
+        if (lacks_place(s, callback))
+            dg_callbacks_make_room(L, &s->callbacks, 1);
+        if (lacks_flush(s))
+            dg_tick_due(L, 1, s, DG_DUE_FLUSH);
+    } while (lacks_place(s, callback) || (lacks_flush(s) && dg_luv_available(L)));
+}
+
+/* A datagram of this length was put in the queue. Returns what dg_outbox_put does. */
+static int after_put(lua_State *L, dg_socket *s, size_t length)
+{
     if (is_full(s, length))
         dg_outbox_flush(L, 1, s);
     return has_room(s) ? 1 : dg_outbox_answer(L, s, 1);
-}
-
-/* Notes the flush before there is something to flush: this may fail for want of memory, and then nothing is queued. A
- * finalizer that runs the loop meanwhile undoes it: so again, when there is nothing left to allocate. */
-static void note_flush(lua_State *L, dg_socket *s)
-{
-    for (int times = 0; times < 2 && !(s->due & DG_DUE_FLUSH) && !s->blocked; times++)
-        dg_tick_due(L, 1, s, DG_DUE_FLUSH);
 }
 
 int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
                   const dg_reporting *reporting)
 {
     int refusal = dg_outbox_admit(L, s, payload->length, to), status = refusal;
-    if (reporting->callback != 0 && !dg_callbacks_have_room(&s->callbacks))
-        dg_callbacks_make_room(L, &s->callbacks, 1);
-    note_flush(L, s);
+    prepare(L, s, reporting->callback);
     if (!is_told_at_once(s, refusal, reporting))
         status = push(L, s, payload, to, refusal, reporting);
     if (status == -ECANCELED && reporting->grouped && reporting->callback == 0)
         return 1; /* the last one tells */
     if (status != 0)
         return dg_outbox_fail(L, s, status, to, reporting->callback, payload->length);
-    if (is_full(s, payload->length))
-        dg_outbox_flush(L, 1, s);
-    return has_room(s) ? 1 : dg_outbox_answer(L, s, 1);
+    return after_put(L, s, payload->length);
+}
+
+int dg_outbox_put_plain(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_inet *to, int callback)
+{
+    const size_t length = payload->length;
+    if (!s->bound || s->send_block != NULL || length > LARGEST || exceeds_limit(s, length) ||
+        !dg_queue_has_room(&s->queue, length) || lacks_place(s, callback))
+        return -1;
+    enum dg_mark mark = callback != 0 ? dg_callbacks_add(L, &s->callbacks, 1, callback) : DG_MARK_NONE;
+    dg_queue_append(&s->queue, payload->text, length, to, (uint32_t)mark);
+    return after_put(L, s, length);
 }
