@@ -78,14 +78,15 @@ build = {
     ["dgram.abort"] = "lua/dgram/abort.lua",
     ["dgram.bind"] = "lua/dgram/bind.lua",
     ["dgram.connect"] = "lua/dgram/connect.lua",
-    ["dgram.deliver"] = "lua/dgram/deliver.lua",
+    ["dgram.emitter"] = "lua/dgram/emitter.lua",
     ["dgram.events"] = "lua/dgram/events.lua",
     ["dgram"] = "lua/dgram/init.lua",
+    ["dgram.listeners"] = "lua/dgram/listeners.lua",
     ["dgram.lookup"] = "lua/dgram/lookup.lua",
     ["dgram.luv"] = "lua/dgram/luv.lua",
+    ["dgram.options"] = "lua/dgram/options.lua",
     ["dgram.systemd"] = "lua/dgram/systemd.lua",
     ["dgram.types"] = "lua/dgram/types.lua",
-    ["dgram.version"] = "lua/dgram/version.lua",
     -- end of list
   },
   platforms = {

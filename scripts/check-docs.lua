@@ -92,8 +92,8 @@ local there = {
   emitter = keys_of(emitter_methods),
   list = keys_of(list_methods, { rules = true }),
   socket = {},
-  ["options of createSocket"] = keys_of(table_with("reuseAddr", dgram.createSocket) or {}),
-  ["options of bind"] = keys_of(table_with("exclusive", dgram.Socket.bind) or {}),
+  ["options of createSocket"] = keys_of(table_with("reuseAddr", require("dgram.options").check) or {}),
+  ["options of bind"] = keys_of(table_with("exclusive", require("dgram.bind").bind) or {}),
   events = {}, codes = {}, ["fields of errors"] = {}, rinfo = {}, stats = {},
 }
 for name in pairs(dgram.Socket) do
@@ -127,8 +127,8 @@ collect(there.events, 'event == "(%l+)"')
 collect(there["fields of errors"], 'lua_setfield%(L, %-%d, "(%l+)"%)', "csrc/binding/error.c")
 collect(there["fields of errors"], 'lua_setfield%(L, %-%d, "(traceback)"%)')
 collect(there["fields of errors"], "(hostname) = ", "lua/dgram/lookup.lua")
-collect(there.rinfo, "(%l+) = %l+[, ]", "lua/dgram/deliver.lua")
-collect(there.rinfo, "rinfo%.(%l+) = ", "lua/dgram/deliver.lua")
+collect(there.rinfo, "rinfo%.(%l+) = ", "lua/dgram/init.lua")
+for name in (texts["lua/dgram/init.lua"]:match "rinfo = (%b{})" or ""):gmatch "(%l+) = " do there.rinfo[name] = true end
 
 collect(there.stats, 'set_count%(L, "(%a+)"', "csrc/binding/stats.c")
 collect(there.stats, 'lua_setfield%(L, %-2, "(%l+)"%)', "csrc/binding/stats.c")

@@ -171,11 +171,11 @@ check "the rockspec's Linux list replaces the portable back end" rockspec_platfo
 # ---- One place for the version
 
 version_copies() {
-    version=$(sed -n 's/^return "\(.*\)"$/\1/p' lua/dgram/version.lua)
-    [ -n "$version" ] || { echo 'lua/dgram/version.lua has no line: return "..."'; return; }
-    grep -rnF "$version" csrc lua CMakeLists.txt dgram-scm-1.rockspec scripts .ci | grep -v '^lua/dgram/version.lua:'
+    version=$(sed -n 's/^#define DG_VERSION "\(.*\)"$/\1/p' csrc/binding/version.h)
+    [ -n "$version" ] || { echo 'csrc/binding/version.h has no line: #define DG_VERSION "..."'; return; }
+    grep -rnF "$version" csrc lua CMakeLists.txt dgram-scm-1.rockspec scripts .ci | grep -v '^csrc/binding/version.h:'
 }
-check "the version stands in lua/dgram/version.lua alone" none version_copies
+check "the version stands in csrc/binding/version.h alone" none version_copies
 
 # ---- The reference says what there is
 

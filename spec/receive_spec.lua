@@ -25,7 +25,9 @@ local ways = {
 -- A socket to which n datagrams come, "001" to n, when the loop runs; fn(number, socket) hears them.
 local function waiting(n, way, fn)
   local socket, port
-  socket, port = sockets.bound("udp4", fn and function(msg) fn(tonumber(msg), socket) end)
+  -- without being told a socket coalesces from the second train on
+  local options = { type = "udp4", gro = way == "in a train" or nil }
+  socket, port = sockets.bound(options, fn and function(msg) fn(tonumber(msg), socket) end)
   loop.turn() -- `listening` is through
   ways[way](n, port)
   return socket, port

@@ -171,6 +171,32 @@ describe("segmentation", function()
     assert.is_true(calls[1] <= 24, calls[1] .. " calls for 17 pieces")
     for i = 2, 4 do assert.is_true(calls[i] >= 32, calls[i] .. " calls for 1001 pieces") end
   end)
+
+  for _, kind in ipairs { "udp4", "udp6" } do
+    it("is asked of the kernel when several datagrams wait together: " .. kind, function()
+      local p = pair(kind, true, true)
+      local has = p.sender:stats().gso and p.receiver:stats().gro
+      close(p)
+      need(pending, has, "no segmentation here")
+      p = pair(kind, true, nil)
+      for i = 1, 20 do exchange(p, { "lone " .. i }) end -- each with a mark behind it, which waits for it
+      assert.is_false(p.receiver:stats().gro)
+      local first, calls = trains.run(64, trains.cycle { 100 }), nil
+      exchange(p, first) -- in one train that nobody has asked to come as one
+      assert.is_true(p.receiver:stats().gro)
+      for _ = 1, 3 do
+        calls = p.receiver:stats().receiveCalls
+        exchange(p, trains.run(64, trains.cycle { 100 }))
+      end
+      calls = p.receiver:stats().receiveCalls - calls
+      assert.is_true(calls <= 8, calls .. " calls for a train and a mark")
+      close(p)
+      p = pair(kind, true, false)
+      exchange(p, trains.run(640, trains.cycle { 100 }))
+      assert.is_false(p.receiver:stats().gro)
+      close(p)
+    end)
+  end
 end)
 
 -- Receivers for one sender, no two with the same address and port; two have the same port.

@@ -13,8 +13,12 @@
 
 enum { QUEUE_LIMIT = 16 * 1024 * 1024 };
 
+/* When the kernel is asked to coalesce. */
+enum coalescing { NEVER, AT_ONCE, WHEN_IT_PAYS };
+
 typedef struct creation {
-    int family, reuse_address, reuse_port, v6only, segment, coalesce;
+    int family, reuse_address, reuse_port, v6only, segment;
+    enum coalescing coalescing;
 } creation;
 
 static int apply_creation(dg_socket *s, const creation *wanted)
@@ -40,9 +44,10 @@ static void set_up_offloads(dg_socket *s, const creation *wanted)
         return;
     dg_os_offloads(s->fd, offloads);
     offloads->segment = offloads->segment && wanted->segment;
-    /* Before a flood: as a train many more datagrams fit into the receive buffer. */
-    if (wanted->coalesce)
+    if (wanted->coalescing == AT_ONCE)
         dg_os_coalesce(s->fd, offloads);
+    if (wanted->coalescing != WHEN_IT_PAYS) /* else receive.c asks for it */
+        offloads->can_coalesce = 0;
     s->transmitter.hears_late = 1;
 }
 
@@ -90,8 +95,15 @@ static dg_socket *new_socket(lua_State *L, int family)
     return s;
 }
 
-/* core.open(family, reuseAddr, reusePort, ipv6Only, gso, gro): family is 4, 6, or 0 for Unix. Returns the socket, which
- * has its descriptor. */
+static enum coalescing check_coalescing(lua_State *L, int index)
+{
+    if (lua_isnoneornil(L, index))
+        return WHEN_IT_PAYS;
+    return lua_toboolean(L, index) ? AT_ONCE : NEVER;
+}
+
+/* core.open(family, reuseAddr, reusePort, ipv6Only, gso, gro | nil): family is 4, 6, or 0 for Unix. Returns the socket,
+ * which has its descriptor. */
 static int core_open(lua_State *L)
 {
     lua_Integer family = luaL_checkinteger(L, 1);
@@ -100,7 +112,7 @@ static int core_open(lua_State *L)
                        lua_toboolean(L, 3),
                        lua_toboolean(L, 4),
                        lua_toboolean(L, 5),
-                       lua_toboolean(L, 6)};
+                       check_coalescing(L, 6)};
     if (family != 4)
         wanted.family = family == 6 ? AF_INET6 : AF_UNIX;
     open_descriptor(L, new_socket(L, wanted.family), &wanted);

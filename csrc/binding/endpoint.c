@@ -8,6 +8,7 @@
 
 #include "../net/descriptor.h"
 #include "error.h"
+#include "luv.h"
 #include "poll.h"
 #include "tick.h"
 
@@ -94,6 +95,35 @@ static int core_bind(lua_State *L)
     return dg_endpoint_answer(L, bind_to(L, 1, s, &address), "bind", &address, port);
 }
 
+/* The arguments of a bind in its most common form, (self [, port] [, address]), to a literal: whether they are that. */
+static int plain_target(lua_State *L, const dg_socket *s, dg_address *out)
+{
+    lua_Integer port = 0;
+    if (lua_gettop(L) > 3 || s->family == AF_UNIX)
+        return 0;
+    if (!lua_isnoneornil(L, 2) && (!dg_isinteger(L, 2, &port) || port < 0 || port > 65535))
+        return 0;
+    if (lua_isnoneornil(L, 3)) {
+        dg_address_any(out, s->family, (unsigned)port);
+        return 1;
+    }
+    return lua_type(L, 3) == LUA_TSTRING && strlen(lua_tostring(L, 3)) == dg_rawlen(L, 3) &&
+           dg_address_parse(out, s->family, dg_socket_maps(s), lua_tostring(L, 3), (unsigned)port) == 0;
+}
+
+/* core.bindPlain(socket, ...): bind, where nothing is wrong, nothing is waited for and nobody is to be called. Returns
+ * the socket; or nothing, and has changed nothing: then the Lua side does it, and finds out why. */
+static int core_bind_plain(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    dg_address address;
+    if (!dg_luv_available(L) || s->bound || s->binding || !plain_target(L, s, &address) ||
+        bind_to(L, 1, s, &address) != 0)
+        return 0;
+    lua_settop(L, 1);
+    return 1;
+}
+
 /* core.bindAny(socket): binds it if it is unbound; nil, or the error object. */
 static int core_bind_any(lua_State *L)
 {
@@ -153,6 +183,7 @@ static void take_descriptor(dg_socket *s, int fd, const dg_descriptor_facts *fac
     if (s->family != AF_UNIX)
         dg_os_offloads(fd, &s->transmitter.offloads);
     s->transmitter.offloads.segment = s->transmitter.offloads.segment && s->may_segment;
+    s->transmitter.offloads.can_coalesce = 0; /* it stays as it was set */
 }
 
 static int protected_update(lua_State *L)
@@ -237,6 +268,7 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg core[] = {
     {"bind", core_bind},
+    {"bindPlain", core_bind_plain},
     {"adopt", core_adopt},
     {"bindAny", core_bind_any},
     {"isAddress", core_is_address},

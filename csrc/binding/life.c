@@ -56,6 +56,16 @@ static int core_close(lua_State *L)
     return 1;
 }
 
+/* core.closePlain(socket, ...): close, if there is no argument: else it returns nothing, and the Lua side does it. */
+static int core_close_plain(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    if (lua_gettop(L) != 1)
+        return 0;
+    begin_close(L, 1, s);
+    return 1;
+}
+
 /* core.discard(socket): for one that nobody has seen yet; closes it without a word. */
 static int core_discard(lua_State *L)
 {
@@ -115,7 +125,8 @@ static int socket_unref(lua_State *L)
 
 static const luaL_Reg methods[] = {{"ref", socket_ref}, {"unref", socket_unref}, {NULL, NULL}};
 static const luaL_Reg metamethods[] = {{"__gc", socket_gc}, {"__close", socket_meta_close}, {NULL, NULL}};
-static const luaL_Reg core[] = {{"close", core_close}, {"discard", core_discard}, {NULL, NULL}};
+static const luaL_Reg core[] = {
+    {"close", core_close}, {"closePlain", core_close_plain}, {"discard", core_discard}, {NULL, NULL}};
 
 void dg_life_open(lua_State *L)
 {

@@ -32,10 +32,34 @@ static void guard(lua_State *L)
     dg_hub_set(L, DG_STORE_SENTINEL);
 }
 
-/* Pushes what the Lua side finds. luv calls back on the thread that it was loaded from, for ever: that must not be a
- * coroutine, which ends. */
+/* Pushes package.loaded.luv if that is luv, else nothing. Returns which. Nearly everybody has loaded it by now. */
+static int push_loaded(lua_State *L)
+{
+    int top = lua_gettop(L);
+    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+    if (lua_istable(L, -1)) {
+        lua_pushliteral(L, "luv");
+        lua_rawget(L, -2);
+    }
+    if (lua_istable(L, -1) && lua_gettop(L) == top + 2) {
+        lua_pushliteral(L, "new_poll");
+        lua_rawget(L, -2);
+        if (lua_isfunction(L, -1)) {
+            lua_pop(L, 1);
+            lua_replace(L, top + 1);
+            return 1;
+        }
+    }
+    lua_settop(L, top);
+    return 0;
+}
+
+/* Pushes luv, or whatever else the Lua side finds. luv calls back on the thread that it was loaded from, for ever: that
+ * must not be a coroutine, which ends. */
 static void find_uv(lua_State *L)
 {
+    if (push_loaded(L))
+        return;
     dg_hub *hub = dg_hub_of(L);
     lua_State *main = hub->main != NULL ? hub->main : L;
     luaL_checkstack(main, 10, "dgram");

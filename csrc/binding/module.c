@@ -21,12 +21,15 @@
 #include "stats.h"
 #include "tick.h"
 #include "uncaught.h"
+#include "version.h"
 
 #if defined(__GNUC__)
 #define EXPORT __attribute__((visibility("default")))
 #else
 #define EXPORT
 #endif
+
+enum { ROOM = 64 }; /* for the fields of core, and for the methods: growing there means rehashing all, six times */
 
 /* core.configure(hooks): functions of the Lua side that C calls: deliver, emit, findUv, sendToName. The caller's folder
  * is from now on passed over when an error says where it comes from. */
@@ -118,14 +121,16 @@ EXPORT int luaopen_dgram_core(lua_State *L)
     dg_error_open(L);
     dg_uncaught_open(L);
     dg_dispatch_open(L);
-    lua_newtable(L);
+    lua_createtable(L, 0, ROOM);
     dg_setfuncs(L, core, 0);
-    lua_newtable(L); /* metatable, core, methods */
+    lua_createtable(L, 0, ROOM); /* metatable, core, methods */
     for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++)
         rooms[i](L);
     lua_pushvalue(L, -1);
     lua_setfield(L, 1, "__index");
     lua_setfield(L, 2, "methods");
+    lua_pushliteral(L, DG_VERSION);
+    lua_setfield(L, 2, "version");
     lua_settop(L, 2);
     lua_pushvalue(L, 2);
     dg_hub_set(L, DG_STORE_CORE);

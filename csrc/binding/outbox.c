@@ -278,8 +278,8 @@ static int lacks_flush(const dg_socket *s)
 }
 
 /* Makes a place for the callback and notes the flush, before there is something to flush: this may fail for want of
- * memory, and then nothing is queued. Each allocates, and a finalizer that sends or runs the loop meanwhile may undo the
- * other: so until both are there. Without luv there is no flush to note. */
+ * memory, and then nothing is queued. Each allocates, and a finalizer that sends or runs the loop meanwhile may undo
+ * the other: so until both are there. Without luv there is no flush to note. */
 static void prepare(lua_State *L, dg_socket *s, int callback)
 {
     do {

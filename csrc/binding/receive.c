@@ -226,10 +226,18 @@ static int is_train(const dg_received *slot)
     return slot->segment < slot->length;
 }
 
+/* Several datagrams waited together: the next ones may come as trains. Most sockets never get here. */
+static void coalesce_if_it_pays(dg_socket *s, int got)
+{
+    if (got >= FEW && s->transmitter.offloads.can_coalesce)
+        dg_os_coalesce(s->fd, &s->transmitter.offloads);
+}
+
 /* Receives the next batch. Returns whether to look for more behind it. */
 static int refill(lua_State *L, int index, dg_socket *s)
 {
     int got = receive_batch(s, s->want);
+    coalesce_if_it_pays(s, got);
     s->batch_at = s->batch_offset = 0;
     s->batch_count = got > 0 ? (unsigned)got : 0;
     if (s->family == AF_UNIX)

@@ -20,14 +20,16 @@ enum {
 
 /* What the kernel does for the socket; found out by dg_os_offloads, taken back when it fails. */
 typedef struct dg_offloads {
-    unsigned char segment;  /* UDP_SEGMENT on send */
-    unsigned char coalesce; /* UDP_GRO is on: every receive must look at the slot's segment size */
+    unsigned char segment;      /* UDP_SEGMENT on send */
+    unsigned char coalesce;     /* UDP_GRO is on: every receive must look at the slot's segment size */
+    unsigned char can_coalesce; /* it is off, but the kernel has it */
 } dg_offloads;
 
-/* Finds out whether the kernel can segment for the descriptor of a UDP socket, and whether that coalesces already.
+/* Finds out whether the kernel can segment for the descriptor of a UDP socket, and whether that coalesces, or could.
  * Changes nothing, and never fails: at worst it has nothing. */
 void dg_os_offloads(int fd, dg_offloads *out);
-/* Turns coalescing on where the system has it. */
+/* Turns coalescing on where the kernel has it. Not for every socket: where it is the first one of the system, Linux
+ * rewrites code of its own, on all CPUs, and again when the last one is closed: ten times what else a socket costs. */
 void dg_os_coalesce(int fd, dg_offloads *out);
 
 /* One send: a datagram, or (segment != 0) several of `segment` bytes each, the last one perhaps shorter. */

@@ -224,11 +224,15 @@ void dg_os_offloads(int fd, dg_offloads *out)
     socklen_t length = sizeof value;
     /* Reading an option proves that the kernel has it. */
     out->segment = getsockopt(fd, SOL_UDP, OPT_UDP_SEGMENT, &value, &length) == 0;
-    out->coalesce = getsockopt(fd, SOL_UDP, OPT_UDP_GRO, &value, &length) == 0 && value != 0;
+    int known = getsockopt(fd, SOL_UDP, OPT_UDP_GRO, &value, &length) == 0;
+    out->coalesce = known && value != 0;
+    out->can_coalesce = known && value == 0;
 }
 
 void dg_os_coalesce(int fd, dg_offloads *out)
 {
     int on = 1;
-    out->coalesce = setsockopt(fd, SOL_UDP, OPT_UDP_GRO, &on, sizeof on) == 0;
+    if (out->can_coalesce)
+        out->coalesce = setsockopt(fd, SOL_UDP, OPT_UDP_GRO, &on, sizeof on) == 0;
+    out->can_coalesce = 0;
 }

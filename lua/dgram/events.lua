@@ -1,42 +1,15 @@
---- Event emitters, after Node.js' EventEmitter: the one that sockets are, and the bare one of dgram.EventEmitter().
--- A list of listeners is never changed, only replaced: an emit that is running goes on with the list it began with.
-local check = require("dgram.core").check
+--- Event emitters, after Node.js' EventEmitter: what every socket needs of them. The rest is in dgram.listeners, which is read
+-- when it is first called.
 
 --- What is kept for an event: the function itself where one listens for good (most sockets have one listener, and there may be
--- thousands of them), else a list. In a list such a listener is its function, and one of `once` is a table {call = fn}.
-
-local function list_of(kept)
-  if type(kept) == "function" then return { kept } end
-  return kept or {}
-end
-
-local function function_of(entry)
-  return type(entry) == "table" and entry.call or entry
-end
-
-local function with(kept, entry, first)
-  if kept == nil and type(entry) == "function" then return entry end
-  local new = {}
-  if first then new[1] = entry end
-  for _, each in ipairs(list_of(kept)) do new[#new + 1] = each end
-  if not first then new[#new + 1] = entry end
-  return new
-end
-
-local function without(list, index)
-  local new = {}
-  for i, each in ipairs(list) do
-    if i ~= index then new[#new + 1] = each end
-  end
-  if #new == 1 and type(new[1]) == "function" then return new[1] end
-  return new[1] and new or nil
-end
+-- thousands of them), else a list (dgram.listeners).
 
 --- Makes the emitter's methods.
 -- @param listeners  function(self): the table event -> what is kept, of this emitter; raises for anything that is none
 -- @param changed    function(self, event): called after what is kept was replaced
+-- @return the methods; and fan_out
 local function methods(listeners, changed)
-  local emitter = {}
+  local emitter, all_methods = {}, nil
 
   local function replace(self, event, kept)
     local all = listeners(self)
@@ -48,144 +21,48 @@ local function methods(listeners, changed)
     error(err, 0)
   end
 
-  local function check_pair(event, fn)
-    -- NaN is no key of a table
-    if event == nil or event ~= event then check.wrongType(event, "event", "an event's name") end
-    check.fn(fn, "listener")
+  local function rest()
+    if not all_methods then all_methods = require "dgram.listeners"(listeners, replace) end
+    return all_methods
   end
 
-  local function add(self, event, fn, once, first)
-    local all = listeners(self)
-    check_pair(event, fn)
-    replace(self, event, with(all[event], once and { call = fn } or fn, first))
-    return self
+  for _, name in ipairs {
+    "once", "prependListener", "prependOnceListener", "off", "removeListener", "removeAllListeners", "listeners",
+    "listenerCount", "eventNames",
+  } do
+    emitter[name] = function(...) return rest()[name](...) end
   end
 
-  --- Adds a listener behind those of the event; returns the emitter, as all of these do.
-  function emitter.on(self, event, fn) return add(self, event, fn, false, false) end
+  --- Adds a listener behind those of the event; returns the emitter.
+  function emitter.on(self, event, fn)
+    if type(event) == "string" and type(fn) == "function" and listeners(self)[event] == nil then
+      replace(self, event, fn)
+      return self
+    end
+    return rest().on(self, event, fn)
+  end
   emitter.addListener = emitter.on
-  --- The same for one event only: it is removed before its call.
-  function emitter.once(self, event, fn) return add(self, event, fn, true, false) end
-  --- Likewise, before the listeners that are there.
-  function emitter.prependListener(self, event, fn) return add(self, event, fn, false, true) end
-  function emitter.prependOnceListener(self, event, fn) return add(self, event, fn, true, true) end
-
-  --- Removes the listener that was added last with this function, if there is one.
-  function emitter.off(self, event, fn)
-    local all = listeners(self)
-    check_pair(event, fn)
-    local list = list_of(all[event])
-    for i = #list, 1, -1 do
-      if function_of(list[i]) == fn then
-        replace(self, event, without(list, i))
-        break
-      end
-    end
-    return self
-  end
-  emitter.removeListener = emitter.off
-
-  --- Removes the listeners of one event, or of all.
-  function emitter.removeAllListeners(self, event)
-    local all, names = listeners(self), { event }
-    if event == nil then
-      for name in pairs(all) do names[#names + 1] = name end
-    end
-    for _, name in ipairs(names) do replace(self, name, nil) end
-    return self
-  end
-
-  --- The functions that listen to an event, in the order of their calls.
-  function emitter.listeners(self, event)
-    local functions = {}
-    for i, entry in ipairs(list_of(listeners(self)[event])) do functions[i] = function_of(entry) end
-    return functions
-  end
-
-  --- How many listen to an event; with a function, how often that one does.
-  function emitter.listenerCount(self, event, fn)
-    local count = 0
-    for _, entry in ipairs(list_of(listeners(self)[event])) do
-      if fn == nil or function_of(entry) == fn then count = count + 1 end
-    end
-    return count
-  end
-
-  --- The names of the events that somebody listens to.
-  function emitter.eventNames(self)
-    local names = {}
-    for name in pairs(listeners(self)) do names[#names + 1] = name end
-    return names
-  end
-
-  local function remove(self, event, entry)
-    local list = list_of(listeners(self)[event])
-    for i, each in ipairs(list) do
-      if each == entry then return replace(self, event, without(list, i)) end
-    end
-  end
-
-  local function call(self, event, entry, ...)
-    if type(entry) == "function" then
-      entry(...)
-    elseif not entry.gone then -- else an emit inside of this one was first
-      entry.gone = true
-      remove(self, event, entry)
-      entry.call(...)
-    end
-  end
 
   --- Calls the listeners of an event with the arguments; returns whether there was one. An `error` event that nobody
   -- listens to is raised.
   function emitter.emit(self, event, ...)
     local kept = listeners(self)[event]
-    if not kept then
-      if event == "error" then
-        local err = ...
-        error(err == nil and "an error event without a listener" or err, 0)
-      end
-      return false
-    end
     if type(kept) == "function" then
       kept(...)
-    else
-      for _, entry in ipairs(kept) do call(self, event, entry, ...) end
+      return true
     end
-    return true
+    if kept == nil and event ~= "error" then return false end
+    return rest().emit(self, event, ...)
   end
 
-  --- One function that calls all who listen to `message` now: the only one itself where that will do, nil for none. Its
-  -- arguments have names, because `...` costs as much as a listener.
+  --- One function that calls all who listen to an event now: the only one itself where that will do, nil for none.
   local function fan_out(self, event)
     local kept = listeners(self)[event]
     if type(kept) ~= "table" then return kept end
-    for _, entry in ipairs(kept) do
-      if type(entry) ~= "function" then
-        return function(msg, rinfo)
-          for _, each in ipairs(kept) do call(self, event, each, msg, rinfo) end
-        end
-      end
-    end
-    return function(msg, rinfo)
-      for i = 1, #kept do kept[i](msg, rinfo) end
-    end
+    return rest().fan_out(self, event)
   end
 
   return emitter, fan_out
 end
 
-local Emitter = { __name = "dgram.EventEmitter" }
-
-Emitter.__index = methods(function(self)
-  local listeners = type(self) == "table" and rawget(self, "_listeners")
-  if not listeners then check.wrongType(self, "self", "an EventEmitter (call methods with a colon)") end
-  return listeners
-end, function() end)
-
---- dgram.EventEmitter(): a bare emitter.
-local function new(...)
-  check.surplus(0, ...)
-  return setmetatable({ _listeners = {} }, Emitter)
-end
-
-return { methods = methods, new = new }
+return { methods = methods }

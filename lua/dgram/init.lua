@@ -1,17 +1,15 @@
 --- Datagram sockets for Lua with Node.js' dgram API, on luv's event loop.
+-- Compiling is most of what a start costs: so what few programs need is in files that are read when it is first called.
 local core = require "dgram.core"
 local check = core.check
-local binding = require "dgram.bind"
-local events = require "dgram.events"
-local find_uv = require "dgram.luv"
 
-local dgram = { _VERSION = "dgram " .. require "dgram.version" }
+local dgram = { _VERSION = "dgram " .. core.version }
 
 --- The sockets' methods; a program may add its own.
 dgram.Socket = core.methods
 
 local emitter, fan_out
-emitter, fan_out = events.methods(function(self)
+emitter, fan_out = require("dgram.events").methods(function(self)
   return core.events(check.socket(self))
 end, function(self, event)
   -- C calls one function for each message, and looks at no table.
@@ -19,14 +17,22 @@ end, function(self, event)
 end)
 
 for name, method in pairs(emitter) do dgram.Socket[name] = method end
-for name, method in pairs(binding) do dgram.Socket[name] = method end
 
--- What few programs need is read when it is first called: compiling is most of what a start costs.
+--- bind and close in their common forms: to a port of a literal address, without a callback. All else is in dgram.bind.
+function dgram.Socket.bind(...) return core.bindPlain(...) or require("dgram.bind").bind(...) end
+function dgram.Socket.close(...) return core.closePlain(...) or require("dgram.bind").close(...) end
+function dgram.Socket.bindSync(...) return require("dgram.bind").bindSync(...) end
 function dgram.Socket.connect(...) return require("dgram.connect").connect(...) end
 function dgram.Socket.connectSync(...) return require("dgram.connect").connectSync(...) end
 
 core.configure {
-  deliver = require "dgram.deliver",
+  --- The last step to a listener. A table constructor costs the interpreter less than building it through the C API; LuaJIT
+  -- compiles it together with the listener.
+  deliver = function(msg, receiver, address, family, port, size, truncated)
+    local rinfo = { address = address, family = family, port = port, size = size }
+    if truncated then rinfo.truncated = true end
+    return receiver(msg, rinfo)
+  end,
   emit = function(socket, event, ...)
     local done, err = true, nil
     if event == "close" and core.private(socket).unfollow then
@@ -35,7 +41,7 @@ core.configure {
     emitter.emit(socket, event, ...)
     if not done then error(err, 0) end
   end,
-  findUv = find_uv,
+  findUv = function() return require "dgram.luv"() end,
   sendToName = function(socket, msg, port, name, cb)
     require("dgram.lookup").find(socket, name, function(err, address)
       core.sendResolved(socket, msg, port, address, cb, err)
@@ -43,41 +49,8 @@ core.configure {
   end,
 }
 
-local no_options = {}
 local families = { udp4 = 4, udp6 = 6, unix_dgram = 0 }
-
---- The options of createSocket and the types of those whose value alone tells whether it is right.
-local option_types = {
-  type = "any", reuseAddr = "boolean", reusePort = "boolean", ipv6Only = "boolean",
-  gso = "boolean", gro = "boolean",
-  recvBufferSize = "any", sendBufferSize = "any", sendQueueLimit = "any", lookup = "function",
-  receiveBlockList = "any", sendBlockList = "any", signal = "any",
-}
-
-local function check_options(options)
-  for name, value in pairs(options) do
-    local expected = option_types[name]
-    if not expected then
-      local names = {}
-      for each in pairs(option_types) do names[#names + 1] = each end
-      table.sort(names)
-      check.badValue(("Unknown option %s for createSocket; there are: %s"):format(core.describe(name),
-        table.concat(names, ", ")))
-    end
-    if expected ~= "any" and type(value) ~= expected then
-      check.wrongType(value, "options." .. tostring(name), "a " .. expected)
-    end
-  end
-  if options.signal ~= nil then require("dgram.abort").check(options.signal) end
-end
-
---- What needs the socket to be set; raises where a value is wrong.
-local function apply(socket, options)
-  core.setLimits(socket, options.sendQueueLimit, options.receiveBlockList, options.sendBlockList)
-  if options.recvBufferSize ~= nil then socket:setRecvBufferSize(options.recvBufferSize) end
-  if options.sendBufferSize ~= nil then socket:setSendBufferSize(options.sendBufferSize) end
-  if options.lookup then require("dgram.lookup").set(socket, options.lookup) end
-end
+local no_options = {}
 
 --- Makes a socket; it has its descriptor at once, so every option can be set before bind.
 -- @param options   "udp4", "udp6", "unix_dgram", or a table of options (docs/api.md lists them)
@@ -94,14 +67,16 @@ function dgram.createSocket(options, callback, ...)
       'Bad socket type specified. Valid types are: "udp4", "udp6", "unix_dgram". Received ' ..
       core.describe(kind)), 0)
   end
-  check_options(options)
+  if options ~= no_options then require("dgram.options").check(options) end
   if callback ~= nil then check.fn(callback, "callback") end
   local socket = core.open(family, options.reuseAddr, options.reusePort, options.ipv6Only, options.gso ~= false,
-    options.gro ~= false)
-  local done, err = pcall(apply, socket, options)
-  if not done then
-    core.discard(socket)
-    error(err, 0)
+    options.gro)
+  if options ~= no_options then
+    local done, err = pcall(require("dgram.options").apply, socket, options)
+    if not done then
+      core.discard(socket)
+      error(err, 0)
+    end
   end
   if callback then socket:on("message", callback) end
   if options.signal then require("dgram.abort").follow(socket, options.signal) end
@@ -109,7 +84,8 @@ function dgram.createSocket(options, callback, ...)
 end
 
 dgram.BlockList = core.BlockList
-dgram.EventEmitter = events.new
+
+function dgram.EventEmitter(...) return require "dgram.emitter"(...) end
 
 function dgram.systemdSockets(...) return require "dgram.systemd"(...) end
 

@@ -21,7 +21,7 @@ local dgram = {}
 ---@field sendBufferSize? integer bytes
 ---@field sendQueueLimit? integer bytes that may wait in the socket, 16 MiB unless given
 ---@field gso? boolean false: the kernel cuts no datagrams out of one piece
----@field gro? boolean false: the kernel hands over no datagrams in one piece
+---@field gro? boolean whether the kernel hands over several datagrams in one piece: true at once, false never, nil when it pays
 ---@field lookup? dgram.Lookup
 ---@field receiveBlockList? dgram.BlockList drops what comes from these addresses
 ---@field sendBlockList? dgram.BlockList refuses what goes to these addresses: ERR_IP_BLOCKED
@@ -78,8 +78,8 @@ local dgram = {}
 ---@field truncated integer
 ---@field receiveCalls integer system calls
 ---@field sendCalls integer system calls
----@field gso boolean
----@field gro boolean
+---@field gso boolean whether the kernel segments for the socket
+---@field gro boolean whether it coalesces, by now
 
 ---@class dgram.SystemdSocket
 ---@field fd integer

@@ -1,0 +1,43 @@
+--- The options of createSocket, where there are any but the type.
+local core = require "dgram.core"
+local check = core.check
+
+--- The types of those whose value alone tells whether it is right.
+local types = {
+  type = "any", reuseAddr = "boolean", reusePort = "boolean", ipv6Only = "boolean",
+  gso = "boolean", gro = "boolean",
+  recvBufferSize = "any", sendBufferSize = "any", sendQueueLimit = "any", lookup = "function",
+  receiveBlockList = "any", sendBlockList = "any", signal = "any",
+}
+
+local function unknown(name)
+  local names = {}
+  for each in pairs(types) do names[#names + 1] = each end
+  table.sort(names)
+  check.badValue(("Unknown option %s for createSocket; there are: %s"):format(core.describe(name),
+    table.concat(names, ", ")))
+end
+
+local options = {}
+
+--- Raises ERR_INVALID_ARG_VALUE for an unknown option, ERR_INVALID_ARG_TYPE for a value of a wrong type.
+function options.check(given)
+  for name, value in pairs(given) do
+    local expected = types[name]
+    if not expected then unknown(name) end
+    if expected ~= "any" and type(value) ~= expected then
+      check.wrongType(value, "options." .. tostring(name), "a " .. expected)
+    end
+  end
+  if given.signal ~= nil then require("dgram.abort").check(given.signal) end
+end
+
+--- Sets what needs the socket to be set; raises where a value is wrong.
+function options.apply(socket, given)
+  core.setLimits(socket, given.sendQueueLimit, given.receiveBlockList, given.sendBlockList)
+  if given.recvBufferSize ~= nil then socket:setRecvBufferSize(given.recvBufferSize) end
+  if given.sendBufferSize ~= nil then socket:setSendBufferSize(given.sendBufferSize) end
+  if given.lookup then require("dgram.lookup").set(socket, given.lookup) end
+end
+
+return options
