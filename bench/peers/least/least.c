@@ -90,6 +90,45 @@ static int least_buffer(lua_State *L)
     return 1;
 }
 
+/* luv's callback for a socket to which one datagram comes at a time. Upvalues: as above, and the descriptor. */
+static int readable_one(lua_State *L)
+{
+    struct sockaddr_in from;
+    socklen_t room = sizeof from;
+    ssize_t length =
+        recvfrom((int)lua_tointeger(L, lua_upvalueindex(5)), payload[0], SLOT, MSG_DONTWAIT, (void *)&from, &room);
+    if (length >= 0)
+        deliver(L, payload[0], (size_t)length, ntohs(from.sin_port));
+    return 0;
+}
+
+/* open_one(deliver, listener) -> descriptor, port, poll callback */
+static int least_open_one(lua_State *L)
+{
+    int own = bound(0);
+    lua_settop(L, 2);
+    lua_pushinteger(L, own);
+    lua_insert(L, 1);
+    lua_pushinteger(L, port_of(own));
+    lua_insert(L, 2);
+    lua_pushliteral(L, "127.0.0.1");
+    lua_pushliteral(L, "IPv4");
+    lua_pushinteger(L, own);
+    lua_pushcclosure(L, readable_one, 5);
+    return 3;
+}
+
+/* send_now(descriptor, msg, port): to the loopback address. */
+static int least_send_now(lua_State *L)
+{
+    size_t length;
+    const char *msg = lua_tolstring(L, 2, &length);
+    struct sockaddr_in to = loopback((int)lua_tointeger(L, 3));
+    if (sendto((int)lua_tointeger(L, 1), msg, length, MSG_DONTWAIT, (void *)&to, sizeof to) < 0)
+        die("sendto");
+    return 0;
+}
+
 static char queue[SLOT];
 static unsigned queued, size_of_each, waiting;
 
@@ -170,5 +209,9 @@ int luaopen_least(lua_State *L)
     lua_setfield(L, -2, "buffer");
     lua_pushcfunction(L, least_sender);
     lua_setfield(L, -2, "sender");
+    lua_pushcfunction(L, least_open_one);
+    lua_setfield(L, -2, "open_one");
+    lua_pushcfunction(L, least_send_now);
+    lua_setfield(L, -2, "send_now");
     return 1;
 }
