@@ -122,6 +122,72 @@ for _, kind in ipairs { "udp4", "udp6" } do
       end)
     end)
 
+    it("makes room for what waits for a name, whose bytes count too", function()
+      local answer
+      local function lookup(_, _, cb) answer = cb end
+      same_both_ways(kind, { sendQueueLimit = 3000, lookup = lookup }, function(world, say)
+        local left = 31
+        local function told(err, bytes)
+          say(error_code(err), bytes)
+          left = left - 1
+          if left == 0 then world.done() end
+        end
+        local function burst(n)
+          for _ = 1, n do
+            say(world.sender:send(world.way(("x"):rep(100)), world.ports[1], world.address, told))
+          end
+        end
+        burst(5)
+        say(world.sender:send(world.way(("n"):rep(1000)), world.ports[2], "a.name", told))
+        burst(20)
+        loop.turn(3)
+        answer(nil, world.address, kind == "udp4" and 4 or 6)
+        burst(5)
+      end)
+    end)
+
+    it("is what sendMany sends of a list", function()
+      local sizes = { 0, 1, 20, 20, 20, 20, 64, 1200, 3000 }
+      local random = generator(11)
+      for _, n in ipairs { 1, 2, 3, 63, 64, 65, 66, 127, 128, 129, 130, 131, 300 } do
+        local list = {}
+        for i = 1, n do
+          local size = sizes[random(#sizes) + 1]
+          list[i] = (("%07d "):format(i)):rep(size):sub(1, size)
+        end
+        local function sent(how)
+          local limit = n % 2 == 0 and 1000000 or 130000
+          return outcome("plain", kind, { sendQueueLimit = limit }, function(world, say)
+            say "begun"
+            how(world, function(err, count)
+              say(error_code(err), count)
+              world.done()
+            end)
+          end)
+        end
+        local many = sent(function(world, told)
+          world.sender:sendMany(list, world.ports[1], world.address, told)
+        end)
+        local each = sent(function(world, told)
+          local went = 0
+          for i = 1, n do
+            world.sender:send({ list[i] }, world.ports[1], world.address, function(err)
+              assert.is_nil(err)
+              went = went + 1
+              if i == n then told(nil, went) end
+            end)
+          end
+        end)
+        assert.equal(n, #each.first)
+        assert.same(each, many)
+        assert.same(each.first, sent(function(world, told) -- without a callback of its own
+          world.sender:sendMany(list, world.ports[1], world.address)
+          loop.turn(3)
+          told(nil, n)
+        end).first)
+      end
+    end)
+
     it("respects a block list", function()
       local blocked = kind == "udp4" and "127.0.0.9" or "fd00::9"
       local list = dgram.BlockList()

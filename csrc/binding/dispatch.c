@@ -24,7 +24,7 @@ static void report_pending_error(lua_State *L, dg_socket *s)
 }
 
 /* What luv told of the socket; each thing is forgotten before it is looked at, because that may raise. */
-static void look_at(lua_State *L, dg_socket *s)
+DG_COLD static void look_at(lua_State *L, dg_socket *s)
 {
     unsigned happened = s->happened;
     s->happened &= DG_READABLE;
@@ -45,7 +45,7 @@ static void look_at(lua_State *L, dg_socket *s)
 
 /* The work of a dispatch, under its protected call. Arguments: the socket, or nil for the tick; the hub. Entered again
  * after an error, it goes on behind what raised. */
-static int body(lua_State *L)
+DG_HOT static int body(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, 1);
     dg_hub *hub = lua_touserdata(L, 2);
@@ -65,7 +65,7 @@ static int body(lua_State *L)
 
 /* Runs the body for the socket at `index`, or for the tick if that is 0; again after each error. Without memory it
  * stops: what is left is still noted, and the next dispatch goes on. */
-static void run_body(lua_State *L, dg_hub *hub, int index)
+DG_HOT static void run_body(lua_State *L, dg_hub *hub, int index)
 {
     dg_turn outer = hub->turn;
     int status;
@@ -97,7 +97,7 @@ static int settle(lua_State *L)
 }
 
 /* The way out of the outermost dispatch. What nobody caught goes to luv, as a string: it prints what it is given. */
-static int leave(lua_State *L, dg_hub *hub)
+DG_HOT static int leave(lua_State *L, dg_hub *hub)
 {
     if (dg_round_unsettled(hub)) {
         lua_pushcfunction(L, settle);
@@ -148,7 +148,7 @@ static int dispatch(lua_State *L, dg_socket *s, int index, unsigned happened)
 }
 
 /* luv's callback for the poll of a socket that is read or written. */
-static int on_poll(lua_State *L)
+DG_HOT static int on_poll(lua_State *L)
 {
     return dispatch(L, lua_touserdata(L, DG_UP_SOCKET), DG_UP_SOCKET, told(L));
 }

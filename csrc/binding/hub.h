@@ -74,12 +74,12 @@ enum dg_store {
 /* Makes the hub of a state; pushes its store. */
 dg_hub *dg_hub_open(lua_State *L);
 /* Pushes the store. */
-void dg_hub_store(lua_State *L);
+DG_HOT void dg_hub_store(lua_State *L);
 /* Pushes one of its values. */
-void dg_hub_get(lua_State *L, int slot);
+DG_HOT void dg_hub_get(lua_State *L, int slot);
 /* Pops a value into it. */
 void dg_hub_set(lua_State *L, int slot);
-dg_hub *dg_hub_of(lua_State *L);
+DG_HOT dg_hub *dg_hub_of(lua_State *L);
 
 /* Makes a callback for luv of one of the hub's functions, once dg_dispatch_configure was called. Pops what it is for:
  * the socket, its light userdata, or nil. */
@@ -90,8 +90,8 @@ void dg_hub_push_callback(lua_State *L, lua_CFunction function);
 #define DG_UP_BODY lua_upvalueindex(3)
 
 /* An arena to receive into, or NULL without memory; and back. */
-dg_arena *dg_hub_take_arena(dg_hub *hub);
-void dg_hub_give_arena(dg_hub *hub, dg_arena *arena);
+DG_HOT dg_arena *dg_hub_take_arena(dg_hub *hub);
+DG_HOT void dg_hub_give_arena(dg_hub *hub, dg_arena *arena);
 
 DG_HIDDEN_END
 

@@ -60,6 +60,7 @@ void dg_outbox_tell_drain(lua_State *L, int index, dg_socket *s)
 
 void dg_outbox_flush(lua_State *L, int index, dg_socket *s)
 {
+    dg_queue_disallow(&s->queue); /* the next send has to see that another flush is noted */
     if (s->blocked || s->binding || s->fd < 0 || dg_queue_count(&s->queue) == 0)
         return;
     size_t before = dg_queue_count(&s->queue);
@@ -222,11 +223,6 @@ static int is_full(const dg_socket *s, size_t length)
     return dg_queue_count(&s->queue) >= FULL_COUNT || dg_queue_bytes(&s->queue) + length > FULL_BYTES;
 }
 
-static int exceeds_limit(const dg_socket *s, size_t length)
-{
-    return dg_queue_bytes(&s->queue) + s->held_bytes + length > s->queue_limit;
-}
-
 int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address *to)
 {
     int status = s->life == DG_OPEN && !s->bound ? dg_endpoint_bind_any(L, 1, s) : 0;
@@ -236,7 +232,7 @@ int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address 
         return REFUSED_BY_LIST;
     if (length > (s->family == AF_UNIX ? LARGEST_UNIX : LARGEST))
         return -EMSGSIZE;
-    return exceeds_limit(s, length) ? -ENOBUFS : 0;
+    return dg_queue_bytes(&s->queue) + s->held_bytes + length > s->queue_limit ? -ENOBUFS : 0;
 }
 
 /* Puts the datagram, or what refused it, at the end of the queue. Nothing of Lua's is allocated between the reservation
@@ -290,11 +286,28 @@ static void prepare(lua_State *L, dg_socket *s, int callback)
     } while (lacks_place(s, callback) || (lacks_flush(s) && dg_luv_available(L)));
 }
 
-/* A datagram of this length was put in the queue. Returns what dg_outbox_put does. */
-static int after_put(lua_State *L, dg_socket *s, size_t length)
+static size_t up_to(size_t most, size_t used)
+{
+    return used < most ? most - used : 0;
+}
+
+/* Says how much more may be put without a look at anything but the queue: until a batch is full or send has to return
+ * false, and only while the flush is noted. For a lone datagram, as answers are, this would be in vain. */
+static void allow_more(dg_socket *s)
+{
+    size_t bytes = dg_queue_bytes(&s->queue), count = dg_queue_count(&s->queue);
+    size_t batch = up_to(FULL_BYTES, bytes), room = up_to(s->queue_limit / 2, bytes);
+    if (count > 1 && (s->due & DG_DUE_FLUSH) && s->bound && s->held == 0 && s->send_block == NULL &&
+        s->family != AF_UNIX)
+        dg_queue_allow(&s->queue, batch < room ? batch : room, up_to(FULL_COUNT, count));
+}
+
+int dg_outbox_go_on(lua_State *L, dg_socket *s, size_t length)
 {
     if (is_full(s, length))
         dg_outbox_flush(L, 1, s);
+    else
+        allow_more(s);
     return has_room(s) ? 1 : dg_outbox_answer(L, s, 1);
 }
 
@@ -309,16 +322,5 @@ int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const d
         return 1; /* the last one tells */
     if (status != 0)
         return dg_outbox_fail(L, s, status, to, reporting->callback, payload->length);
-    return after_put(L, s, payload->length);
-}
-
-int dg_outbox_put_plain(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_inet *to, int callback)
-{
-    const size_t length = payload->length;
-    if (!s->bound || s->send_block != NULL || length > LARGEST || exceeds_limit(s, length) ||
-        !dg_queue_has_room(&s->queue, length) || lacks_place(s, callback))
-        return -1;
-    enum dg_mark mark = callback != 0 ? dg_callbacks_add(L, &s->callbacks, 1, callback) : DG_MARK_NONE;
-    dg_queue_append(&s->queue, payload->text, length, to, (uint32_t)mark);
-    return after_put(L, s, length);
+    return dg_outbox_go_on(L, s, payload->length);
 }

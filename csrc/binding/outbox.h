@@ -19,27 +19,46 @@ typedef struct dg_reporting {
 /* Accepts a datagram of the socket at index 1 for a literal destination (length 0: the peer), which no finalizer can
  * change meanwhile. Its arguments are checked; nothing raises but for want of memory, and then nothing has changed.
  * Returns what dg_outbox_answer does. */
-int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
-                  const dg_reporting *reporting);
-/* The same in the common case, which the caller has seen that it is: a string, no Unix socket, a flush is due. Looks
- * itself whether the socket is bound, nothing needs memory and nothing is refused; else it returns -1 and has changed
- * nothing. */
-int dg_outbox_put_plain(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_inet *to, int callback);
+DG_HOT int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
+                         const dg_reporting *reporting);
+/* The same in the common case, a string that the queue allows (queue.h) to an address or the peer, with a callback
+ * that there is a place for or none: else it returns -1 and has changed nothing. Allocates nothing but in a flush. */
+static inline int dg_outbox_put_plain(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_inet *to,
+                                      int callback);
+/* What comes behind each datagram that was put, of this length: the flush of a full batch. Returns what dg_outbox_put
+ * does. */
+DG_HOT int dg_outbox_go_on(lua_State *L, dg_socket *s, size_t length);
 /* Binds the socket if need be; `to` is NULL while it is not known. 0, or why a datagram of this length cannot be
  * accepted: an error for dg_outbox_fail. */
 int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address *to);
 /* Tells callback(error, value) or the `error` event of one that was not; returns what dg_outbox_answer does. */
-int dg_outbox_fail(lua_State *L, dg_socket *s, int error, const dg_address *to, int callback, size_t value);
+DG_COLD int dg_outbox_fail(lua_State *L, dg_socket *s, int error, const dg_address *to, int callback, size_t value);
 /* What send returns: whether less than half of what may wait does; `drain` comes after a false. */
 int dg_outbox_answer(lua_State *L, dg_socket *s, int accepted);
 /* Emits `drain`, later, if a send has returned false since the last one; to be called when nothing waits any more. */
 void dg_outbox_tell_drain(lua_State *L, int index, dg_socket *s);
 
 /* Hands the queue to the kernel; waits for writability where it must. */
-void dg_outbox_flush(lua_State *L, int index, dg_socket *s);
+DG_HOT void dg_outbox_flush(lua_State *L, int index, dg_socket *s);
 /* Runs the callbacks of datagrams that are done, at most s->report_limit. May raise what a callback raises, having gone
  * past it. */
-void dg_outbox_report(lua_State *L, int index, dg_socket *s);
+DG_HOT void dg_outbox_report(lua_State *L, int index, dg_socket *s);
+
+static inline int dg_outbox_put_plain(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_inet *to,
+                                      int callback)
+{
+    uint32_t mark = DG_MARK_NONE;
+    if (!dg_queue_is_allowed(&s->queue, payload->length))
+        return -1;
+    if (callback != 0) {
+        if (!dg_callbacks_have_room(&s->callbacks))
+            return -1;
+        mark = (uint32_t)dg_callbacks_add(L, &s->callbacks, 1, callback);
+    }
+    if (dg_queue_append(&s->queue, payload->text, payload->length, to, mark))
+        return 1;
+    return dg_outbox_go_on(L, s, payload->length);
+}
 
 DG_HIDDEN_END
 

@@ -194,7 +194,7 @@ static void adapt(dg_socket *s, unsigned got, int coalesced)
     }
 }
 
-static void report_failure(lua_State *L, int index, dg_socket *s, int error)
+DG_COLD static void report_failure(lua_State *L, int index, dg_socket *s, int error)
 {
     dg_socket_push_error(L, s, error, "recvmsg", NULL);
     dg_tick_emit(L, index, "error");

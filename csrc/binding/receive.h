@@ -21,7 +21,7 @@ void dg_receive_push_upvalues(lua_State *L);
 
 /* Delivers the rest of the batch at hand, then what the kernel has (`readable`), as far as the budget goes. To be
  * called from the dispatch body. Raises what a listener raises, with the cursor past its datagram. */
-void dg_receive(lua_State *L, int index, dg_socket *s, int readable);
+DG_HOT void dg_receive(lua_State *L, int index, dg_socket *s, int readable);
 /* Whether datagrams of a batch wait for somebody who takes them now. */
 int dg_receive_pending(const dg_socket *s);
 /* Drops the batch. */

@@ -70,6 +70,7 @@ static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments, cons
     push_or_nil(L, arguments->callback);
     s->held += (unsigned)held->count;
     s->held_bytes += held->bytes;
+    dg_queue_disallow(&s->queue); /* what is held counts against the limit */
     dg_poll_update(L, 1, s);
     if (lua_pcall(L, 5, 0, 0) == 0)
         return;
@@ -80,7 +81,8 @@ static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments, cons
 }
 
 /* Binds first if need be, then lets the name be looked up. Returns whether there is room for more. */
-static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *arguments, const load *held, size_t value)
+DG_COLD static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *arguments, const load *held,
+                                size_t value)
 {
     int status = dg_outbox_admit(L, s, held->count == 1 ? held->bytes : 0, NULL);
     if (status == 0 && dg_queue_bytes(&s->queue) + s->held_bytes + held->bytes > s->queue_limit)
@@ -94,14 +96,14 @@ static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *argument
 }
 
 /* The destination is a literal that will not do. */
-static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, int status, size_t value)
+DG_COLD static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, int status, size_t value)
 {
     dg_error_push_system_text(L, status, "send", arguments->address, arguments->port);
     dg_tick_fail(L, 1, arguments->callback, (lua_Integer)value);
     return dg_outbox_answer(L, s, 1);
 }
 
-static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *arguments)
+DG_HOT static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *arguments)
 {
     dg_address to;
     int status = find_destination(L, s, arguments, &to), below;
@@ -127,16 +129,15 @@ static enum dg_form form_of(const dg_socket *s)
     return s->family == AF_UNIX ? DG_FORM_PATH : DG_FORM_PORT;
 }
 
-/* All but the first string of a burst to a literal, or to the peer, go this way: the flush is noted, so nothing need be
- * bound or allocated, and what is refused is left to the other way. Returns what dg_outbox_put does, or -1 for all
- * else. */
+/* All but the first string of a batch to a literal, or to the peer, go this way: what comes first says how much more
+ * the queue may be given without a look at anything else. Returns what dg_outbox_put does, or -1 for all else. */
 static int put_plain(lua_State *L, dg_socket *s)
 {
     static const dg_inet peer; /* length 0 */
     const dg_inet *to = &peer;
     dg_arguments arguments;
     size_t length;
-    if (!(s->due & DG_DUE_FLUSH) || s->family == AF_UNIX)
+    if (s->queue.allowed_count == 0)
         return -1;
     if (s->connected) {
         if (!dg_arguments_plain_to_peer(L, &arguments))
@@ -154,7 +155,7 @@ static int put_plain(lua_State *L, dg_socket *s)
 
 /* socket:send(msg [, offset, length], port [, address] [, cb]) -> whether the queue is below its mark.
  * Connected: without port and address. unix_dgram: with a path in their place. sendmsg(2) */
-static int socket_send(lua_State *L)
+DG_HOT static int socket_send(lua_State *L)
 {
     dg_arguments arguments;
     dg_socket *s = dg_socket_running(L);
@@ -181,18 +182,45 @@ static int socket_sendto(lua_State *L)
     return send_checked(L, s, &arguments);
 }
 
+/* Puts strings of the list, from the first up to the last of these numbers, as long as the queue allows it. All else is
+ * left to the other way: so is what is no string, in a list that a finalizer has changed. Leaves up to DG_BATCH values
+ * on the stack. Returns how many it put. */
+static size_t put_allowed(lua_State *L, dg_socket *s, int list, size_t first, size_t last, const dg_inet *to,
+                          uint32_t mark)
+{
+    size_t i = first, length = 0;
+    for (int more = s->queue.allowed_count != 0; more && i <= last; i++) {
+        lua_rawgeti(L, list, (int)i);
+        const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
+        if (text == NULL || !dg_queue_is_allowed(&s->queue, length))
+            break;
+        more = dg_queue_append(&s->queue, text, length, to, mark);
+    }
+    if (i != first)
+        dg_outbox_go_on(L, s, length);
+    return i - first;
+}
+
 /* Puts each string of the list at an index as a datagram of its own. */
 static int put_list(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
 {
-    size_t count = dg_rawlen(L, list);
+    const int top = lua_gettop(L);
+    const size_t count = dg_rawlen(L, list);
+    const uint32_t mark = callback != 0 ? (uint32_t)DG_MARK_GROUP : DG_MARK_NONE;
+    dg_inet plain = {0, {{0}}};
     int below = 1;
+    if (s->family != AF_UNIX)
+        dg_inet_store(&plain, to);
+    luaL_checkstack(L, DG_BATCH + LUA_MINSTACK, "too many arguments");
     for (size_t i = 1; i <= count; i++) {
         dg_payload payload = {0, 0, NULL, 0};
         dg_reporting reporting = {i == count ? callback : 0, callback != 0};
         lua_rawgeti(L, list, (int)i);
         payload.text = lua_tolstring(L, -1, &payload.length);
         below = dg_outbox_put(L, s, &payload, to, &reporting);
-        lua_pop(L, 1);
+        if (i + 1 < count) /* the last one is put as all are: it has the callback */
+            i += put_allowed(L, s, list, i + 1, count - 1, &plain, mark);
+        lua_settop(L, top);
     }
     if (count == 0 && callback != 0) {
         lua_pushvalue(L, callback);

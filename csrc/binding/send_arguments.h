@@ -35,7 +35,7 @@ enum dg_form { DG_FORM_PORT, DG_FORM_PATH, DG_FORM_PEER };
 static inline int dg_arguments_plain(lua_State *L, dg_arguments *out);
 static inline int dg_arguments_plain_to_peer(lua_State *L, dg_arguments *out);
 /* (self, msg [, offset, length] <destination> [, callback]) */
-void dg_arguments_of_send(lua_State *L, enum dg_form form, dg_arguments *out);
+DG_HOT void dg_arguments_of_send(lua_State *L, enum dg_form form, dg_arguments *out);
 /* (self, list <destination> [, callback]); payload.length is the whole list's. */
 void dg_arguments_of_send_many(lua_State *L, enum dg_form form, dg_arguments *out);
 /* (self, msg, offset, length <destination, all of it> [, callback]) */

@@ -105,19 +105,20 @@ static inline dg_socket *dg_socket_check(lua_State *L);
 /* The same for methods that need it open: raises ERR_SOCKET_DGRAM_NOT_RUNNING after close(). */
 static inline dg_socket *dg_socket_running(lua_State *L);
 /* The rare halves of these: for what has no tag, and for one that is closed. */
-dg_socket *dg_socket_check_metatable(lua_State *L);
-void dg_socket_raise_closed(lua_State *L);
+DG_COLD dg_socket *dg_socket_check_metatable(lua_State *L);
+DG_COLD void dg_socket_raise_closed(lua_State *L);
 
 /* Pushes the userdata of a socket, or nil when it is being collected. */
 void dg_socket_push(lua_State *L, const dg_socket *s);
 
 /* Keeps it from being collected while it has work, or may receive; lets it go else. For changes that the poll need not
  * hear of (poll.h has the function for the others). */
-void dg_socket_anchor(lua_State *L, int index, dg_socket *s);
+DG_HOT void dg_socket_anchor(lua_State *L, int index, dg_socket *s);
 
 /* Pushes the error of a system call on a datagram's way, with the connected peer's address where `to` is NULL or empty.
  */
-void dg_socket_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to);
+DG_COLD void dg_socket_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall,
+                                  const dg_address *to);
 
 /* Whether an IPv4 literal is meant for it as a mapped address. */
 static inline int dg_socket_maps(const dg_socket *s)

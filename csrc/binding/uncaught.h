@@ -10,7 +10,7 @@ DG_HIDDEN_BEGIN
 
 /* Pops an error that a protected call with the hub's message handler caught, and sees to it. Never raises: without the
  * memory to keep the error, that is noted at least. */
-void dg_uncaught_take(lua_State *L, dg_hub *hub);
+DG_COLD void dg_uncaught_take(lua_State *L, dg_hub *hub);
 /* Pushes what went uncaught as one value to raise, and forgets it; returns 0 and pushes nothing when all was well. */
 int dg_uncaught_push(lua_State *L);
 

@@ -20,7 +20,7 @@ typedef struct dg_fifo {
 static inline void *dg_fifo_reserve(dg_fifo *fifo, size_t more);
 
 /* The rare half of it: moves or grows the block. */
-void *dg_fifo_make_room(dg_fifo *fifo, size_t more);
+DG_COLD void *dg_fifo_make_room(dg_fifo *fifo, size_t more);
 
 /* Whether there is that much behind what is queued. */
 static inline int dg_fifo_has_room(const dg_fifo *fifo, size_t more)

@@ -187,13 +187,11 @@ static int send_plain(int fd, const dg_outgoing *out)
     return sent >= 0 ? 1 : -errno;
 }
 
-static int send_one(int fd, const dg_outgoing *out)
+static int send_train(int fd, const dg_outgoing *out)
 {
     struct msghdr header;
     envelope env;
     ssize_t sent;
-    if (out->segment == 0)
-        return send_plain(fd, out);
     fill_header(&header, &env, out);
     do
         sent = sendmsg(fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -201,13 +199,11 @@ static int send_one(int fd, const dg_outgoing *out)
     return sent >= 0 ? 1 : -errno;
 }
 
-int dg_os_send(int fd, const dg_outgoing *out, unsigned count)
+DG_APART static int send_several(int fd, const dg_outgoing *out, unsigned count)
 {
     struct mmsghdr headers[DG_BATCH];
     envelope envelopes[DG_BATCH];
     int sent;
-    if (count == 1)
-        return send_one(fd, out);
     for (unsigned i = 0; i < count; i++) {
         fill_header(&headers[i].msg_hdr, &envelopes[i], &out[i]);
         headers[i].msg_len = 0;
@@ -216,6 +212,13 @@ int dg_os_send(int fd, const dg_outgoing *out, unsigned count)
         sent = sendmmsg(fd, headers, count, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
     return sent >= 0 ? sent : -errno;
+}
+
+int dg_os_send(int fd, const dg_outgoing *out, unsigned count)
+{
+    if (count > 1)
+        return send_several(fd, out, count);
+    return out->segment != 0 ? send_train(fd, out) : send_plain(fd, out);
 }
 
 void dg_os_offloads(int fd, dg_offloads *out)

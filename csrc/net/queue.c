@@ -17,8 +17,26 @@ void dg_queue_init(dg_queue *queue, dg_fifo *spare)
     queue->spare = spare;
 }
 
+/* How many of a size have a place behind what is queued, up to `most`. */
+static uint32_t places(const dg_fifo *fifo, size_t size, size_t most)
+{
+    size_t room = (fifo->room - fifo->tail) / size;
+    most = most < room ? most : room;
+    return most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
+}
+
+void dg_queue_allow(dg_queue *queue, size_t bytes, size_t count)
+{
+    dg_queue_disallow(queue);
+    if (queue->payload.block == NULL || !dg_fifo_has_room(&queue->routes, sizeof(dg_address)))
+        return;
+    queue->allowed_bytes = places(&queue->payload, 1, bytes);
+    queue->allowed_count = places(&queue->entries, sizeof(dg_entry), count);
+}
+
 void dg_queue_free(dg_queue *queue)
 {
+    dg_queue_disallow(queue);
     dg_fifo_free(&queue->payload);
     dg_fifo_free(&queue->entries);
     dg_fifo_free(&queue->routes);
@@ -50,6 +68,7 @@ static void swap_blocks(dg_fifo *a, dg_fifo *b)
 
 char *dg_queue_reserve(dg_queue *queue, size_t length)
 {
+    dg_queue_disallow(queue);
     if (queue->payload.room < length && dg_fifo_size(&queue->payload) == 0 && queue->spare->room > queue->payload.room)
         swap_blocks(&queue->payload, queue->spare);
     return dg_fifo_reserve(&queue->payload, length);
@@ -72,6 +91,7 @@ static int add_route(dg_queue *queue, const dg_address *to)
 
 static dg_entry *add_entry(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback)
 {
+    dg_queue_disallow(queue);
     dg_entry *entry = dg_fifo_reserve(&queue->entries, sizeof *entry);
     if (entry == NULL || add_route(queue, to) != 0)
         return NULL;
@@ -138,6 +158,7 @@ static void retire_block(dg_queue *queue)
 
 static void settle(dg_queue *queue, size_t count, size_t bytes)
 {
+    dg_queue_disallow(queue);
     dg_fifo_consume(&queue->payload, bytes);
     queue->next += count;
     if (queue->to_report == 0)

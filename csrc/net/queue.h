@@ -34,21 +34,30 @@ typedef struct dg_queue {
     size_t refused;       /* of those that are not done, how many wait for nothing but their report */
     uint32_t first_route; /* serial number of the first route in `routes` */
     uint32_t end_route;   /* and of the one that comes next */
+    /* What dg_queue_append may still be given; its owner says, and all else that changes the queue's end takes it back.
+     */
+    uint32_t allowed_bytes, allowed_count;
 } dg_queue;
 
 void dg_queue_init(dg_queue *queue, dg_fifo *spare);
 void dg_queue_free(dg_queue *queue);
 
 /* Where to write a datagram of `length` bytes, or NULL without memory. Nothing is queued until dg_queue_push. */
-char *dg_queue_reserve(dg_queue *queue, size_t length);
+DG_HOT char *dg_queue_reserve(dg_queue *queue, size_t length);
 /* Queues the datagram that was written there. `to` has length 0 for the connected peer. 0 or -ENOMEM. */
-int dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback);
+DG_HOT int dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback);
 
-/* Whether the next datagram needs no memory. */
-static inline int dg_queue_has_room(const dg_queue *queue, size_t length);
-/* Queues one then, all at once: the common case of dg_queue_reserve and dg_queue_push. */
-static inline void dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to,
-                                   uint32_t callback);
+/* Allows appending so much, or as much of it as needs no memory; and nothing any more. */
+DG_HOT void dg_queue_allow(dg_queue *queue, size_t bytes, size_t count);
+static inline void dg_queue_disallow(dg_queue *queue)
+{
+    queue->allowed_bytes = queue->allowed_count = 0;
+}
+static inline int dg_queue_is_allowed(const dg_queue *queue, size_t length);
+/* Queues a datagram that is allowed: the common case of dg_queue_reserve and dg_queue_push, and nothing can fail.
+ * Returns whether another one like it is allowed. */
+static inline int dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to,
+                                  uint32_t callback);
 
 /* Queues a datagram that will not be sent, so that its error is reported in its turn. 0 or -ENOMEM. */
 int dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback, int error);
@@ -67,22 +76,21 @@ static inline dg_entry *dg_queue_waiting(const dg_queue *queue, size_t i)
 {
     return (dg_entry *)dg_fifo_first(&queue->entries) + queue->next + i;
 }
-const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry);
+DG_HOT const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry);
 /* Datagrams queued for the connected peer are for this address from now on. */
 void dg_queue_name_peer(dg_queue *queue, const dg_address *peer);
 /* The first waiting datagram failed, with a negative errno. */
 void dg_queue_failed(dg_queue *queue, int error);
 /* The first `count` waiting datagrams, of `bytes` together, were handed over. */
-void dg_queue_sent(dg_queue *queue, size_t count, size_t bytes);
+DG_HOT void dg_queue_sent(dg_queue *queue, size_t count, size_t bytes);
 
-static inline int dg_queue_has_room(const dg_queue *queue, size_t length)
+static inline int dg_queue_is_allowed(const dg_queue *queue, size_t length)
 {
-    return dg_fifo_has_room(&queue->payload, length) && dg_fifo_has_room(&queue->entries, sizeof(dg_entry)) &&
-           dg_fifo_has_room(&queue->routes, sizeof(dg_address));
+    return length <= queue->allowed_bytes && queue->allowed_count != 0;
 }
 
-static inline void dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to,
-                                   uint32_t callback)
+static inline int dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to,
+                                  uint32_t callback)
 {
     dg_address *route = (dg_address *)(void *)(queue->routes.block + queue->routes.tail);
     dg_entry *entry = (dg_entry *)(void *)(queue->entries.block + queue->entries.tail);
@@ -90,17 +98,22 @@ static inline void dg_queue_append(dg_queue *queue, const char *data, size_t len
         dg_inet_load(route, to);
         dg_fifo_commit(&queue->routes, sizeof *route);
         queue->end_route++;
+        if (!dg_fifo_has_room(&queue->routes, sizeof *route))
+            queue->allowed_count = 1; /* the next one may need a route, too */
     }
     memcpy(queue->payload.block + queue->payload.tail, data, length);
     dg_fifo_commit(&queue->payload, length);
     *entry = (dg_entry){(uint32_t)length, callback, queue->end_route - 1, 0};
     dg_fifo_commit(&queue->entries, sizeof *entry);
+    queue->allowed_bytes -= (uint32_t)length;
+    queue->allowed_count--;
+    return dg_queue_is_allowed(queue, length);
 }
 
 /* The next done entry that has something to tell, or NULL; those without are skipped and dropped. */
 static inline dg_entry *dg_queue_report(dg_queue *queue);
 /* Drops the entry that dg_queue_report gave. */
-void dg_queue_reported(dg_queue *queue);
+DG_HOT void dg_queue_reported(dg_queue *queue);
 
 static inline dg_entry *dg_queue_report(dg_queue *queue)
 {

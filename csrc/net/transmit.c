@@ -43,23 +43,10 @@ static run longest_run(const dg_transmitter *transmitter, const dg_queue *queue,
     return found;
 }
 
-/* A lone datagram, as answers are. */
-static unsigned lay_out_one(const dg_queue *queue, dg_outgoing *out, unsigned *counts)
-{
-    const dg_entry *first = dg_queue_waiting(queue, 0);
-    if (first->error != 0)
-        return 0;
-    *out = (dg_outgoing){dg_fifo_first(&queue->payload), first->length, 0, dg_queue_route(queue, first)};
-    *counts = 1;
-    return 1;
-}
-
 /* Lays out up to DG_BATCH messages; counts[i] is how many datagrams message i carries. */
 static unsigned lay_out(const dg_transmitter *transmitter, const dg_queue *queue, dg_outgoing *out, unsigned *counts)
 {
     size_t waiting = dg_queue_count(queue), at = 0;
-    if (waiting == 1)
-        return lay_out_one(queue, out, counts);
     const char *data = dg_fifo_first(&queue->payload);
     unsigned messages = 0;
     while (messages < DG_BATCH && at < waiting) {
@@ -106,7 +93,7 @@ static void after_train(dg_transmitter *transmitter, const dg_address *to, unsig
         blame_segmentation(transmitter, to);
 }
 
-static void settle_failed(dg_transmitter *transmitter, dg_queue *queue, int error)
+DG_COLD static void settle_failed(dg_transmitter *transmitter, dg_queue *queue, int error)
 {
     transmitter->errors++;
     dg_queue_failed(queue, error);
@@ -160,7 +147,7 @@ static int is_blocked(int status)
 
 /* The first message failed. An error that may be an earlier datagram's is reported by the kernel once: so the message
  * is sent again, and a second failure is its own. A train that failed itself is tried again as single datagrams. */
-static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, unsigned count, int error)
+DG_COLD static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, unsigned count, int error)
 {
     if (transmitter->hears_late && transmitter->suspect == 0 && may_be_late(error)) {
         transmitter->suspect = error;
@@ -185,26 +172,50 @@ static void clear_suspect(dg_transmitter *transmitter)
     transmitter->suspect = 0;
 }
 
-dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int fd)
+/* After a system call that sent `sent` of the messages, or failed. Returns whether the kernel takes no more now. */
+DG_HOT static int take_answer(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out,
+                              const unsigned *counts, int sent)
+{
+    transmitter->calls++;
+    if (sent > 0 || is_blocked(sent))
+        clear_suspect(transmitter);
+    if (is_blocked(sent))
+        return 1;
+    if (sent > 0)
+        settle_sent(transmitter, queue, out, counts, (unsigned)sent);
+    else if (sent < 0)
+        take_refusal(transmitter, queue, counts[0], sent);
+    return 0;
+}
+
+/* A lone datagram, as answers are. Returns what take_answer does. */
+static int transmit_one(dg_transmitter *transmitter, dg_queue *queue, int fd)
+{
+    const dg_entry *first = dg_queue_waiting(queue, 0);
+    const dg_outgoing out = {dg_fifo_first(&queue->payload), first->length, 0, dg_queue_route(queue, first)};
+    const unsigned count = 1;
+    if (first->error == 0)
+        return take_answer(transmitter, queue, &out, &count, dg_os_send(fd, &out, 1));
+    settle_failed(transmitter, queue, first->error);
+    return 0;
+}
+
+/* As many as fit into one system call. Returns what take_answer does. */
+DG_APART static int transmit_several(dg_transmitter *transmitter, dg_queue *queue, int fd)
 {
     dg_outgoing out[DG_BATCH];
-    unsigned counts[DG_BATCH];
-    while (dg_queue_count(queue) != 0) {
-        unsigned messages = lay_out(transmitter, queue, out, counts);
-        if (messages == 0) {
-            settle_failed(transmitter, queue, dg_queue_waiting(queue, 0)->error);
-            continue;
-        }
-        int sent = dg_os_send(fd, out, messages);
-        transmitter->calls++;
-        if (sent > 0 || is_blocked(sent))
-            clear_suspect(transmitter);
-        if (is_blocked(sent))
+    unsigned counts[DG_BATCH], messages = lay_out(transmitter, queue, out, counts);
+    if (messages != 0)
+        return take_answer(transmitter, queue, out, counts, dg_os_send(fd, out, messages));
+    settle_failed(transmitter, queue, dg_queue_waiting(queue, 0)->error);
+    return 0;
+}
+
+dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int fd)
+{
+    size_t waiting;
+    while ((waiting = dg_queue_count(queue)) != 0)
+        if (waiting == 1 ? transmit_one(transmitter, queue, fd) : transmit_several(transmitter, queue, fd))
             return DG_TRANSMIT_BLOCKED;
-        if (sent < 0)
-            take_refusal(transmitter, queue, counts[0], sent);
-        if (sent > 0)
-            settle_sent(transmitter, queue, out, counts, (unsigned)sent);
-    }
     return DG_TRANSMIT_EMPTY;
 }

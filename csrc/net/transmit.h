@@ -27,7 +27,7 @@ typedef enum dg_transmit_status {
     DG_TRANSMIT_BLOCKED, /* the kernel takes no more now: wait until the descriptor is writable */
 } dg_transmit_status;
 
-dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int fd);
+DG_HOT dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int fd);
 
 DG_HIDDEN_END
 
