@@ -27,6 +27,7 @@ enum {
     BUFFER = 4 * 1024 * 1024, /* what every receiver asks for */
     SLOT = 65536,             /* the largest datagram, or train of them */
     SEGMENTS = 64,            /* datagrams a segmented send carries on every kernel that has it */
+    MOST_SEGMENTS = 128,      /* and on newer ones */
     LARGEST_TRAIN = 65507,
     END = 3, /* a datagram of so many bytes says that the measurement is over */
 };
@@ -124,10 +125,15 @@ static inline void segment(struct msghdr *header, void *control, unsigned size)
     memcpy(CMSG_DATA(c), &value, sizeof value);
 }
 
-static inline unsigned train_length(unsigned size)
+static inline unsigned train_up_to(unsigned segments, unsigned size)
 {
     unsigned most = LARGEST_TRAIN / size;
-    return most < SEGMENTS ? most : SEGMENTS;
+    return most < segments ? most : segments;
+}
+
+static inline unsigned train_length(unsigned size)
+{
+    return train_up_to(SEGMENTS, size);
 }
 
 #endif

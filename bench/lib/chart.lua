@@ -29,7 +29,7 @@ local function data(family, results)
   for _, peer in ipairs(results.peers) do
     local any = false
     for _, measure in ipairs(family.measures) do any = any or results.best(measure[1], peer) ~= nil end
-    if any and peer.name ~= "C" then columns[#columns + 1] = peer end
+    if any and not peer.name:find "^C" then columns[#columns + 1] = peer end
   end
   for _, measure in ipairs(family.measures) do
     local row = { ('"%s"'):format(measure[2]) }

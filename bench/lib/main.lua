@@ -47,6 +47,7 @@ local function everybody()
   local python = machine.python()
   if python then add(peers.on_python(python)) end
   add(peers.limits())
+  add(peers.long_trains())
   return all
 end
 

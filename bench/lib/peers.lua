@@ -87,4 +87,10 @@ local function limits()
   } }
 end
 
-return { on_lua = on_lua, on_node = on_node, on_python = on_python, limits = limits }
+--- The same with trains of up to 128 datagrams, which not every kernel takes.
+local function long_trains()
+  local sender = "BIN/load PORT SIZE MS long"
+  return { name = "C 128", variants = { { name = "C, gso of 128", burst = sender } } }
+end
+
+return { on_lua = on_lua, on_node = on_node, on_python = on_python, limits = limits, long_trains = long_trains }

@@ -43,7 +43,8 @@ static void set_up_offloads(dg_socket *s, const creation *wanted)
     if (s->family == AF_UNIX)
         return;
     dg_os_offloads(s->fd, offloads);
-    offloads->segment = offloads->segment && wanted->segment;
+    if (!wanted->segment)
+        offloads->segments = 0;
     if (wanted->coalescing == AT_ONCE)
         dg_os_coalesce(s->fd, offloads);
     if (wanted->coalescing != WHEN_IT_PAYS) /* else receive.c asks for it */

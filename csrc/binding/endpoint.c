@@ -182,7 +182,8 @@ static void take_descriptor(dg_socket *s, int fd, const dg_descriptor_facts *fac
     s->transmitter.hears_late = s->family != AF_UNIX;
     if (s->family != AF_UNIX)
         dg_os_offloads(fd, &s->transmitter.offloads);
-    s->transmitter.offloads.segment = s->transmitter.offloads.segment && s->may_segment;
+    if (!s->may_segment)
+        s->transmitter.offloads.segments = 0;
     s->transmitter.offloads.can_coalesce = 0; /* it stays as it was set */
 }
 

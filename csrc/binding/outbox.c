@@ -11,7 +11,7 @@
 #include "tick.h"
 
 enum {
-    FULL_COUNT = DG_BATCH, /* so many datagrams, or bytes, go to the kernel at once */
+    FULL_COUNT = DG_OUTBOX_BATCH, /* so many datagrams, or bytes, go to the kernel at once */
     FULL_BYTES = DG_MAX_PAYLOAD_IPV4,
     REFUSED_BY_LIST = -100000, /* an entry's error that is no errno: the sendBlockList's */
     LONGEST_BACKOFF = 64,      /* milliseconds */

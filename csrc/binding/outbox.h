@@ -9,6 +9,8 @@
 
 DG_HIDDEN_BEGIN
 
+enum { DG_OUTBOX_BATCH = DG_MOST_SEGMENTS }; /* datagrams that wait at most for others to go with */
+
 /* Who is told of a datagram's fate: the function at a stack index (0: nobody but, on failure, the `error` event);
  * grouped: it is one of several with a single callback, the last one's. */
 typedef struct dg_reporting {

@@ -183,8 +183,8 @@ static int socket_sendto(lua_State *L)
 }
 
 /* Puts strings of the list, from the first up to the last of these numbers, as long as the queue allows it. All else is
- * left to the other way: so is what is no string, in a list that a finalizer has changed. Leaves up to DG_BATCH values
- * on the stack. Returns how many it put. */
+ * left to the other way: so is what is no string, in a list that a finalizer has changed. Leaves up to DG_OUTBOX_BATCH
+ * values on the stack. Returns how many it put. */
 static size_t put_allowed(lua_State *L, dg_socket *s, int list, size_t first, size_t last, const dg_inet *to,
                           uint32_t mark)
 {
@@ -211,7 +211,7 @@ static int put_list(lua_State *L, dg_socket *s, int list, const dg_address *to, 
     int below = 1;
     if (s->family != AF_UNIX)
         dg_inet_store(&plain, to);
-    luaL_checkstack(L, DG_BATCH + LUA_MINSTACK, "too many arguments");
+    luaL_checkstack(L, DG_OUTBOX_BATCH + LUA_MINSTACK, "too many arguments");
     for (size_t i = 1; i <= count; i++) {
         dg_payload payload = {0, 0, NULL, 0};
         dg_reporting reporting = {i == count ? callback : 0, callback != 0};

@@ -36,7 +36,7 @@ static int socket_stats(lua_State *L)
     set_count(L, "sendCalls", sent->calls);
     if (s->fd >= 0 && dg_option_get_drops(s->fd, &dropped) == 0)
         set_count(L, "dropped", dropped);
-    lua_pushboolean(L, sent->offloads.segment);
+    lua_pushboolean(L, sent->offloads.segments != 0);
     lua_setfield(L, -2, "gso");
     lua_pushboolean(L, sent->offloads.coalesce);
     lua_setfield(L, -2, "gro");

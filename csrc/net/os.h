@@ -14,13 +14,14 @@ enum {
     DG_BATCH = 64,               /* messages in one send call */
     DG_SLOTS = 32,               /* slots in one receive call */
     DG_SLOT_BYTES = 65536,       /* holds any UDP datagram, and any train of coalesced ones */
-    DG_MAX_SEGMENTS = 64,        /* datagrams in one segmented send: what every kernel that has it takes */
+    DG_MOST_SEGMENTS = 128,      /* datagrams in one segmented send, with newer kernels */
+    DG_SAFE_SEGMENTS = 64,       /* and of every kernel that has it */
     DG_MAX_PAYLOAD_IPV4 = 65507, /* bytes in one send over IPv4 (and to mapped peers); IPv6 takes 20 more */
 };
 
 /* What the kernel does for the socket; found out by dg_os_offloads, taken back when it fails. */
 typedef struct dg_offloads {
-    unsigned char segment;      /* UDP_SEGMENT on send */
+    unsigned char segments;     /* UDP_SEGMENT: datagrams in one send at most, 0 without */
     unsigned char coalesce;     /* UDP_GRO is on: every receive must look at the slot's segment size */
     unsigned char can_coalesce; /* it is off, but the kernel has it */
 } dg_offloads;

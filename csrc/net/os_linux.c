@@ -226,7 +226,7 @@ void dg_os_offloads(int fd, dg_offloads *out)
     int value = 0;
     socklen_t length = sizeof value;
     /* Reading an option proves that the kernel has it. */
-    out->segment = getsockopt(fd, SOL_UDP, OPT_UDP_SEGMENT, &value, &length) == 0;
+    out->segments = getsockopt(fd, SOL_UDP, OPT_UDP_SEGMENT, &value, &length) == 0 ? DG_MOST_SEGMENTS : 0;
     int known = getsockopt(fd, SOL_UDP, OPT_UDP_GRO, &value, &length) == 0;
     out->coalesce = known && value != 0;
     out->can_coalesce = known && value == 0;

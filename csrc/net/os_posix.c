@@ -107,7 +107,7 @@ int dg_os_send(int fd, const dg_outgoing *out, unsigned count)
 void dg_os_offloads(int fd, dg_offloads *out)
 {
     (void)fd;
-    out->segment = out->coalesce = out->can_coalesce = 0;
+    out->segments = out->coalesce = out->can_coalesce = 0;
 }
 
 void dg_os_coalesce(int fd, dg_offloads *out)

@@ -17,7 +17,7 @@ typedef struct run {
 
 static int may_segment(const dg_transmitter *transmitter, const dg_address *to, const dg_entry *first)
 {
-    if (!transmitter->offloads.segment || first->length == 0)
+    if (transmitter->offloads.segments == 0 || first->length == 0)
         return 0;
     return transmitter->refused_for == 0 || to->length != transmitter->refused.length ||
            memcmp(&to->u, &transmitter->refused.u, to->length) != 0;
@@ -30,7 +30,7 @@ static run longest_run(const dg_transmitter *transmitter, const dg_queue *queue,
     run found = {1, first->length};
     if (at < transmitter->single || !may_segment(transmitter, dg_queue_route(queue, first), first))
         return found;
-    size_t most = waiting - at < DG_MAX_SEGMENTS ? waiting - at : DG_MAX_SEGMENTS;
+    size_t segments = transmitter->offloads.segments, most = waiting - at < segments ? waiting - at : segments;
     for (const dg_entry *entry = first + 1; found.count < most; entry++) {
         if (entry->error != 0 || entry->route != first->route || entry->length > first->length || entry->length == 0 ||
             found.bytes + entry->length > DG_MAX_PAYLOAD_IPV4)
@@ -72,7 +72,7 @@ static void blame_segmentation(dg_transmitter *transmitter, const dg_address *to
     dg_inet_store(&transmitter->refused, to);
     transmitter->refused_for = REFUSED_FOR;
     if (transmitter->train_error == -EIO && ++transmitter->refusals >= ENOUGH_REFUSALS)
-        transmitter->offloads.segment = 0;
+        transmitter->offloads.segments = 0;
 }
 
 static void count_down(uint32_t *left, uint32_t by)
@@ -146,7 +146,8 @@ static int is_blocked(int status)
 }
 
 /* The first message failed. An error that may be an earlier datagram's is reported by the kernel once: so the message
- * is sent again, and a second failure is its own. A train that failed itself is tried again as single datagrams. */
+ * is sent again, and a second failure is its own. A long train that is invalid is tried again as shorter ones, in case
+ * the kernel is an older one; a train that failed otherwise as single datagrams. */
 DG_COLD static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, unsigned count, int error)
 {
     if (transmitter->hears_late && transmitter->suspect == 0 && may_be_late(error)) {
@@ -156,6 +157,10 @@ DG_COLD static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, u
     if (transmitter->suspect != 0 && transmitter->suspect != error)
         transmitter->late_error = transmitter->suspect; /* another error now: that one was not this datagram's */
     transmitter->suspect = 0;
+    if (count > DG_SAFE_SEGMENTS && error == -EINVAL) {
+        transmitter->offloads.segments = DG_SAFE_SEGMENTS;
+        return;
+    }
     if (count > 1) {
         transmitter->single = count;
         transmitter->train_error = error;

@@ -4,6 +4,7 @@
  *   REFUSE_ERRNO   segmented messages fail with it
  *   REFUSE_FIRST   only so many of them
  *   REFUSE_ABOVE   only those whose segments are longer than this
+ *   MOST_SEGMENTS  segmented messages of more datagrams are invalid, as with older kernels
  *   FAIL_ERRNO     the messages of one datagram that begin with a byte 'X' fail with it
  *   LATE_ERRNO     the first of these fails with this instead, as if an earlier datagram had
  *   SHORT          sendmmsg takes at most so many messages
@@ -20,7 +21,7 @@
 
 enum { UDP_LEVEL = 17, SEGMENT = 103 };
 
-static unsigned calls, batches, trains, refused, failed, blocked, cut, late;
+static unsigned calls, batches, trains, refused, failed, blocked, cut, late, invalid, longest;
 
 static unsigned wanted(const char *name)
 {
@@ -38,6 +39,11 @@ static unsigned segment_size(const struct msghdr *message)
     return size;
 }
 
+static unsigned datagrams(const struct msghdr *message, unsigned size)
+{
+    return (unsigned)((message->msg_iov[0].iov_len + size - 1) / size);
+}
+
 /* The errno of a message that does not go, or 0. */
 static int verdict(const struct msghdr *message)
 {
@@ -49,6 +55,12 @@ static int verdict(const struct msghdr *message)
             return (int)wanted("LATE_ERRNO");
         return bad ? (int)wanted("FAIL_ERRNO") : 0;
     }
+    if (wanted("MOST_SEGMENTS") != 0 && datagrams(message, size) > wanted("MOST_SEGMENTS")) {
+        invalid++;
+        return EINVAL;
+    }
+    if (datagrams(message, size) > longest)
+        longest = datagrams(message, size);
     if (size <= wanted("REFUSE_ABOVE") || (first != 0 && refused >= first))
         return 0;
     refused += wanted("REFUSE_ERRNO") != 0;
@@ -119,6 +131,6 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 
 __attribute__((destructor)) static void tell(void)
 {
-    fprintf(stderr, "calls=%u batches=%u trains=%u refused=%u failed=%u blocked=%u cut=%u\n", calls, batches, trains,
-            refused, failed, blocked, cut);
+    fprintf(stderr, "calls=%u batches=%u trains=%u refused=%u failed=%u blocked=%u cut=%u invalid=%u longest=%u\n", calls,
+            batches, trains, refused, failed, blocked, cut, invalid, longest);
 }

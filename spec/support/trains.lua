@@ -4,8 +4,8 @@
 
 local trains = {}
 
---- What one segmented send can carry is 64; these lie around it, and several of them in one.
-trains.runs = { 1, 2, 63, 64, 65, 129, 1000 }
+--- What one segmented send can carry is 64, or 128 with newer kernels; these lie around them, and several of them in one.
+trains.runs = { 1, 2, 63, 64, 65, 128, 129, 1000 }
 
 local mixture = { 100, 100, 100, 99, 0, 1, 0, 0, 1200, 1200, 1200, 1200, 7, 1472, 1473, 1473, 17, 9000, 9000, 300, 2 }
 

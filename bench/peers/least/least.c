@@ -160,7 +160,7 @@ static int least_send(lua_State *L)
     memcpy(queue + queued * length, msg, length);
     if (lua_gettop(L) == 5)
         lua_rawseti(L, lua_upvalueindex(1), (int)++waiting);
-    if (++queued == train_length((unsigned)length))
+    if (++queued == train_up_to(MOST_SEGMENTS, (unsigned)length)) /* older kernels refuse it */
         flush();
     lua_pushboolean(L, 1);
     return 1;
