@@ -183,19 +183,22 @@ static int socket_sendto(lua_State *L)
 }
 
 /* Puts strings of the list, from the first up to the last of these numbers, as long as the queue allows it. All else is
- * left to the other way: so is what is no string, in a list that a finalizer has changed. Leaves up to DG_OUTBOX_BATCH
- * values on the stack. Returns how many it put. */
+ * left to the other way: so is what is no string, in a list that a finalizer has changed. Returns how many it put. */
 static size_t put_allowed(lua_State *L, dg_socket *s, int list, size_t first, size_t last, const dg_inet *to,
                           uint32_t mark)
 {
+    const int top = lua_gettop(L);
     size_t i = first, length = 0;
     for (int more = s->queue.allowed_count != 0; more && i <= last; i++) {
+        if ((i - first) % DG_POP_AT_ONCE == 0)
+            lua_settop(L, top);
         lua_rawgeti(L, list, (int)i);
         const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
         if (text == NULL || !dg_queue_is_allowed(&s->queue, length))
             break;
         more = dg_queue_append(&s->queue, text, length, to, mark);
     }
+    lua_settop(L, top);
     if (i != first)
         dg_outbox_go_on(L, s, length);
     return i - first;
@@ -204,23 +207,21 @@ static size_t put_allowed(lua_State *L, dg_socket *s, int list, size_t first, si
 /* Puts each string of the list at an index as a datagram of its own. */
 static int put_list(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
 {
-    const int top = lua_gettop(L);
     const size_t count = dg_rawlen(L, list);
     const uint32_t mark = callback != 0 ? (uint32_t)DG_MARK_GROUP : DG_MARK_NONE;
     dg_inet plain = {0, {{0}}};
     int below = 1;
     if (s->family != AF_UNIX)
         dg_inet_store(&plain, to);
-    luaL_checkstack(L, DG_OUTBOX_BATCH + LUA_MINSTACK, "too many arguments");
     for (size_t i = 1; i <= count; i++) {
         dg_payload payload = {0, 0, NULL, 0};
         dg_reporting reporting = {i == count ? callback : 0, callback != 0};
         lua_rawgeti(L, list, (int)i);
         payload.text = lua_tolstring(L, -1, &payload.length);
         below = dg_outbox_put(L, s, &payload, to, &reporting);
+        lua_pop(L, 1);
         if (i + 1 < count) /* the last one is put as all are: it has the callback */
             i += put_allowed(L, s, list, i + 1, count - 1, &plain, mark);
-        lua_settop(L, top);
     }
     if (count == 0 && callback != 0) {
         lua_pushvalue(L, callback);

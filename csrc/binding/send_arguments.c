@@ -5,8 +5,6 @@
 
 #include "error.h"
 
-enum { DOZEN = 12 };
-
 unsigned dg_argument_port(lua_State *L, int index, unsigned least)
 {
     lua_Integer port;
@@ -42,19 +40,18 @@ const char *dg_argument_path(lua_State *L, int index, const char *name)
     return text_argument(L, index, name, 1);
 }
 
-/* Values are popped by the dozen: lua_settop costs more than looking at one. */
+/* Values are popped a few at a time: lua_settop costs more than looking at one. */
 static void take_list(lua_State *L, dg_payload *out, const char *name, const char *expected)
 {
     const int top = lua_gettop(L);
     out->parts = dg_rawlen(L, out->index);
     out->length = 0;
-    luaL_checkstack(L, DOZEN + LUA_MINSTACK, "too many arguments");
     for (size_t part = 1; part <= out->parts; part++) {
         lua_rawgeti(L, out->index, (int)part);
         if (lua_type(L, -1) != LUA_TSTRING)
             dg_error_arg_type(L, lua_gettop(L), name, expected);
         out->length += dg_rawlen(L, -1);
-        if (part % DOZEN == 0)
+        if (part % DG_POP_AT_ONCE == 0)
             lua_settop(L, top);
     }
     lua_settop(L, top);

@@ -11,6 +11,8 @@
 
 DG_HIDDEN_BEGIN
 
+enum { DG_POP_AT_ONCE = 8 }; /* values that loops leave on the stack: every C function has room for 20 (LUA_MINSTACK) */
+
 /* What one datagram is made of: a slice of a string, or the strings of a list one behind the other. */
 typedef struct dg_payload {
     int index;        /* of the string or the list */
