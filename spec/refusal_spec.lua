@@ -65,7 +65,7 @@ end
 
 -- Runs the body with the library answering; returns what the body and the library have counted, by name.
 local function refusing(settings, body, ...)
-  if settings.REFUSE_ERRNO or settings.SHORT then need(pending, has_segments()) end
+  if settings.REFUSE_ERRNO or settings.MOST_SEGMENTS or settings.SHORT then need(pending, has_segments()) end
   local library = need(pending, shim())
   local code = program .. (select("#", ...) > 0 and body:format(...) or body)
   local process = child.start(child.interpreter(), { "-e", with_paths(), "-e", code },
