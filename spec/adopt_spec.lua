@@ -314,6 +314,52 @@ describe("bind{fd} of what another process made", function()
     loop.run()
   end)
 
+  it("tells datagrams apart though somebody else lets the kernel coalesce them", function()
+    need(pending, sockopt.readable())
+    local owner = peers.new()
+    local process = heir(owner.handle:fileno(), "udp4", [[
+      local sender, count = dgram.createSocket "udp4", 0
+      local function burst()
+        for _ = 1, 100 do sender:send(("x"):rep(100), s:address().port, "127.0.0.1") end
+      end
+      s:on("message", function(msg)
+        if msg == "go" then return burst() end
+        count = count + 1
+        if #msg == 100 and count < 100 then return end
+        print(count, #msg, s:stats().truncated)
+        s:close()
+        sender:close()
+      end)
+      s:bind { fd = 0 }
+      print "ready"
+    ]])
+    loop.wait(function() return process.out == "ready\n" end)
+    local setter = child.start("sh", { "-c", sockopt.setter(17, 104, 1) }, { stdin = owner.handle:fileno() }):wait()
+    assert.same({ 0, "" }, { setter.status, setter.err })
+    local peer = peers.new()
+    peer:send("go", owner.port)
+    peer:close()
+    assert.equal("ready\n100\t100\t0\ndone\n", ends_well(process))
+    owner:close()
+    loop.run()
+  end)
+
+  it("that failed leaves the socket's own as it was, coalescing when it pays", function()
+    local p = sockets.new { type = "udp4", gro = true }
+    need(pending, p:stats().gro or nil, "no coalescing here")
+    local taken = sockets.bound "udp4"
+    loop.turn(3)
+    local receiver, got = sockets.new("udp4"), 0
+    receiver:on("message", function() got = got + 1 end)
+    assert.is_false((pcall(receiver.bind, receiver, { fd = taken:fileno() })))
+    receiver:bind(0, "127.0.0.1")
+    for _ = 1, 100 do p:send("x", receiver:address().port, "127.0.0.1") end
+    loop.wait(function() return got == 100 end)
+    assert.is_true(receiver:stats().gro)
+    sockets.close_all(p, taken, receiver)
+    loop.run()
+  end)
+
   it("closes its own descriptor only", function()
     local owner = peers.new():listen()
     local process = heir(owner.handle:fileno(), "udp4", [[

@@ -111,9 +111,9 @@ for _, kind in ipairs { "udp4", "udp6" } do
 
     it("is told of the mark, and of what does not fit below the limit", function()
       same_both_ways(kind, { sendQueueLimit = 3000 }, function(world, say)
-        local left = 40
-        for _ = 1, 40 do
-          say(world.sender:send(world.way(("x"):rep(100)), world.ports[1], world.address, function(err, bytes)
+        local left = 80
+        for i = 1, 80 do
+          say(world.sender:send(world.way(("x"):rep(i % 2 * 100)), world.ports[1], world.address, function(err, bytes)
             say(error_code(err), bytes)
             left = left - 1
             if left == 0 then world.done() end

@@ -153,7 +153,7 @@ describe("a route that refuses segmented sends", function()
         for _, r in ipairs(receivers) do exchange(s, r, trains.run(1000, equal)) end
         finish(s)
       ]])
-      local refused = errno == "EINVAL" and 11 or 10 -- once it was for the length
+      local refused = errno == "EINVAL" and 20 or 10 -- a long train, and a shorter one: it was not for the length
       assert.same({ "true", 0, refused }, { found.gso, found.errors, found.refused })
     end)
   end
@@ -167,6 +167,16 @@ describe("a route that refuses segmented sends", function()
       finish(s)
     ]])
     assert.same({ "true", 0, 1, 64 }, { found.gso, found.errors, found.invalid, found.longest })
+  end)
+
+  it("of any length with EINVAL is no reason to send shorter ones elsewhere", function()
+    local found = refusing({ REFUSE_ERRNO = numbers.EINVAL, REFUSE_FIRST = 2 }, [[
+      local a, b, s = receiver "udp4", receiver "udp4", sender "udp4"
+      exchange(s, a, trains.run(129, equal))
+      exchange(s, b, trains.run(1000, equal))
+      finish(s)
+    ]])
+    assert.same({ "true", 0, 2, 128 }, { found.gso, found.errors, found.refused, found.longest })
   end)
 
   it("for long segments alone carries the short ones elsewhere in trains still", function()
@@ -211,7 +221,7 @@ describe("a route that refuses segmented sends", function()
       local r, s = receiver "udp4", sender "udp4"
       s:connectSync(r.port, r.address)
       r.connected = true
-      exchange(s, r, trains.run(129, equal))
+      exchange(s, r, trains.run(64, equal))
       finish(s)
     ]])
     assert.same({ "true", 0, "ECONNREFUSED", 1, 2 },

@@ -4,7 +4,7 @@
 #ifndef DG_BINDING_CALLBACKS_H
 #define DG_BINDING_CALLBACKS_H
 
-#include "../net/hidden.h"
+#include "../net/attributes.h"
 #include "compat.h"
 
 DG_HIDDEN_BEGIN

@@ -3,7 +3,7 @@
 #ifndef DG_BINDING_CREATE_H
 #define DG_BINDING_CREATE_H
 
-#include "../net/hidden.h"
+#include "../net/attributes.h"
 #include "compat.h"
 
 DG_HIDDEN_BEGIN

@@ -184,7 +184,8 @@ static void take_descriptor(dg_socket *s, int fd, const dg_descriptor_facts *fac
         dg_os_offloads(fd, &s->transmitter.offloads);
     if (!s->may_segment)
         s->transmitter.offloads.segments = 0;
-    s->transmitter.offloads.can_coalesce = 0; /* it stays as it was set */
+    s->transmitter.offloads.can_coalesce = 0; /* it stays as it was set; who else has it may set it otherwise */
+    s->transmitter.offloads.shared = 1;
 }
 
 static int protected_update(lua_State *L)
@@ -212,6 +213,7 @@ static int core_adopt(lua_State *L)
     if (status != 0)
         return dg_error_raise_system(L, status, "bind", NULL);
     dg_descriptor_facts before;
+    const dg_offloads offloads = s->transmitter.offloads;
     dg_descriptor_inspect(own, &before);
     take_descriptor(s, fd, &facts);
     lua_pushcfunction(L, protected_update);
@@ -221,6 +223,8 @@ static int core_adopt(lua_State *L)
     if (lua_pcall(L, 2, 0, 0) != 0) { /* luv does not watch it: somebody else does */
         s->bound = 0;
         take_descriptor(s, own, &before);
+        s->transmitter.offloads = offloads;
+        dg_queue_disallow(&s->queue); /* a finalizer may have sent meanwhile */
         dg_poll_abandon(L, 1, s);
         return lua_error(L);
     }

@@ -3,7 +3,7 @@
 #ifndef DG_BINDING_ERRNO_NAME_H
 #define DG_BINDING_ERRNO_NAME_H
 
-#include "../net/hidden.h"
+#include "../net/attributes.h"
 
 DG_HIDDEN_BEGIN
 

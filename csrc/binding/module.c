@@ -76,6 +76,15 @@ static int core_need_loop(lua_State *L)
     return 0;
 }
 
+/* core.uv(): luv, as C found it, or nil. */
+static int core_uv(lua_State *L)
+{
+    if (!dg_luv_available(L))
+        return 0;
+    dg_hub_get(L, DG_STORE_UV);
+    return 1;
+}
+
 static int core_pid(lua_State *L)
 {
     lua_pushinteger(L, (lua_Integer)getpid());
@@ -87,6 +96,7 @@ static const luaL_Reg core[] = {
     {"emitLater", core_emit_later},
     {"callLater", core_call_later},
     {"needLoop", core_need_loop},
+    {"uv", core_uv},
     {"error", dg_error_new},
     {"systemError", dg_error_new_system},
     {"describe", dg_error_describe},

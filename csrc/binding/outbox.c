@@ -11,7 +11,7 @@
 #include "tick.h"
 
 enum {
-    FULL_COUNT = DG_OUTBOX_BATCH, /* so many datagrams, or bytes, go to the kernel at once */
+    FULL_COUNT = DG_MOST_SEGMENTS, /* so many datagrams, or bytes, go to the kernel at once */
     FULL_BYTES = DG_MAX_PAYLOAD_IPV4,
     REFUSED_BY_LIST = -100000, /* an entry's error that is no errno: the sendBlockList's */
     LONGEST_BACKOFF = 64,      /* milliseconds */
@@ -297,7 +297,7 @@ static void allow_more(dg_socket *s)
 {
     size_t bytes = dg_queue_bytes(&s->queue), count = dg_queue_count(&s->queue);
     size_t batch = up_to(FULL_BYTES, bytes), room = up_to(s->queue_limit / 2, bytes);
-    if (count > 1 && (s->due & DG_DUE_FLUSH) && s->bound && s->held == 0 && s->send_block == NULL &&
+    if (count > 1 && has_room(s) && (s->due & DG_DUE_FLUSH) && s->bound && s->held == 0 && s->send_block == NULL &&
         s->family != AF_UNIX)
         dg_queue_allow(&s->queue, batch < room ? batch : room, up_to(FULL_COUNT, count));
 }

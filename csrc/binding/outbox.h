@@ -9,8 +9,6 @@
 
 DG_HIDDEN_BEGIN
 
-enum { DG_OUTBOX_BATCH = DG_MOST_SEGMENTS }; /* datagrams that wait at most for others to go with */
-
 /* Who is told of a datagram's fate: the function at a stack index (0: nobody but, on failure, the `error` event);
  * grouped: it is one of several with a single callback, the last one's. */
 typedef struct dg_reporting {
@@ -27,8 +25,8 @@ DG_HOT int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, 
  * that there is a place for or none: else it returns -1 and has changed nothing. Allocates nothing but in a flush. */
 static inline int dg_outbox_put_plain(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_inet *to,
                                       int callback);
-/* What comes behind each datagram that was put, of this length: the flush of a full batch. Returns what dg_outbox_put
- * does. */
+/* What comes behind datagrams that were put: the flush, if one more of this length does not fit into the batch. Returns
+ * what dg_outbox_put does. */
 DG_HOT int dg_outbox_go_on(lua_State *L, dg_socket *s, size_t length);
 /* Binds the socket if need be; `to` is NULL while it is not known. 0, or why a datagram of this length cannot be
  * accepted: an error for dg_outbox_fail. */

@@ -218,7 +218,7 @@ static int receive_batch(dg_socket *s, unsigned wanted)
     s->receive_calls++;
     if (s->family == AF_UNIX)
         return dg_os_receive_large(s->fd, s->batch);
-    return dg_os_receive(s->fd, s->batch, wanted, s->transmitter.offloads.coalesce);
+    return dg_os_receive(s->fd, s->batch, wanted, &s->transmitter.offloads);
 }
 
 static int is_train(const dg_received *slot)

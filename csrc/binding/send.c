@@ -129,8 +129,8 @@ static enum dg_form form_of(const dg_socket *s)
     return s->family == AF_UNIX ? DG_FORM_PATH : DG_FORM_PORT;
 }
 
-/* All but the first string of a batch to a literal, or to the peer, go this way: what comes first says how much more
- * the queue may be given without a look at anything else. Returns what dg_outbox_put does, or -1 for all else. */
+/* All but the first two strings of a batch to a literal, or to the peer, go this way: these say how much more the
+ * queue may be given without a look at anything else. Returns what dg_outbox_put does, or -1 for all else. */
 static int put_plain(lua_State *L, dg_socket *s)
 {
     static const dg_inet peer; /* length 0 */

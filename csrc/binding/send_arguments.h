@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "../net/hidden.h"
+#include "../net/attributes.h"
 #include "compat.h"
 
 DG_HIDDEN_BEGIN

@@ -151,11 +151,13 @@ static int core_is_socket(lua_State *L)
     return 1;
 }
 
-/* socket:fileno() -> the descriptor's number, which stays the socket's own. */
+/* socket:fileno() -> the descriptor's number, which stays the socket's own. Whoever uses it, another process perhaps,
+ * would be surprised by datagrams that come in one piece from some time on: so it is left as it is. */
 static int socket_fileno(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
     dg_error_surplus(L, 1);
+    s->transmitter.offloads.can_coalesce = 0;
     lua_pushinteger(L, s->fd);
     return 1;
 }

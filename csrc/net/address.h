@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "hidden.h"
+#include "attributes.h"
 
 DG_HIDDEN_BEGIN
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-#include "hidden.h"
+#include "attributes.h"
 
 DG_HIDDEN_BEGIN
 

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "hidden.h"
+#include "attributes.h"
 
 DG_HIDDEN_BEGIN
 

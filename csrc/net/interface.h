@@ -5,7 +5,7 @@
 
 #include <netinet/in.h>
 
-#include "hidden.h"
+#include "attributes.h"
 
 DG_HIDDEN_BEGIN
 

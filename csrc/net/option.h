@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "hidden.h"
+#include "attributes.h"
 #include "interface.h"
 
 DG_HIDDEN_BEGIN

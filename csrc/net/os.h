@@ -24,6 +24,7 @@ typedef struct dg_offloads {
     unsigned char segments;     /* UDP_SEGMENT: datagrams in one send at most, 0 without */
     unsigned char coalesce;     /* UDP_GRO is on: every receive must look at the slot's segment size */
     unsigned char can_coalesce; /* it is off, but the kernel has it */
+    unsigned char shared;       /* others may have the descriptor, too, and turn it on: look at each segment size */
 } dg_offloads;
 
 /* Finds out whether the kernel can segment for the descriptor of a UDP socket, and whether that coalesces, or could.
@@ -62,10 +63,10 @@ typedef struct dg_received {
     dg_address from;
 } dg_received;
 
-/* Receives into the first slots of the arena, at most `want` (1 .. DG_SLOTS), without waiting. `coalesced`: whether the
- * socket coalesces; where it does not, nobody asks for the size of segments, which makes a lone datagram cheaper.
+/* Receives into the first slots of the arena, at most `want` (1 .. DG_SLOTS), without waiting. Where the socket
+ * coalesces for certain not, nobody asks for the size of segments, which makes a lone datagram cheaper.
  * Returns how many slots are filled, or a negative errno. Never EINTR. */
-DG_HOT int dg_os_receive(int fd, dg_arena *arena, unsigned want, int coalesced);
+DG_HOT int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads);
 /* Receives one datagram into the first slot, which has the whole arena (2 MiB) for it. Returns 1 or a negative errno.
  */
 int dg_os_receive_large(int fd, dg_arena *arena);

@@ -75,27 +75,32 @@ static uint32_t segment_size(struct msghdr *header, uint32_t length)
     return length;
 }
 
-/* Where control messages were cut, the segment size may be among them; where none was asked for, the cut ones are
- * others'. */
-static void describe_slot(dg_arena *arena, unsigned i, uint32_t length, int coalesced)
+static int looks_for_trains(const dg_offloads *offloads)
+{
+    return offloads->coalesce || offloads->shared;
+}
+
+/* Where control messages were cut, the segment size may be among them; where it was not to be expected, the cut ones
+ * are others'. */
+static void describe_slot(dg_arena *arena, unsigned i, uint32_t length, const dg_offloads *offloads)
 {
     struct msghdr *header = &arena->headers[i].msg_hdr;
     dg_received *slot = &arena->slots[i];
     slot->length = length;
-    slot->segment = coalesced ? segment_size(header, length) : length;
-    slot->truncated = (header->msg_flags & (coalesced ? MSG_TRUNC | MSG_CTRUNC : MSG_TRUNC)) != 0;
+    slot->segment = looks_for_trains(offloads) ? segment_size(header, length) : length;
+    slot->truncated = (header->msg_flags & (offloads->coalesce ? MSG_TRUNC | MSG_CTRUNC : MSG_TRUNC)) != 0;
     slot->from.length = header->msg_namelen;
 }
 
-static void ready_slot(dg_arena *arena, unsigned i, int coalesced)
+static void ready_slot(dg_arena *arena, unsigned i, const dg_offloads *offloads)
 {
     struct msghdr *header = &arena->headers[i].msg_hdr;
     header->msg_namelen = sizeof arena->slots[i].from.u;
-    header->msg_controllen = coalesced ? CONTROL_BYTES : 0;
+    header->msg_controllen = looks_for_trains(offloads) ? CONTROL_BYTES : 0;
 }
 
 /* For one slot this is cheaper than recvmmsg. */
-static int receive_one(int fd, dg_arena *arena, int coalesced)
+static int receive_one(int fd, dg_arena *arena, const dg_offloads *offloads)
 {
     ssize_t length;
     do
@@ -103,7 +108,7 @@ static int receive_one(int fd, dg_arena *arena, int coalesced)
     while (length < 0 && errno == EINTR);
     if (length < 0)
         return -errno;
-    describe_slot(arena, 0, (uint32_t)length, coalesced);
+    describe_slot(arena, 0, (uint32_t)length, offloads);
     return 1;
 }
 
@@ -126,29 +131,30 @@ static int receive_plain(int fd, dg_arena *arena)
 
 int dg_os_receive_large(int fd, dg_arena *arena)
 {
-    ready_slot(arena, 0, 0);
+    static const dg_offloads none;
+    ready_slot(arena, 0, &none);
     arena->buffers[0].iov_len = sizeof arena->payload;
-    int status = receive_one(fd, arena, 0);
+    int status = receive_one(fd, arena, &none);
     arena->buffers[0].iov_len = DG_SLOT_BYTES;
     return status;
 }
 
-int dg_os_receive(int fd, dg_arena *arena, unsigned want, int coalesced)
+int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads)
 {
     int count;
-    if (want == 1 && !coalesced)
+    if (want == 1 && !looks_for_trains(offloads))
         return receive_plain(fd, arena);
     for (unsigned i = 0; i < want; i++)
-        ready_slot(arena, i, coalesced);
+        ready_slot(arena, i, offloads);
     if (want == 1)
-        return receive_one(fd, arena, coalesced);
+        return receive_one(fd, arena, offloads);
     do
         count = recvmmsg(fd, arena->headers, want, MSG_DONTWAIT, NULL);
     while (count < 0 && errno == EINTR);
     if (count < 0)
         return -errno;
     for (int i = 0; i < count; i++)
-        describe_slot(arena, (unsigned)i, arena->headers[i].msg_len, coalesced);
+        describe_slot(arena, (unsigned)i, arena->headers[i].msg_len, offloads);
     return count;
 }
 
@@ -230,6 +236,7 @@ void dg_os_offloads(int fd, dg_offloads *out)
     int known = getsockopt(fd, SOL_UDP, OPT_UDP_GRO, &value, &length) == 0;
     out->coalesce = known && value != 0;
     out->can_coalesce = known && value == 0;
+    out->shared = 0;
 }
 
 void dg_os_coalesce(int fd, dg_offloads *out)

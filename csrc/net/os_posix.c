@@ -60,9 +60,9 @@ static int receive_one(int fd, dg_received *slot, char *payload, size_t room)
 }
 
 /* An error after the first datagram comes again with the next call, as with recvmmsg. */
-int dg_os_receive(int fd, dg_arena *arena, unsigned want, int coalesced)
+int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads)
 {
-    (void)coalesced; /* nothing ever is */
+    (void)offloads; /* nothing is coalesced */
     for (unsigned i = 0; i < want; i++) {
         int status = receive_one(fd, &arena->slots[i], arena->payload[i], DG_SLOT_BYTES);
         if (status < 0)
@@ -107,7 +107,7 @@ int dg_os_send(int fd, const dg_outgoing *out, unsigned count)
 void dg_os_offloads(int fd, dg_offloads *out)
 {
     (void)fd;
-    out->segments = out->coalesce = out->can_coalesce = 0;
+    memset(out, 0, sizeof *out);
 }
 
 void dg_os_coalesce(int fd, dg_offloads *out)

@@ -159,6 +159,7 @@ DG_COLD static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, u
     transmitter->suspect = 0;
     if (count > DG_SAFE_SEGMENTS && error == -EINVAL) {
         transmitter->offloads.segments = DG_SAFE_SEGMENTS;
+        transmitter->shortened = 1;
         return;
     }
     if (count > 1) {
@@ -177,6 +178,14 @@ static void clear_suspect(dg_transmitter *transmitter)
     transmitter->suspect = 0;
 }
 
+/* The call behind a long train's refusal: where a shorter one is refused, too, it was not for the length. */
+static void judge_shortening(dg_transmitter *transmitter, int sent)
+{
+    if (transmitter->shortened && sent < 0 && transmitter->offloads.segments != 0)
+        transmitter->offloads.segments = DG_MOST_SEGMENTS;
+    transmitter->shortened = 0;
+}
+
 /* After a system call that sent `sent` of the messages, or failed. Returns whether the kernel takes no more now. */
 DG_HOT static int take_answer(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out,
                               const unsigned *counts, int sent)
@@ -186,6 +195,7 @@ DG_HOT static int take_answer(dg_transmitter *transmitter, dg_queue *queue, cons
         clear_suspect(transmitter);
     if (is_blocked(sent))
         return 1;
+    judge_shortening(transmitter, sent);
     if (sent > 0)
         settle_sent(transmitter, queue, out, counts, (unsigned)sent);
     else if (sent < 0)

@@ -11,6 +11,7 @@ DG_HIDDEN_BEGIN
 
 typedef struct dg_transmitter {
     dg_offloads offloads;
+    unsigned char shortened;  /* a long train was refused, and a shorter one has not gone yet */
     unsigned char refusals;   /* segmented sends that failed with EIO where single datagrams went */
     uint32_t single;          /* waiting datagrams from the front that must go singly: their train was refused */
     int train_error;          /* why */

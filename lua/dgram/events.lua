@@ -51,8 +51,10 @@ local function methods(listeners, changed)
       kept(...)
       return true
     end
-    if kept == nil and event ~= "error" then return false end
-    return rest().emit(self, event, ...)
+    if kept ~= nil then return rest().emit(self, event, ...) end
+    if event ~= "error" then return false end
+    local err = ...
+    error(err == nil and "an error event without a listener" or err, 0)
   end
 
   --- One function that calls all who listen to an event now: the only one itself where that will do, nil for none.

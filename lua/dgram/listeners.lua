@@ -123,18 +123,9 @@ return function(listeners, replace)
     end
   end
 
-  --- Calls the listeners of an event with the arguments; returns whether there was one. An `error` event that nobody
-  -- listens to is raised.
+  --- Calls those in the list of an event with the arguments; returns true.
   function emitter.emit(self, event, ...)
-    local kept = listeners(self)[event]
-    if kept == nil then
-      if event == "error" then
-        local err = ...
-        error(err == nil and "an error event without a listener" or err, 0)
-      end
-      return false
-    end
-    for _, entry in ipairs(list_of(kept)) do call(self, event, entry, ...) end
+    for _, entry in ipairs(listeners(self)[event]) do call(self, event, entry, ...) end
     return true
   end
 

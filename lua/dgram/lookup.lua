@@ -1,7 +1,6 @@
 --- Names to addresses, through luv's getaddrinfo(3) or the socket's `lookup` option. Look-ups of one name by one socket
 -- that are under way at the same time are one, so that what is sent to the name keeps its order.
 local core = require "dgram.core"
-local find_uv = require "dgram.luv"
 
 local lookup = {}
 
@@ -29,7 +28,7 @@ local function resolve(name, options, cb)
     cb(nil, first.addr)
   end
   local hints = { family = options.family == 6 and "inet6" or "inet", socktype = "dgram" }
-  local request, _, reason = find_uv().getaddrinfo(name, nil, hints, answer)
+  local request, _, reason = core.uv().getaddrinfo(name, nil, hints, answer)
   if not request then answer(reason or "EAI_FAIL") end
 end
 

@@ -48,6 +48,16 @@ function sockopt.readable()
   return nil, "neither LuaJIT nor Python is here to read socket options"
 end
 
+--- The command of a process that sets an integer option of its standard input; nil where there is none.
+function sockopt.setter(level, name, value)
+  if can.program "python3" then
+    return ("python3 -c 'import socket; socket.socket(fileno=0).setsockopt(%d, %d, %d)'"):format(level, name, value)
+  end
+  local cdef = "int setsockopt(int, int, int, const void *, unsigned);"
+  return can.program "luajit" and ([[luajit -e 'local ffi = require "ffi"; ffi.cdef "%s"
+    os.exit(ffi.C.setsockopt(0, %d, %d, ffi.new("int[1]", %d), 4))']]):format(cdef, level, name, value)
+end
+
 local function in_child(file, args, fd)
   local process = child.start(file, args, { stdin = fd }):wait()
   return tonumber(process.out) or error("getsockopt: " .. process.out .. process.err)

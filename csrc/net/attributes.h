@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What compilers are told. Every header's declarations stand between the first two, so that the module exports its
+/* Attributes of functions. Every header's declarations stand between the first two, so that the module exports its
  * opener and nothing else whatever flags it is compiled with (luarocks passes no -fvisibility).
  * DG_HOT: what runs for each datagram. The compiler lays these functions side by side, and out of their way what only
  * calls something DG_COLD: on the way of a lone datagram a dozen pages less to find again after each system call.
  * DG_APART: a function with a large frame, which must not become part of its caller: on the way of a lone datagram each
  * page of the stack that is touched is one more that the CPU has to find again after a system call. */
-#ifndef DG_NET_HIDDEN_H
-#define DG_NET_HIDDEN_H
+#ifndef DG_NET_ATTRIBUTES_H
+#define DG_NET_ATTRIBUTES_H
 
 #if defined(__GNUC__)
 #define DG_HIDDEN_BEGIN _Pragma("GCC visibility push(hidden)")
