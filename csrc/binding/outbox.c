@@ -13,6 +13,7 @@
 enum {
     FULL_COUNT = DG_MOST_SEGMENTS, /* so many datagrams, or bytes, go to the kernel at once */
     FULL_BYTES = DG_MAX_PAYLOAD_IPV4,
+    FULL_UNIX = DG_BATCH,      /* nothing goes in trains there: more than one call takes need not wait for each other */
     REFUSED_BY_LIST = -100000, /* an entry's error that is no errno: the sendBlockList's */
     LONGEST_BACKOFF = 64,      /* milliseconds */
     LARGEST_UNIX = 0x7fffffff, /* what an entry can count; the kernel takes far less */
@@ -220,7 +221,8 @@ int dg_outbox_fail(lua_State *L, dg_socket *s, int error, const dg_address *to, 
 
 static int is_full(const dg_socket *s, size_t length)
 {
-    return dg_queue_count(&s->queue) >= FULL_COUNT || dg_queue_bytes(&s->queue) + length > FULL_BYTES;
+    return dg_queue_count(&s->queue) >= (s->family == AF_UNIX ? FULL_UNIX : FULL_COUNT) ||
+           dg_queue_bytes(&s->queue) + length > FULL_BYTES;
 }
 
 int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address *to)
