@@ -4,6 +4,8 @@
 #ifndef DG_BINDING_CALLBACKS_H
 #define DG_BINDING_CALLBACKS_H
 
+#include <stdint.h>
+
 #include "../net/attributes.h"
 #include "compat.h"
 
@@ -19,8 +21,13 @@ typedef struct dg_callbacks {
 
 /* Marks of entries: without one, with the callback behind the last one's, with the last one's again. */
 enum dg_mark { DG_MARK_NONE, DG_MARK_NEXT, DG_MARK_SAME };
-/* Beside one of these: the datagram is one of several whose callback is the last one's. */
+/* Beside one of the last two: what stands in the callback's place is the datagram's group (group.h). */
 enum { DG_MARK_GROUP = 4 };
+
+static inline enum dg_mark dg_mark_of(uint32_t marks)
+{
+    return (enum dg_mark)(marks & (DG_MARK_GROUP - 1));
+}
 
 /* Whether there is a place for one more. */
 static inline int dg_callbacks_have_room(const dg_callbacks *callbacks)

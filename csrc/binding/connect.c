@@ -34,6 +34,7 @@ static int core_connect(lua_State *L)
     status = dg_endpoint_make_peer(s) ? dg_descriptor_connect(s->fd, &address) : -ENOMEM;
     if (status == 0) {
         s->connected = 1;
+        s->connection++;
         dg_address_copy(s->peer, &address);
         lua_pushnil(L);
         dg_tick_emit(L, 1, "connect");
@@ -73,6 +74,7 @@ static int socket_disconnect(lua_State *L)
     dg_queue_name_peer(&s->queue, s->peer);
     int status = disconnect(s);
     dg_address peer;
+    s->connection++;
     s->connected = dg_descriptor_peer(s->fd, &peer) == 0;
     return status == 0 ? 0 : dg_error_raise_system(L, status, "disconnect", NULL);
 }

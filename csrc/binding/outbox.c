@@ -110,36 +110,22 @@ static void push_verdict(lua_State *L, verdict *v)
     lua_pcall(L, 1, 1, 0);
 }
 
-/* One of a sendMany with a callback: the first error is kept, the others are counted out. */
-static void note_of_group(lua_State *L, int slots, dg_socket *s, verdict *v)
+/* A datagram of a list, whose group is on top of the stack, is done; the last one's end is the callback's turn. */
+static void report_to_group(lua_State *L, verdict *v)
 {
-    if (v->entry.error == 0) {
-        s->group_sent++;
-        return;
-    }
-    push_verdict(L, v);
-    lua_rawgeti(L, slots, DG_SLOT_GROUP_ERROR);
-    int first = lua_isnil(L, -1);
-    lua_pop(L, 1);
-    if (first)
-        lua_rawseti(L, slots, DG_SLOT_GROUP_ERROR);
-    else
-        lua_pop(L, 1);
-}
-
-/* Pushes what a callback is called with: error, and bytes or count. */
-static void push_result(lua_State *L, int slots, dg_socket *s, verdict *v)
-{
-    if (!(v->entry.callback & DG_MARK_GROUP)) {
+    const int index = lua_gettop(L);
+    dg_group *group = lua_touserdata(L, index);
+    group->pending--;
+    group->sent += v->entry.error == 0;
+    if (v->entry.error != 0) {
         push_verdict(L, v);
-        lua_pushinteger(L, (lua_Integer)v->entry.length);
-        return;
+        dg_group_fail(L, index);
     }
-    lua_rawgeti(L, slots, DG_SLOT_GROUP_ERROR);
-    lua_pushinteger(L, (lua_Integer)s->group_sent);
-    lua_pushnil(L);
-    lua_rawseti(L, slots, DG_SLOT_GROUP_ERROR);
-    s->group_sent = 0;
+    if (dg_group_is_done(group)) {
+        dg_group_push_result(L, index);
+        lua_call(L, 2, 0);
+    }
+    lua_settop(L, index - 1);
 }
 
 /* What went well, with a callback of its own: nearly all reports are such. */
@@ -163,20 +149,20 @@ static void report_plain(lua_State *L, dg_taking *taking, dg_socket *s, const dg
 static void report(lua_State *L, int index, dg_taking *taking, dg_socket *s, const dg_entry *entry)
 {
     verdict v = {s, *entry, {0, {{0}}}};
-    enum dg_mark mark = (enum dg_mark)(entry->callback & ~(uint32_t)DG_MARK_GROUP);
-    int grouped = entry->callback != (uint32_t)mark, slots = taking->slots;
     dg_address_copy(&v.to, dg_queue_route(&s->queue, entry));
     dg_queue_reported(&s->queue);
-    if (mark != DG_MARK_NONE)
-        dg_callbacks_take(L, &s->callbacks, taking, mark);
-    if (grouped)
-        note_of_group(L, slots, s, &v);
-    if (mark != DG_MARK_NONE) {
-        push_result(L, slots, s, &v);
-        lua_call(L, 2, 0);
-    } else if (!grouped) {
+    if (v.entry.callback == DG_MARK_NONE) {
         push_verdict(L, &v);
         dg_tick_emit(L, index, "error");
+        return;
+    }
+    dg_callbacks_take(L, &s->callbacks, taking, dg_mark_of(v.entry.callback));
+    if (v.entry.callback & DG_MARK_GROUP) {
+        report_to_group(L, &v);
+    } else {
+        push_verdict(L, &v);
+        lua_pushinteger(L, (lua_Integer)v.entry.length);
+        lua_call(L, 2, 0);
     }
 }
 
@@ -251,18 +237,20 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
     if (refusal == 0 && dg_payload_copy(L, payload, place) != 0)
         return -EINVAL;
     enum dg_mark mark = callback != 0 ? dg_callbacks_add(L, &s->callbacks, 1, callback) : DG_MARK_NONE;
-    uint32_t marks = (uint32_t)mark | (reporting->grouped ? (uint32_t)DG_MARK_GROUP : 0);
+    uint32_t marks = (uint32_t)mark | (reporting->group != NULL ? (uint32_t)DG_MARK_GROUP : 0);
     int status = refusal == 0 ? dg_queue_push(&s->queue, payload->length, to, marks)
                               : dg_queue_refuse(&s->queue, payload->length, to, marks, refusal);
     if (status != 0)
         dg_callbacks_undo(&s->callbacks, mark);
+    else if (reporting->group != NULL)
+        reporting->group->pending++;
     return status;
 }
 
 /* A refusal is told in its turn; but where the queue stands still, or is full, at once. */
 static int is_told_at_once(const dg_socket *s, int refusal, const dg_reporting *reporting)
 {
-    return !reporting->grouped && (refusal == -ENOBUFS || (refusal != 0 && s->blocked));
+    return reporting->group == NULL && (refusal == -ENOBUFS || (refusal != 0 && s->blocked));
 }
 
 static int lacks_place(const dg_socket *s, int callback)
@@ -313,16 +301,44 @@ int dg_outbox_go_on(lua_State *L, dg_socket *s, size_t length)
     return has_room(s) ? 1 : dg_outbox_answer(L, s, 1);
 }
 
-int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
-                  const dg_reporting *reporting)
+/* Tells of a datagram that could not be queued: its group, or who dg_outbox_fail tells. */
+DG_COLD static int fail(lua_State *L, dg_socket *s, int status, const dg_address *to, const dg_reporting *reporting,
+                        size_t length)
+{
+    if (reporting->group == NULL)
+        return dg_outbox_fail(L, s, status, to, reporting->callback, length);
+    push_error(L, s, status, to);
+    dg_group_fail(L, reporting->callback);
+    return dg_outbox_answer(L, s, 1);
+}
+
+static int put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
+               const dg_reporting *reporting)
 {
     int refusal = dg_outbox_admit(L, s, payload->length, to), status = refusal;
     prepare(L, s, reporting->callback);
     if (!is_told_at_once(s, refusal, reporting))
         status = push(L, s, payload, to, refusal, reporting);
-    if (status == -ECANCELED && reporting->grouped && reporting->callback == 0)
-        return 1; /* the last one tells */
     if (status != 0)
-        return dg_outbox_fail(L, s, status, to, reporting->callback, payload->length);
+        return fail(L, s, status, to, reporting, payload->length);
     return dg_outbox_go_on(L, s, payload->length);
+}
+
+/* To the peer, where finalizers may run first: one of them may connect the socket to another one. */
+DG_APART static int put_to_peer(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
+                                const dg_reporting *reporting)
+{
+    const unsigned connection = s->connection;
+    dg_address peer;
+    dg_address_copy(&peer, s->peer);
+    prepare(L, s, reporting->callback);
+    return put(L, s, payload, s->connection == connection ? to : &peer, reporting);
+}
+
+int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
+                  const dg_reporting *reporting)
+{
+    if (to->length == 0 && s->connected && (lacks_place(s, reporting->callback) || lacks_flush(s)))
+        return put_to_peer(L, s, payload, to, reporting);
+    return put(L, s, payload, to, reporting);
 }

@@ -4,16 +4,17 @@
 #ifndef DG_BINDING_OUTBOX_H
 #define DG_BINDING_OUTBOX_H
 
+#include "group.h"
 #include "send_arguments.h"
 #include "socket.h"
 
 DG_HIDDEN_BEGIN
 
-/* Who is told of a datagram's fate: the function at a stack index (0: nobody but, on failure, the `error` event);
- * grouped: it is one of several with a single callback, the last one's. */
+/* Who is told of a datagram's fate: the function at a stack index (0: nobody but, on failure, the `error` event). For
+ * one of a list with a callback it is the group's index, and the group. */
 typedef struct dg_reporting {
     int callback;
-    int grouped;
+    dg_group *group;
 } dg_reporting;
 
 /* Accepts a datagram of the socket at index 1 for a literal destination (length 0: the peer), which no finalizer can

@@ -14,8 +14,7 @@ enum dg_slot {
     DG_SLOT_CALLBACKS,     /* the ring of send callbacks (callbacks.h) */
     DG_SLOT_RECEIVE_BLOCK, /* block lists, to keep them */
     DG_SLOT_SEND_BLOCK,
-    DG_SLOT_PRIVATE,     /* what the Lua side keeps for it */
-    DG_SLOT_GROUP_ERROR, /* the first error of the sendMany that is being reported */
+    DG_SLOT_PRIVATE, /* what the Lua side keeps for it */
 };
 
 #endif

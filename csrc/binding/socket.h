@@ -86,8 +86,8 @@ typedef struct dg_socket {
     dg_transmitter transmitter;
     size_t report_limit; /* callbacks that the running round may still run */
     dg_callbacks callbacks;
-    size_t group_sent; /* datagrams of the sendMany that is being reported which went */
-    unsigned held;     /* sends that wait for a name */
+    unsigned held;       /* sends that wait for a name */
+    unsigned connection; /* changes with each connect and disconnect */
     size_t held_bytes;
     size_t queue_limit;                             /* bytes that may wait */
     const dg_blocklist *receive_block, *send_block; /* NULL without */
