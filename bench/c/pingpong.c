@@ -1,21 +1,31 @@
 /* The limit for ping-pong: two sockets, epoll, one recvmsg and one sendmsg for each message.
  *
- *     pingpong SIZE MILLISECONDS */
+ *     pingpong SIZE MILLISECONDS [IDLE]
+ *
+ * IDLE: so many sockets more, bound and watched, to which nothing comes: what they cost here is the kernel's. */
 #include "common.h"
 
 #include <sys/epoll.h>
 
+/* Watches a descriptor; its events come with `number`. */
+static void watch(int poll, int fd, int number)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = number};
+    if (epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) != 0)
+        die("epoll_ctl");
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 3)
+    if (argc != 3 && argc != 4)
         return 2;
     static char payload[SLOT];
     size_t size = (size_t)atoi(argv[1]);
-    int sockets[2] = {bound(0), bound(0)}, poll = epoll_create1(0);
-    for (int i = 0; i < 2; i++) {
-        struct epoll_event event = {.events = EPOLLIN, .data.fd = i};
-        epoll_ctl(poll, EPOLL_CTL_ADD, sockets[i], &event);
-    }
+    int sockets[2] = {bound(0), bound(0)}, poll = epoll_create1(0), idle = argc == 4 ? atoi(argv[3]) : 0;
+    for (int i = 0; i < 2; i++)
+        watch(poll, sockets[i], i);
+    for (int i = 0; i < idle; i++)
+        watch(poll, bound(0), -1);
     struct sockaddr_in to = loopback(port_of(sockets[1]));
     unsigned long messages = 0;
     double start = now(), used = cpu(), until = start + atoi(argv[2]) / 1e3;

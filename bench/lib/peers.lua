@@ -79,7 +79,8 @@ local function limits()
   local function sender(mode) return "BIN/load PORT SIZE MS " .. mode end
   return { name = "C", variants = {
     { name = "C, plain", receive = "BIN/receive SIZE plain", send = sender "plain", burst = sender "plain",
-      pingpong = "BIN/pingpong SIZE MS", echo = "BIN/echo plain", start = "BIN/echo plain" },
+      pingpong = "BIN/pingpong SIZE MS", crowd = "BIN/pingpong SIZE MS 10000", echo = "BIN/echo plain",
+      start = "BIN/echo plain" },
     { name = "C, epoll", receive = "BIN/receive SIZE epoll" },
     { name = "C, mmsg", receive = "BIN/receive SIZE mmsg", send = sender "mmsg", burst = sender "mmsg" },
     { name = "C, gso/gro", receive = "BIN/receive SIZE gro", send = sender "gso", burst = sender "gso",

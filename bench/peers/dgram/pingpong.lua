@@ -1,6 +1,7 @@
 -- Two sockets of one loop send one datagram back and forth. Arguments: SIZE MILLISECONDS [IDLE]
 -- IDLE: so many sockets more, bound and listening, to which nothing comes.
-local dgram, uv = require "dgram", require "luv"
+package.path = arg[0]:match "^(.*)/" .. "/../?.lua;" .. package.path
+local dgram, turns, uv = require "dgram", require "turns", require "luv"
 
 local payload, milliseconds = ("x"):rep(tonumber(arg[1])), tonumber(arg[2])
 local a, b, idle = dgram.createSocket "udp4", dgram.createSocket "udp4", {}
@@ -9,24 +10,14 @@ for i = 1, tonumber(arg[3] or 0) do
   idle[i]:bind(0, "127.0.0.1")
 end
 
-local rounds, start, cpu, deadline = -1
-local b_port
-
-local function begin()
-  start, cpu = uv.hrtime(), os.clock()
-  deadline = start + milliseconds * 1e6
-end
+local is_last, b_port = turns(milliseconds, function() return uv.hrtime() / 1e9 end), nil
 
 b:on("message", function(msg, rinfo) b:send(msg, rinfo.port, rinfo.address) end)
 a:on("message", function(msg)
-  rounds = rounds + 1
-  if rounds == 0 then begin() end -- in the round before, the loop told the kernel of all sockets
-  if rounds % 256 ~= 0 or uv.hrtime() < deadline then
+  if not is_last(msg) then
     a:send(msg, b_port, "127.0.0.1")
     return
   end
-  print(("count=%d bytes=%d seconds=%.6f cpu=%.6f"):format(
-    rounds, rounds * #msg, (uv.hrtime() - start) / 1e9, os.clock() - cpu))
   a:close()
   b:close()
   for _, each in ipairs(idle) do each:close() end

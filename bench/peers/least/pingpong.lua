@@ -1,9 +1,10 @@
 -- Two sockets of one loop send one datagram back and forth, by the least that a binding can do (least.c).
 -- Arguments: SIZE MILLISECONDS
-local least, uv = require "least", require "luv"
+package.path = arg[0]:match "^(.*)/" .. "/../?.lua;" .. package.path
+local least, turns, uv = require "least", require "turns", require "luv"
 
 local payload, milliseconds = ("x"):rep(tonumber(arg[1])), tonumber(arg[2])
-local rounds, start, cpu, deadline = -1, nil, nil, nil
+local is_last = turns(milliseconds, function() return uv.hrtime() / 1e9 end)
 local a_fd, b_fd, a_poll, b_poll, b_port, a_callback, b_callback, _
 
 local function deliver(msg, receiver, address, family, port, size)
@@ -12,17 +13,10 @@ local function deliver(msg, receiver, address, family, port, size)
 end
 
 a_fd, _, a_callback = least.open_one(deliver, function(msg)
-  rounds = rounds + 1
-  if rounds == 0 then
-    start, cpu = uv.hrtime(), os.clock()
-    deadline = start + milliseconds * 1e6
-  end
-  if rounds % 256 ~= 0 or uv.hrtime() < deadline then
+  if not is_last(msg) then
     least.send_now(a_fd, msg, b_port)
     return
   end
-  print(("count=%d bytes=%d seconds=%.6f cpu=%.6f"):format(
-    rounds, rounds * #msg, (uv.hrtime() - start) / 1e9, os.clock() - cpu))
   uv.close(a_poll)
   uv.close(b_poll)
 end)

@@ -1,6 +1,7 @@
 -- Two sockets of one loop send one datagram back and forth. Arguments: SIZE MILLISECONDS send|try [IDLE]
 -- IDLE: so many sockets more, bound and listening, to which nothing comes.
-local uv = require "luv"
+package.path = arg[0]:match "^(.*)/" .. "/../?.lua;" .. package.path
+local turns, uv = require "turns", require "luv"
 
 local payload, milliseconds = ("x"):rep(tonumber(arg[1])), tonumber(arg[2])
 local try, idle = arg[3] == "try", {}
@@ -24,27 +25,18 @@ local function send(socket, msg, address, port)
   end
 end
 
-local rounds, start, cpu, deadline = -1
+local is_last = turns(milliseconds, function() return uv.hrtime() / 1e9 end)
 local a, b, b_port
-
-local function begin()
-  start, cpu = uv.hrtime(), os.clock()
-  deadline = start + milliseconds * 1e6
-end
 
 b = bound(function(_, msg, from)
   if msg then send(b, msg, from.ip, from.port) end
 end)
 a = bound(function(_, msg)
   if not msg then return end
-  rounds = rounds + 1
-  if rounds == 0 then begin() end -- in the round before, the loop told the kernel of all sockets
-  if rounds % 256 ~= 0 or uv.hrtime() < deadline then
+  if not is_last(msg) then
     send(a, msg, "127.0.0.1", b_port)
     return
   end
-  print(("count=%d bytes=%d seconds=%.6f cpu=%.6f"):format(
-    rounds, rounds * #msg, (uv.hrtime() - start) / 1e9, os.clock() - cpu))
   uv.close(a)
   uv.close(b)
   for _, each in ipairs(idle) do uv.close(each) end
