@@ -45,6 +45,7 @@ build = {
         "csrc/binding/group.c",
         "csrc/binding/hub.c",
         "csrc/binding/life.c",
+        "csrc/binding/list.c",
         "csrc/binding/loop.c",
         "csrc/binding/luv.c",
         "csrc/binding/memberships.c",

@@ -240,6 +240,42 @@ describe("a route that refuses segmented sends", function()
   end)
 end)
 
+-- A server that answers each question with the same bytes, but for the tenth, and a client that asks the next thing when
+-- the answer has gone, or failed.
+local questions = [[
+  local server, asker, n = sender "udp4", receiver "udp4", 0
+  local port = server:bindSync({ address = "127.0.0.1" }).port
+  local function verdicts() return server:stats().messagesSent + server:stats().sendErrors end
+  server:on("message", function(msg, rinfo) server:send(msg == "10" and "X" or msg, rinfo.port, rinfo.address) end)
+  for i = 1, %d do
+    asker.socket:send(tostring(i), port, "127.0.0.1")
+    while verdicts() < i do dgram.run "once" end
+  end
+  while #asker.got < server:stats().messagesSent do dgram.run "once" end
+  local list = {}
+  for i, datagram in ipairs(asker.got) do list[i] = datagram.msg end
+  print("answers=" .. table.concat(list, "+"))
+  finish(server)
+]]
+
+describe("an answer that goes at once", function()
+  loop.guard()
+  folders()
+
+  it("is queued where the kernel has no room, and comes once", function()
+    local found = refusing({ BLOCK_EVERY = 3 }, questions, 9)
+    assert.equal("1+2+3+4+5+6+7+8+9", tostring(found.answers))
+    assert.is_true(found.blocked > 2)
+    assert.same({ 0, "" }, { found.errors, found.events })
+  end)
+
+  it("fails alone", function()
+    local found = refusing({ FAIL_ERRNO = numbers.EPERM }, questions, 12)
+    assert.equal("1+2+3+4+5+6+7+8+9+11+12", tostring(found.answers))
+    assert.same({ 1, "EPERM" }, { found.errors, found.events })
+  end)
+end)
+
 -- Runs of every size to one destination, and to three in turn.
 local everything = [[
   local options, r = { gso = %s }, receiver "udp4"

@@ -219,7 +219,7 @@ void dg_blocklists_open(lua_State *L)
     lua_pushcfunction(L, collect);
     lua_setfield(L, -2, "__gc");
     lua_newtable(L);
-    dg_setfuncs(L, list_methods, 0);
+    dg_setfuncs(L, list_methods);
     lua_pushcclosure(L, get_field, 1);
     lua_setfield(L, -2, "__index");
     dg_hub_set(L, DG_STORE_BLOCKLIST);

@@ -42,7 +42,7 @@ DG_COLD void dg_callbacks_make_room(lua_State *L, dg_callbacks *callbacks, int o
 /* Adds the callback at `index`, for which there is a place. Returns the datagram's mark. */
 static inline enum dg_mark dg_callbacks_add(lua_State *L, dg_callbacks *callbacks, int owner, int index);
 /* The half of it for one that is not the last one again. */
-DG_HOT enum dg_mark dg_callbacks_add_next(lua_State *L, dg_callbacks *callbacks, int owner, int index);
+enum dg_mark dg_callbacks_add_next(lua_State *L, dg_callbacks *callbacks, int owner, int index);
 /* Takes back what the last dg_callbacks_add did. */
 void dg_callbacks_undo(dg_callbacks *callbacks, enum dg_mark mark);
 
@@ -58,7 +58,7 @@ dg_taking dg_callbacks_begin(lua_State *L, int owner);
 /* Pushes the callback of the next datagram that has one. */
 static inline void dg_callbacks_take(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, enum dg_mark mark);
 /* The half of it for one that is not the one taken last. */
-DG_HOT void dg_callbacks_take_next(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, enum dg_mark mark);
+void dg_callbacks_take_next(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, enum dg_mark mark);
 
 static inline enum dg_mark dg_callbacks_add(lua_State *L, dg_callbacks *callbacks, int owner, int index)
 {

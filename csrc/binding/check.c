@@ -107,7 +107,6 @@ static const luaL_Reg checks[] = {
 void dg_check_open(lua_State *L)
 {
     lua_newtable(L);
-    dg_hub_get(L, DG_STORE_METATABLE);
-    dg_setfuncs(L, checks, 1);
+    dg_setfuncs(L, checks);
     lua_setfield(L, -3, "check");
 }

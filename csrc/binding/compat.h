@@ -85,17 +85,14 @@ static inline void dg_getuservalue(lua_State *L, int index)
 #endif
 }
 
-/* Sets each function as a closure of the `upvalues` values on top of the stack into the table below them; pops these.
- */
-static inline void dg_setfuncs(lua_State *L, const luaL_Reg *functions, int upvalues)
+/* Sets the functions into the table on top of the stack. They have no upvalues: in Lua 5.4 such a function is no
+ * object, so that a module's load makes none, and a call looks at none. */
+static inline void dg_setfuncs(lua_State *L, const luaL_Reg *functions)
 {
     for (; functions->name != NULL; functions++) {
-        for (int i = 0; i < upvalues; i++)
-            lua_pushvalue(L, -upvalues);
-        lua_pushcclosure(L, functions->func, upvalues);
-        lua_setfield(L, -(upvalues + 2), functions->name);
+        lua_pushcfunction(L, functions->func);
+        lua_setfield(L, -2, functions->name);
     }
-    lua_pop(L, upvalues);
 }
 
 /* Whether the value is a number (a string is none) with an integral value that a lua_Integer holds. */

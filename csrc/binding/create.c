@@ -86,7 +86,7 @@ static dg_socket *new_socket(lua_State *L, int family)
     s->want = DG_RECEIVE_SLOTS;
     s->queue_limit = QUEUE_LIMIT;
     dg_queue_init(&s->queue, &hub->spare);
-    lua_pushvalue(L, DG_UP_METATABLE);
+    dg_hub_get(L, DG_STORE_METATABLE);
     lua_setmetatable(L, -2);
     int index = lua_gettop(L);
     dg_hub_get(L, DG_STORE_SOCKETS);

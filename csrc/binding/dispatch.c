@@ -63,20 +63,21 @@ DG_HOT static int body(lua_State *L)
     return 0;
 }
 
-/* Runs the body for the socket at `index`, or for the tick if that is 0; again after each error. Without memory it
+/* Runs the body for the socket at `index`, or for the tick if that is NULL; again after each error. Without memory it
  * stops: what is left is still noted, and the next dispatch goes on. */
-DG_HOT static void run_body(lua_State *L, dg_hub *hub, int index)
+DG_HOT static void run_body(lua_State *L, dg_hub *hub, dg_socket *s, int index)
 {
     dg_turn outer = hub->turn;
     int status;
     hub->turn.opened = 0;
     hub->turn.budget = DG_RECEIVE_BUDGET;
     hub->depth++;
+    hub->dispatches++;
     lua_pushvalue(L, DG_UP_MESSAGE_HANDLER);
     int handler = lua_gettop(L);
     do {
         lua_pushvalue(L, DG_UP_BODY);
-        if (index != 0)
+        if (s != NULL)
             lua_pushvalue(L, index);
         else
             lua_pushnil(L);
@@ -85,6 +86,8 @@ DG_HOT static void run_body(lua_State *L, dg_hub *hub, int index)
         if (status != 0)
             dg_uncaught_take(L, hub);
     } while (status != 0 && status != LUA_ERRMEM);
+    if (status != 0 && s != NULL && dg_receive_pending(s)) /* the kernel will not tell of these datagrams again */
+        dg_tick_note(s, DG_DUE_RESUME);
     lua_pop(L, 1);
     hub->depth--;
     hub->turn = outer;
@@ -124,10 +127,12 @@ DG_HOT static int leave(lua_State *L, dg_hub *hub)
     return 0;
 }
 
-/* luv names what came by letters: r, w, d, p. */
+/* luv names what came by letters: r, w, d, p. It is "r" nearly always. */
 static unsigned events_of(const char *events)
 {
     unsigned happened = 0;
+    if (events != NULL && events[0] == 'r' && events[1] == '\0')
+        return DG_READABLE;
     for (; events != NULL && *events != '\0'; events++)
         happened |= *events == 'r' ? DG_READABLE : *events == 'w' ? DG_WRITABLE : *events == 'p' ? DG_ERROR : 0U;
     return happened;
@@ -143,7 +148,9 @@ static int dispatch(lua_State *L, dg_socket *s, int index, unsigned happened)
 {
     dg_hub *hub = s->hub;
     s->happened |= (unsigned char)happened;
-    run_body(L, hub, index);
+    if (s->happened == DG_READABLE)
+        dg_receive_ahead(s);
+    run_body(L, hub, s, index);
     return leave(L, hub);
 }
 
@@ -176,7 +183,7 @@ static int on_retry(lua_State *L)
 static int on_tick(lua_State *L)
 {
     dg_hub *hub = dg_hub_of(L);
-    run_body(L, hub, 0);
+    run_body(L, hub, NULL, 0);
     return leave(L, hub);
 }
 

@@ -33,6 +33,7 @@ typedef struct dg_hub {
     unsigned depth;                   /* dispatches on the C stack; inside one the tick needs no handle */
     unsigned running;                 /* calls of dgram.run on the C stack */
     dg_turn turn;
+    unsigned dispatches;                /* counts them */
     unsigned uncaught;                  /* errors in store[DG_STORE_UNCAUGHT] */
     unsigned lost;                      /* errors that there was no memory to keep */
     unsigned char large_events;         /* store[DG_STORE_EVENTS] has grown, and is let go when it is empty */
@@ -74,12 +75,12 @@ enum dg_store {
 /* Makes the hub of a state; pushes its store. */
 dg_hub *dg_hub_open(lua_State *L);
 /* Pushes the store. */
-DG_HOT void dg_hub_store(lua_State *L);
+void dg_hub_store(lua_State *L);
 /* Pushes one of its values. */
-DG_HOT void dg_hub_get(lua_State *L, int slot);
+void dg_hub_get(lua_State *L, int slot);
 /* Pops a value into it. */
 void dg_hub_set(lua_State *L, int slot);
-DG_HOT dg_hub *dg_hub_of(lua_State *L);
+dg_hub *dg_hub_of(lua_State *L);
 
 /* Makes a callback for luv of one of the hub's functions, once dg_dispatch_configure was called. Pops what it is for:
  * the socket, its light userdata, or nil. */

@@ -101,7 +101,7 @@ static int change(lua_State *L, const dg_socket *s, const operation *op)
 static int change_membership(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
-    const operation *op = lua_touserdata(L, lua_upvalueindex(2));
+    const operation *op = lua_touserdata(L, lua_upvalueindex(1));
     int group = op->has_source ? 3 : 2;
     if (op->has_source)
         require_address(L, 2, "sourceAddress");
@@ -120,9 +120,8 @@ static int change_membership(lua_State *L)
 void dg_memberships_open(lua_State *L)
 {
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
-        dg_hub_get(L, DG_STORE_METATABLE);
         lua_pushlightuserdata(L, (void *)(uintptr_t)&operations[i]);
-        lua_pushcclosure(L, change_membership, 2);
+        lua_pushcclosure(L, change_membership, 1);
         lua_setfield(L, -2, operations[i].method);
     }
 }

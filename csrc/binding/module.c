@@ -132,7 +132,7 @@ EXPORT int luaopen_dgram_core(lua_State *L)
     dg_uncaught_open(L);
     dg_dispatch_open(L);
     lua_createtable(L, 0, ROOM);
-    dg_setfuncs(L, core, 0);
+    dg_setfuncs(L, core);
     lua_createtable(L, 0, ROOM); /* metatable, core, methods */
     for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++)
         rooms[i](L);

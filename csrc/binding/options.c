@@ -25,7 +25,7 @@ static const option options[] = {
     {"setMulticastLoopback", FLAG, 0, 1, dg_option_set_multicast_loopback},
 };
 
-#define UP_OPTION lua_upvalueindex(2)
+#define UP_OPTION lua_upvalueindex(1)
 
 static int flag_argument(lua_State *L)
 {
@@ -134,9 +134,8 @@ static int set_buffer(lua_State *L)
 
 static void add_method(lua_State *L, const char *name, lua_CFunction function, const void *data)
 {
-    dg_hub_get(L, DG_STORE_METATABLE);
     lua_pushlightuserdata(L, (void *)(uintptr_t)data);
-    lua_pushcclosure(L, function, 2);
+    lua_pushcclosure(L, function, 1);
     lua_setfield(L, -2, name);
 }
 

@@ -13,6 +13,7 @@
 enum {
     FULL_COUNT = DG_MOST_SEGMENTS, /* so many datagrams, or bytes, go to the kernel at once */
     FULL_BYTES = DG_MAX_PAYLOAD_IPV4,
+    ENOUGH_SINGLES = 4,        /* then the next datagram is likely to be a lone one */
     FULL_UNIX = DG_BATCH,      /* nothing goes in trains there: more than one call takes need not wait for each other */
     REFUSED_BY_LIST = -100000, /* an entry's error that is no errno: the sendBlockList's */
     LONGEST_BACKOFF = 64,      /* milliseconds */
@@ -65,6 +66,7 @@ void dg_outbox_flush(lua_State *L, int index, dg_socket *s)
     if (s->blocked || s->binding || s->fd < 0 || dg_queue_count(&s->queue) == 0)
         return;
     size_t before = dg_queue_count(&s->queue);
+    s->singles = before == 1 ? (unsigned char)(s->singles + (s->singles < ENOUGH_SINGLES)) : 0;
     if (dg_transmit(&s->transmitter, &s->queue, s->fd) == DG_TRANSMIT_BLOCKED)
         wait_for_kernel(L, index, s, dg_queue_count(&s->queue) != before);
     else if (s->held == 0)
@@ -335,9 +337,35 @@ DG_APART static int put_to_peer(lua_State *L, dg_socket *s, const dg_payload *pa
     return put(L, s, payload, s->connection == connection ? to : &peer, reporting);
 }
 
+/* Whether nothing speaks against sending it without the queue. A batch is worth waiting for, until the end of the
+ * dispatch; but a socket that has sent one datagram a time lately will hardly send another. Where it does, it waits for
+ * batches again. */
+static int may_go_at_once(dg_socket *s, const dg_payload *payload, const dg_reporting *reporting)
+{
+    if (s->hub->depth == 0)
+        return 0;
+    if (s->answered == s->hub->dispatches)
+        s->singles = 0;
+    return s->singles >= ENOUGH_SINGLES && dg_queue_count(&s->queue) == 0 && payload->length <= s->queue_limit / 2 &&
+           reporting->callback == 0 && payload->text != NULL && s->family != AF_UNIX && !s->blocked && !s->binding;
+}
+
+/* Whether it went. */
+static int go_at_once(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to)
+{
+    const dg_outgoing out = {payload->text, (uint32_t)payload->length, 0, to};
+    if (dg_outbox_admit(L, s, payload->length, to) != 0 || s->fd < 0 ||
+        !dg_transmit_at_once(&s->transmitter, s->fd, &out))
+        return 0;
+    s->answered = s->hub->dispatches;
+    return 1;
+}
+
 int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
                   const dg_reporting *reporting)
 {
+    if (may_go_at_once(s, payload, reporting) && go_at_once(L, s, payload, to))
+        return dg_outbox_answer(L, s, 1);
     if (to->length == 0 && s->connected && (lacks_place(s, reporting->callback) || lacks_flush(s)))
         return put_to_peer(L, s, payload, to, reporting);
     return put(L, s, payload, to, reporting);

@@ -28,7 +28,7 @@ static inline int dg_outbox_put_plain(lua_State *L, dg_socket *s, const dg_paylo
                                       int callback);
 /* What comes behind datagrams that were put: the flush, if one more of this length does not fit into the batch. Returns
  * what dg_outbox_put does. */
-DG_HOT int dg_outbox_go_on(lua_State *L, dg_socket *s, size_t length);
+int dg_outbox_go_on(lua_State *L, dg_socket *s, size_t length);
 /* Binds the socket if need be; `to` is NULL while it is not known. 0, or why a datagram of this length cannot be
  * accepted: an error for dg_outbox_fail. */
 int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address *to);
@@ -40,10 +40,10 @@ int dg_outbox_answer(lua_State *L, dg_socket *s, int accepted);
 void dg_outbox_tell_drain(lua_State *L, int index, dg_socket *s);
 
 /* Hands the queue to the kernel; waits for writability where it must. */
-DG_HOT void dg_outbox_flush(lua_State *L, int index, dg_socket *s);
+void dg_outbox_flush(lua_State *L, int index, dg_socket *s);
 /* Runs the callbacks of datagrams that are done, at most s->report_limit. May raise what a callback raises, having gone
  * past it. */
-DG_HOT void dg_outbox_report(lua_State *L, int index, dg_socket *s);
+void dg_outbox_report(lua_State *L, int index, dg_socket *s);
 
 static inline int dg_outbox_put_plain(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_inet *to,
                                       int callback)

@@ -9,7 +9,7 @@
 DG_HIDDEN_BEGIN
 
 /* Brings luv's poll and the anchor in line with what the socket wants now; call it after every change of state. */
-DG_HOT void dg_poll_update(lua_State *L, int index, dg_socket *s);
+void dg_poll_update(lua_State *L, int index, dg_socket *s);
 /* Comes back after so many milliseconds, to send what a full peer did not take. */
 void dg_poll_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds);
 /* Closes the descriptor, and stops watching it before. */

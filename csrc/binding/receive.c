@@ -84,6 +84,15 @@ static void keep_name(lua_State *L, kept *k, const dg_address *from)
     lua_replace(L, k->base + ADDRESS);
 }
 
+/* Where the sender's string is, which the socket's table (at an index) keeps. */
+static const char *text_at(lua_State *L, int slots)
+{
+    lua_rawgeti(L, slots, DG_SLOT_SENDER);
+    const char *text = lua_tolstring(L, -1, NULL);
+    lua_pop(L, 1);
+    return text;
+}
+
 /* Brings the sender's address to its place on the stack; the string of the last one is remembered. */
 static void keep_sender(lua_State *L, kept *k, dg_socket *s, const dg_address *from)
 {
@@ -97,8 +106,10 @@ static void keep_sender(lua_State *L, kept *k, dg_socket *s, const dg_address *f
         lua_pushlstring(L, text, dg_address_format(&sender, text));
         lua_rawseti(L, k->base + SLOTS, DG_SLOT_SENDER);
         dg_inet_store(&s->sender, &sender);
+        s->sender_text = text_at(L, k->base + SLOTS);
         s->sender_serial++;
     }
+    s->sender.u.in.sin_port = from->u.in.sin_port; /* IPv6's is in the same place */
     if (k->sender == s->sender_serial)
         return;
     lua_rawgeti(L, k->base + SLOTS, DG_SLOT_SENDER);
@@ -233,8 +244,8 @@ static void coalesce_if_it_pays(dg_socket *s, int got)
         dg_os_coalesce(s->fd, &s->transmitter.offloads);
 }
 
-/* Receives the next batch. Returns whether to look for more behind it. */
-static int refill(lua_State *L, int index, dg_socket *s)
+/* Receives the next batch. Returns what the system call does. */
+DG_HOT static int take_batch(dg_socket *s)
 {
     int got = receive_batch(s, s->want);
     coalesce_if_it_pays(s, got);
@@ -244,6 +255,20 @@ static int refill(lua_State *L, int index, dg_socket *s)
         s->linger = got > 0; /* its queue is short, and it takes them singly */
     else
         adapt(s, s->batch_count, got == 1 && is_train(dg_arena_slot(s->batch, 0)));
+    return got;
+}
+
+void dg_receive_ahead(dg_socket *s)
+{
+    if (s->ahead == 0 && s->fd >= 0 && takes_messages(s) && !batch_left(s) && !s->pinned)
+        s->ahead = take_batch(s);
+}
+
+/* The next batch, or the one that was received ahead. Returns whether to look for more behind it. */
+static int refill(lua_State *L, int index, dg_socket *s)
+{
+    int got = s->ahead != 0 ? s->ahead : take_batch(s);
+    s->ahead = 0;
     if (got < 0 && got != -EAGAIN && got != -EWOULDBLOCK)
         report_failure(L, index, s, got);
     return got > 0 && s->linger;
@@ -283,10 +308,13 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
 {
     dg_turn *turn = &s->hub->turn;
     kept k = push_kept(L, index, s);
-    s->linger = 0;                  /* what was to be looked for before is not now */
+    int first = s->ahead == 0;
     if (s->pinned >= s->hub->depth) /* by a reader of this dispatch, or of one inside of it, that raised */
         s->pinned = 0;
-    for (int first = 1;; first = 0) {
+    if (!first)
+        readable = refill(L, index, s);
+    s->linger = 0; /* what was to be looked for is known, and what was before is not now */
+    for (;; first = 0) {
         while (next_pending(s, turn)) {
             deliver(L, &k, s);
             turn->budget -= turn->budget != 0;

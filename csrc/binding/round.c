@@ -83,7 +83,7 @@ static void do_step(lua_State *L, int index, dg_socket *s)
 
 /* Serves the socket that hub->serving names until it has nothing left to do in this round. The dispatched socket, if
  * there is one, is at index 1. */
-DG_HOT static void serve(lua_State *L, dg_hub *hub)
+static void serve(lua_State *L, dg_hub *hub)
 {
     dg_socket *s = hub->serving;
     int top = lua_gettop(L), index = 1;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "error.h"
-#include "group.h"
+#include "list.h"
 #include "outbox.h"
 #include "poll.h"
 #include "send_arguments.h"
@@ -36,6 +36,10 @@ static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments
         return 0;
     }
     const char *text = lua_tolstring(L, arguments->address, &length);
+    if (dg_socket_is_sender(s, text, arguments->port)) {
+        dg_inet_load(out, &s->sender);
+        return 0;
+    }
     if (s->family == AF_UNIX)
         return dg_address_unix(out, text, length);
     const dg_inet *known = dg_memo_find(s->hub->memo, s->family, dg_socket_maps(s), text, length, arguments->port);
@@ -183,108 +187,6 @@ static int socket_sendto(lua_State *L)
     return send_checked(L, s, &arguments);
 }
 
-/* Puts strings of the list, from the first up to the last of these numbers, as long as the queue allows it. All else is
- * left to the other way: so is what is no string, in a list that a finalizer has changed. Returns how many it put. */
-static size_t put_allowed(lua_State *L, dg_socket *s, int list, size_t first, size_t last, const dg_inet *to,
-                          const dg_reporting *reporting)
-{
-    const int top = lua_gettop(L);
-    dg_group *group = reporting->group;
-    size_t i = first, length = 0;
-    int more = s->queue.allowed_count != 0 && (group == NULL || dg_callbacks_have_room(&s->callbacks));
-    for (; more && i <= last; i++) {
-        uint32_t mark = DG_MARK_NONE;
-        if ((i - first) % DG_POP_AT_ONCE == 0)
-            lua_settop(L, top);
-        lua_rawgeti(L, list, (int)i);
-        const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
-        if (text == NULL || !dg_queue_is_allowed(&s->queue, length))
-            break;
-        if (group != NULL) {
-            mark = (uint32_t)dg_callbacks_add(L, &s->callbacks, 1, reporting->callback) | (uint32_t)DG_MARK_GROUP;
-            group->pending++;
-        }
-        more = dg_queue_append(&s->queue, text, length, to, mark);
-    }
-    lua_settop(L, top);
-    if (i != first)
-        dg_outbox_go_on(L, s, length);
-    return i - first;
-}
-
-/* The call is over. If there is nothing to wait for, its callback is due. */
-static void complete(lua_State *L, const dg_reporting *reporting)
-{
-    dg_group *group = reporting->group;
-    if (group == NULL)
-        return;
-    group->complete = 1;
-    if (!dg_group_is_done(group))
-        return;
-    dg_group_push_result(L, reporting->callback);
-    dg_tick_call(L);
-}
-
-/* Where a list goes, as it was when the call came: finalizers may run between its datagrams, and connect the socket to
- * another peer. */
-typedef struct target {
-    dg_address to; /* length 0: the peer */
-    dg_inet plain; /* the same, but for Unix */
-    dg_address peer;
-    unsigned connection;
-} target;
-
-static void set_target(target *t, const dg_socket *s, const dg_address *to)
-{
-    dg_address_copy(&t->to, to);
-    t->plain.length = 0;
-    if (s->family != AF_UNIX)
-        dg_inet_store(&t->plain, to);
-}
-
-static void aim(target *t, const dg_socket *s, const dg_address *to)
-{
-    set_target(t, s, to);
-    t->connection = s->connection;
-    if (to->length == 0 && s->connected)
-        dg_address_copy(&t->peer, s->peer);
-    else
-        t->peer.length = 0;
-}
-
-static void keep_aim(target *t, const dg_socket *s)
-{
-    if (t->connection != s->connection && t->to.length == 0 && t->peer.length != 0)
-        set_target(t, s, &t->peer);
-}
-
-/* Puts each string of the list at an index as a datagram of its own. */
-static int put_list(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
-{
-    const size_t count = dg_rawlen(L, list);
-    dg_reporting reporting = {0, NULL};
-    target t;
-    int below = 1;
-    aim(&t, s, to);
-    if (callback != 0) {
-        reporting.group = dg_group_new(L, callback);
-        reporting.callback = lua_gettop(L);
-    }
-    for (size_t i = 1; i <= count; i++) {
-        dg_payload payload = {0, 0, NULL, 0};
-        keep_aim(&t, s);
-        lua_rawgeti(L, list, (int)i);
-        payload.text = lua_tolstring(L, -1, &payload.length);
-        below = dg_outbox_put(L, s, &payload, &t.to, &reporting);
-        lua_pop(L, 1);
-        keep_aim(&t, s);
-        if (i + 1 < count) /* the last one is put as all are: its answer is the call's */
-            i += put_allowed(L, s, list, i + 1, count - 1, &t.plain, &reporting);
-    }
-    complete(L, &reporting);
-    return below;
-}
-
 /* Pushes a copy of the list at index 2, which its owner may change while a name is looked up: a finalizer may already.
  */
 static load push_copy(lua_State *L)
@@ -315,7 +217,7 @@ static int socket_send_many(lua_State *L)
     dg_arguments_of_send_many(L, form_of(s), &arguments);
     int status = find_destination(L, s, &arguments, &to);
     if (status == 0 || dg_rawlen(L, 2) == 0) {
-        below = put_list(L, s, 2, &to, arguments.callback);
+        below = dg_list_put(L, s, 2, &to, arguments.callback);
     } else if (status == DG_NOT_A_LITERAL) {
         load held = push_copy(L);
         below = send_to_name(L, s, &arguments, &held, 0);
@@ -359,7 +261,7 @@ static void send_held(lua_State *L, dg_socket *s, const dg_address *to)
     dg_payload payload = {2, 0, NULL, 0};
     dg_reporting reporting = {lua_isfunction(L, 5) ? 5 : 0, NULL};
     if (lua_istable(L, 2)) {
-        put_list(L, s, 2, to, reporting.callback);
+        dg_list_put(L, s, 2, to, reporting.callback);
         return;
     }
     payload.text = lua_tolstring(L, 2, &payload.length);

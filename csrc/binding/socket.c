@@ -6,24 +6,6 @@
 
 const char dg_socket_tag = 0;
 
-dg_socket *dg_socket_check_metatable(lua_State *L)
-{
-    dg_socket *s = lua_touserdata(L, 1);
-    if (s != NULL && lua_getmetatable(L, 1)) {
-        int ours = lua_rawequal(L, -1, DG_UP_METATABLE);
-        lua_pop(L, 1);
-        if (ours)
-            return s;
-    }
-    dg_error_arg_type(L, 1, "self", "a dgram.Socket (call methods with a colon)");
-    return NULL;
-}
-
-void dg_socket_raise_closed(lua_State *L)
-{
-    dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_RUNNING", "Not running: the socket is closed");
-}
-
 /* The socket at any index, or NULL. */
 static dg_socket *test(lua_State *L, int index)
 {
@@ -33,6 +15,19 @@ static dg_socket *test(lua_State *L, int index)
     int ours = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);
     return ours ? lua_touserdata(L, index) : NULL;
+}
+
+dg_socket *dg_socket_check_metatable(lua_State *L)
+{
+    dg_socket *s = test(L, 1);
+    if (s == NULL)
+        dg_error_arg_type(L, 1, "self", "a dgram.Socket (call methods with a colon)");
+    return s;
+}
+
+void dg_socket_raise_closed(lua_State *L)
+{
+    dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_RUNNING", "Not running: the socket is closed");
 }
 
 void dg_socket_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to)
@@ -179,19 +174,16 @@ static const luaL_Reg core[] = {
 
 void dg_socket_add(lua_State *L, const luaL_Reg *new_methods, const luaL_Reg *new_core)
 {
-    dg_hub_get(L, DG_STORE_METATABLE);
-    dg_setfuncs(L, new_methods, 1);
+    dg_setfuncs(L, new_methods);
     lua_pushvalue(L, -2);
-    dg_hub_get(L, DG_STORE_METATABLE);
-    dg_setfuncs(L, new_core, 1);
+    dg_setfuncs(L, new_core);
     lua_pop(L, 1);
 }
 
 void dg_socket_add_meta(lua_State *L, const luaL_Reg *new_metamethods)
 {
     dg_hub_get(L, DG_STORE_METATABLE);
-    lua_pushvalue(L, -1);
-    dg_setfuncs(L, new_metamethods, 1);
+    dg_setfuncs(L, new_metamethods);
     lua_pop(L, 1);
 }
 

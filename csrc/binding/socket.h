@@ -72,19 +72,23 @@ typedef struct dg_socket {
     dg_arena *batch; /* received and not yet delivered: slots [at .. count), the first from `offset` on */
     unsigned batch_count, batch_at;
     uint32_t batch_offset;
+    int ahead;            /* what receiving it ahead returned, until dg_receive knows; 0: it was not */
     unsigned want;        /* slots for the next receive; 1 only after several misses */
     unsigned char linger; /* look for more at once */
     unsigned char luck;   /* grows with each looking for more that found something, and is halved by one that did not */
     unsigned char misses; /* receives of several slots, in a row, that found one datagram */
     unsigned streak;      /* receives of one slot since the last of them */
     unsigned pinned;      /* the dispatch (by depth) that reads the batch: it must not be given away; 0 for none */
-    dg_inet sender;       /* whose text is in DG_SLOT_SENDER; a Unix socket's is only there */
-    uint32_t sender_serial; /* changes with it */
+    dg_inet sender;       /* of the last datagram; its text is in DG_SLOT_SENDER, a Unix socket's is only there */
+    const char *sender_text; /* where that text is */
+    uint32_t sender_serial;  /* changes with it */
     uint64_t receive_calls, messages, bytes, refused, truncated;
 
     dg_queue queue;
     dg_transmitter transmitter;
-    size_t report_limit; /* callbacks that the running round may still run */
+    unsigned char singles; /* flushes in a row that had one datagram to hand over */
+    unsigned answered;     /* the dispatch in which a datagram last went without the queue */
+    size_t report_limit;   /* callbacks that the running round may still run */
     dg_callbacks callbacks;
     unsigned held;       /* sends that wait for a name */
     unsigned connection; /* changes with each connect and disconnect */
@@ -96,9 +100,6 @@ typedef struct dg_socket {
 } dg_socket;
 
 extern const char dg_socket_tag; /* its address is the tag */
-
-/* The metatable's methods have these upvalues. */
-#define DG_UP_METATABLE lua_upvalueindex(1)
 
 /* The socket at index 1, in whatever state; raises ERR_INVALID_ARG_TYPE for anything else. */
 static inline dg_socket *dg_socket_check(lua_State *L);
@@ -113,7 +114,7 @@ void dg_socket_push(lua_State *L, const dg_socket *s);
 
 /* Keeps it from being collected while it has work, or may receive; lets it go else. For changes that the poll need not
  * hear of (poll.h has the function for the others). */
-DG_HOT void dg_socket_anchor(lua_State *L, int index, dg_socket *s);
+void dg_socket_anchor(lua_State *L, int index, dg_socket *s);
 
 /* Pushes the error of a system call on a datagram's way, with the connected peer's address where `to` is NULL or empty.
  */
@@ -142,6 +143,12 @@ static inline dg_socket *dg_socket_running(lua_State *L)
     if (s->life != DG_OPEN)
         dg_socket_raise_closed(L);
     return s;
+}
+
+/* Whether this is the address string, and the port, that came with the last datagram: answers are sent there. */
+static inline int dg_socket_is_sender(const dg_socket *s, const char *text, unsigned port)
+{
+    return text == s->sender_text && s->sender.u.in.sin_port == htons((uint16_t)port);
 }
 
 /* What is still to be sent keeps the loop alive, unreferenced or not. */

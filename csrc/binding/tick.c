@@ -11,6 +11,8 @@ enum { EVENT_PLACES = 4, KEPT_PLACES = 1024 };
 
 static void list(dg_hub *hub, dg_socket *s)
 {
+    if (s->listed)
+        return;
     if (hub->last_due != NULL)
         hub->last_due->next_due = s;
     else
@@ -26,13 +28,17 @@ static void wake(lua_State *L, dg_hub *hub)
         dg_loop_start_tick(L, hub);
 }
 
+void dg_tick_note(dg_socket *s, unsigned due)
+{
+    s->due |= (unsigned char)due;
+    list(s->hub, s);
+}
+
 void dg_tick_due(lua_State *L, int index, dg_socket *s, unsigned due)
 {
     if (s->hub->depth == 0 && !s->hub->ticking && !dg_luv_available(L))
         return;
-    s->due |= (unsigned char)due;
-    if (!s->listed)
-        list(s->hub, s);
+    dg_tick_note(s, due);
     if (!s->anchored)
         dg_socket_anchor(L, index, s);
     wake(L, s->hub);

@@ -9,7 +9,9 @@
 DG_HIDDEN_BEGIN
 
 /* Notes work (a set of dg_due) for the socket at `index`. */
-DG_HOT void dg_tick_due(lua_State *L, int index, dg_socket *s, unsigned due);
+void dg_tick_due(lua_State *L, int index, dg_socket *s, unsigned due);
+/* The same inside a dispatch, for a socket that is anchored: without a use for memory. */
+void dg_tick_note(dg_socket *s, unsigned due);
 
 /* Emits `event` from the socket later, with the value on top of the stack, which is popped. */
 void dg_tick_emit(lua_State *L, int index, const char *event);
@@ -24,7 +26,7 @@ void dg_tick_fail(lua_State *L, int index, int callback, lua_Integer value);
 void dg_tick_defer(lua_State *L);                    /* pops the four */
 void dg_tick_take(lua_State *L, dg_hub *hub);        /* pushes those of the first one, and forgets it */
 DG_HOT unsigned dg_tick_deferred(const dg_hub *hub); /* how many there are */
-DG_HOT dg_socket *dg_tick_next(dg_hub *hub);         /* the first due socket, taken off the list; there is one */
+dg_socket *dg_tick_next(dg_hub *hub);                /* the first due socket, taken off the list; there is one */
 
 /* Whether anything is noted. */
 static inline int dg_tick_has_work(const dg_hub *hub)

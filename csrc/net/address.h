@@ -37,6 +37,9 @@ typedef struct dg_inet {
     } u;
 } dg_inet;
 
+_Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port),
+               "the port may be read without a look at the family");
+
 static inline void dg_inet_load(dg_address *out, const dg_inet *in)
 {
     out->length = in->length;

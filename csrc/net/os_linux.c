@@ -29,12 +29,17 @@ typedef union control {
 
 _Static_assert(CONTROL_BYTES >= CMSG_SPACE(sizeof(int)), "room for the segment size");
 
+/* What is told of a datagram lies beside it, in the same page: each page has to be found again after a system call. */
+typedef struct cell {
+    dg_received slot;
+    char payload[SLOT_STRIDE];
+} cell;
+
 struct dg_arena {
+    cell cells[DG_SLOTS];
     struct mmsghdr headers[DG_SLOTS];
     struct iovec buffers[DG_SLOTS];
     control controls[DG_SLOTS];
-    dg_received slots[DG_SLOTS];
-    char payload[DG_SLOTS][SLOT_STRIDE];
 };
 
 dg_arena *dg_arena_new(void)
@@ -45,13 +50,12 @@ dg_arena *dg_arena_new(void)
     memset(arena->headers, 0, sizeof arena->headers);
     for (unsigned i = 0; i < DG_SLOTS; i++) {
         struct msghdr *header = &arena->headers[i].msg_hdr;
-        arena->buffers[i].iov_base = arena->payload[i];
+        arena->buffers[i].iov_base = arena->cells[i].payload;
         arena->buffers[i].iov_len = DG_SLOT_BYTES;
         header->msg_iov = &arena->buffers[i];
         header->msg_iovlen = 1;
-        header->msg_name = &arena->slots[i].from.u;
+        header->msg_name = &arena->cells[i].slot.from.u;
         header->msg_control = &arena->controls[i];
-        arena->slots[i].data = arena->payload[i];
     }
     return arena;
 }
@@ -63,7 +67,7 @@ void dg_arena_free(dg_arena *arena)
 
 dg_received *dg_arena_slot(dg_arena *arena, unsigned i)
 {
-    return &arena->slots[i];
+    return &arena->cells[i].slot;
 }
 
 /* An uncoalesced datagram carries no segment size; a train's is an int (the send side's is 16 bits). */
@@ -85,7 +89,8 @@ static int looks_for_trains(const dg_offloads *offloads)
 static void describe_slot(dg_arena *arena, unsigned i, uint32_t length, const dg_offloads *offloads)
 {
     struct msghdr *header = &arena->headers[i].msg_hdr;
-    dg_received *slot = &arena->slots[i];
+    dg_received *slot = &arena->cells[i].slot;
+    slot->data = arena->cells[i].payload;
     slot->length = length;
     slot->segment = looks_for_trains(offloads) ? segment_size(header, length) : length;
     slot->truncated = (header->msg_flags & (offloads->coalesce ? MSG_TRUNC | MSG_CTRUNC : MSG_TRUNC)) != 0;
@@ -95,7 +100,7 @@ static void describe_slot(dg_arena *arena, unsigned i, uint32_t length, const dg
 static void ready_slot(dg_arena *arena, unsigned i, const dg_offloads *offloads)
 {
     struct msghdr *header = &arena->headers[i].msg_hdr;
-    header->msg_namelen = sizeof arena->slots[i].from.u;
+    header->msg_namelen = sizeof arena->cells[i].slot.from.u;
     header->msg_controllen = looks_for_trains(offloads) ? CONTROL_BYTES : 0;
 }
 
@@ -116,14 +121,16 @@ static int receive_one(int fd, dg_arena *arena, const dg_offloads *offloads)
  */
 static int receive_plain(int fd, dg_arena *arena)
 {
-    dg_received *slot = &arena->slots[0];
+    dg_received *slot = &arena->cells[0].slot;
     ssize_t length;
     do {
         slot->from.length = sizeof slot->from.u;
-        length = recvfrom(fd, arena->payload[0], DG_SLOT_BYTES, MSG_DONTWAIT, &slot->from.u.any, &slot->from.length);
+        length =
+            recvfrom(fd, arena->cells[0].payload, DG_SLOT_BYTES, MSG_DONTWAIT, &slot->from.u.any, &slot->from.length);
     } while (length < 0 && errno == EINTR);
     if (length < 0)
         return -errno;
+    slot->data = arena->cells[0].payload;
     slot->length = slot->segment = (uint32_t)length;
     slot->truncated = 0;
     return 1;
@@ -133,7 +140,7 @@ int dg_os_receive_large(int fd, dg_arena *arena)
 {
     static const dg_offloads none;
     ready_slot(arena, 0, &none);
-    arena->buffers[0].iov_len = sizeof arena->payload;
+    arena->buffers[0].iov_len = sizeof arena->cells - offsetof(cell, payload);
     int status = receive_one(fd, arena, &none);
     arena->buffers[0].iov_len = DG_SLOT_BYTES;
     return status;

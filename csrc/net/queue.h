@@ -43,12 +43,12 @@ void dg_queue_init(dg_queue *queue, dg_fifo *spare);
 void dg_queue_free(dg_queue *queue);
 
 /* Where to write a datagram of `length` bytes, or NULL without memory. Nothing is queued until dg_queue_push. */
-DG_HOT char *dg_queue_reserve(dg_queue *queue, size_t length);
+char *dg_queue_reserve(dg_queue *queue, size_t length);
 /* Queues the datagram that was written there. `to` has length 0 for the connected peer. 0 or -ENOMEM. */
-DG_HOT int dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback);
+int dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback);
 
 /* Allows appending so much, or as much of it as needs no memory; and nothing any more. */
-DG_HOT void dg_queue_allow(dg_queue *queue, size_t bytes, size_t count);
+void dg_queue_allow(dg_queue *queue, size_t bytes, size_t count);
 static inline void dg_queue_disallow(dg_queue *queue)
 {
     queue->allowed_bytes = queue->allowed_count = 0;
@@ -76,13 +76,13 @@ static inline dg_entry *dg_queue_waiting(const dg_queue *queue, size_t i)
 {
     return (dg_entry *)dg_fifo_first(&queue->entries) + queue->next + i;
 }
-DG_HOT const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry);
+const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry);
 /* Datagrams queued for the connected peer are for this address from now on. */
 void dg_queue_name_peer(dg_queue *queue, const dg_address *peer);
 /* The first waiting datagram failed, with a negative errno. */
 void dg_queue_failed(dg_queue *queue, int error);
 /* The first `count` waiting datagrams, of `bytes` together, were handed over. */
-DG_HOT void dg_queue_sent(dg_queue *queue, size_t count, size_t bytes);
+void dg_queue_sent(dg_queue *queue, size_t count, size_t bytes);
 
 static inline int dg_queue_is_allowed(const dg_queue *queue, size_t length)
 {
@@ -113,7 +113,7 @@ static inline int dg_queue_append(dg_queue *queue, const char *data, size_t leng
 /* The next done entry that has something to tell, or NULL; those without are skipped and dropped. */
 static inline dg_entry *dg_queue_report(dg_queue *queue);
 /* Drops the entry that dg_queue_report gave. */
-DG_HOT void dg_queue_reported(dg_queue *queue);
+void dg_queue_reported(dg_queue *queue);
 
 static inline dg_entry *dg_queue_report(dg_queue *queue)
 {

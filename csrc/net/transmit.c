@@ -187,8 +187,8 @@ static void judge_shortening(dg_transmitter *transmitter, int sent)
 }
 
 /* After a system call that sent `sent` of the messages, or failed. Returns whether the kernel takes no more now. */
-DG_HOT static int take_answer(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out,
-                              const unsigned *counts, int sent)
+static int take_answer(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out, const unsigned *counts,
+                       int sent)
 {
     transmitter->calls++;
     if (sent > 0 || is_blocked(sent))
@@ -224,6 +224,20 @@ DG_APART static int transmit_several(dg_transmitter *transmitter, dg_queue *queu
         return take_answer(transmitter, queue, out, counts, dg_os_send(fd, out, messages));
     settle_failed(transmitter, queue, dg_queue_waiting(queue, 0)->error);
     return 0;
+}
+
+int dg_transmit_at_once(dg_transmitter *transmitter, int fd, const dg_outgoing *out)
+{
+    int sent = dg_os_send(fd, out, 1);
+    transmitter->calls++;
+    if (sent > 0) {
+        transmitter->datagrams++;
+        transmitter->bytes += out->length;
+        count_down(&transmitter->refused_for, 1);
+    } else if (transmitter->hears_late && may_be_late(sent)) {
+        transmitter->suspect = sent;
+    }
+    return sent > 0;
 }
 
 dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int fd)

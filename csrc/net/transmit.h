@@ -28,7 +28,10 @@ typedef enum dg_transmit_status {
     DG_TRANSMIT_BLOCKED, /* the kernel takes no more now: wait until the descriptor is writable */
 } dg_transmit_status;
 
-DG_HOT dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int fd);
+/* Hands one datagram over that need not be queued, because nothing is: whether the kernel took it. Where it did not,
+ * the datagram is to be queued, and dg_transmit tries again, and judges. */
+DG_HOT int dg_transmit_at_once(dg_transmitter *transmitter, int fd, const dg_outgoing *out);
+dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int fd);
 
 DG_HIDDEN_END
 

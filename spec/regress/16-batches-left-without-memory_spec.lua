@@ -1,0 +1,38 @@
+-- SPDX-License-Identifier: MIT
+-- A listener ran out of memory: what else had come with its datagram stayed where it was until the next one came.
+local can = require "spec.support.can"
+local child = require "spec.support.child"
+local loop = require "spec.support.loop"
+
+local program = [[
+  local dgram, uv = require "dgram", require "luv"
+  local got, short = {}, false
+  dgram.setUncaughtHandler(function(err) short = short or tostring(err):find("memory", 1, true) ~= nil end)
+  local socket = dgram.createSocket("udp4", function(msg)
+    got[#got + 1] = msg
+    if msg == "1" then return ("x"):rep(1500000000) end
+  end)
+  socket:bind(0, "127.0.0.1")
+  local peer = uv.new_udp()
+  for i = 1, 3 do assert(peer:try_send(tostring(i), "127.0.0.1", socket:address().port)) end
+  peer:close()
+  local late = uv.new_timer()
+  late:start(5000, 0, function() os.exit(1) end)
+  while #got < 3 do dgram.run "once" end
+  late:close()
+  socket:close()
+  dgram.run()
+  print(table.concat(got, " "), short and "short of memory" or "enough")
+]]
+
+describe("a memory error in a listener", function()
+  loop.guard()
+
+  it("leaves the rest of the batch to the next turn", function()
+    can.need(pending, not os.getenv "LD_PRELOAD", "a sanitizer takes more room than this leaves")
+    local paths = ("package.path = %q; package.cpath = %q"):format(package.path, package.cpath)
+    local process = child.start("/bin/sh", { "-c", 'ulimit -v 1000000; exec "$@"', "sh", child.interpreter(),
+      "-e", paths, "-e", program }):wait(10)
+    assert.equal("1 2 3\tshort of memory\n", process.out, process.err)
+  end)
+end)
