@@ -59,9 +59,15 @@ describe("error objects", function()
     loop.run()
   end)
 
-  it("name an unknown option", function()
+  it("name an unknown option, and those that there are", function()
     local err = faults.raised(faults.bad_value, dgram.createSocket, { type = "udp4", colour = "red" })
     assert.is_truthy(err.message:find("colour", 1, true))
+    assert.is_truthy(err.message:find("recvBufferSize, reuseAddr", 1, true))
+    local socket = new "udp4"
+    err = faults.raised(faults.bad_value, socket.bind, socket, { prot = 5 })
+    assert.is_truthy(err.message:find('option "prot" for bind; there are: address, exclusive, fd, path, port', 1, true))
+    socket:close()
+    loop.run()
   end)
 
   it("of the system have errno, syscall, address and port", function()

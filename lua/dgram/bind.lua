@@ -6,7 +6,7 @@ local known = { port = true, address = true, exclusive = true, fd = true, path =
 
 local function check_options(options)
   for name in pairs(options) do
-    if not known[name] then check.badValue(("Unknown option %s for bind"):format(core.describe(name))) end
+    if not known[name] then require("dgram.options").unknown(known, name, "bind") end
   end
   if options.exclusive ~= nil and type(options.exclusive) ~= "boolean" then
     check.wrongType(options.exclusive, "options.exclusive", "a boolean")

@@ -10,21 +10,22 @@ local types = {
   receiveBlockList = "any", sendBlockList = "any", signal = "any",
 }
 
-local function unknown(name)
-  local names = {}
-  for each in pairs(types) do names[#names + 1] = each end
-  table.sort(names)
-  check.badValue(("Unknown option %s for createSocket; there are: %s"):format(core.describe(name),
-    table.concat(names, ", ")))
-end
-
 local options = {}
+
+--- Raises ERR_INVALID_ARG_VALUE for an option that is none of the known ones' names.
+function options.unknown(known, name, call)
+  local names = {}
+  for each in pairs(known) do names[#names + 1] = each end
+  table.sort(names)
+  name = type(name) == "string" and '"' .. name .. '"' or core.describe(name)
+  check.badValue(("Unknown option %s for %s; there are: %s"):format(name, call, table.concat(names, ", ")))
+end
 
 --- Raises ERR_INVALID_ARG_VALUE for an unknown option, ERR_INVALID_ARG_TYPE for a value of a wrong type.
 function options.check(given)
   for name, value in pairs(given) do
     local expected = types[name]
-    if not expected then unknown(name) end
+    if not expected then options.unknown(types, name, "createSocket") end
     if expected ~= "any" and type(value) ~= expected then
       check.wrongType(value, "options." .. tostring(name), "a " .. expected)
     end
