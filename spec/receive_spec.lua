@@ -397,3 +397,31 @@ describe("a flood", function()
     loop.run()
   end)
 end)
+
+describe("receiving", function()
+  loop.guard()
+
+  it("looks for more at once only as long as that finds more", function()
+    local socket, port, got = sockets.collector { type = "udp4", gro = false }
+    local peer, sent, pausing = peers.new(), 0, true
+    socket:on("message", function()
+      if pausing and #got == sent then socket:pause() end -- so that it never looks in vain
+    end)
+    local function burst(n)
+      for _ = 1, n do peer:send("x", port) end
+      sent = sent + n
+      loop.wait(function() return #got == sent end)
+      socket:resume()
+    end
+    for _ = 1, 20 do burst(100) end
+    pausing = false
+    for _ = 1, 10 do burst(3) end -- time to find out that the flood is over
+    local before = socket:stats().receiveCalls
+    for _ = 1, 50 do burst(3) end
+    local calls = socket:stats().receiveCalls - before
+    assert.is_true(calls <= 55, calls .. " calls for 50 times three datagrams")
+    peer:close()
+    socket:close()
+    loop.run()
+  end)
+end)

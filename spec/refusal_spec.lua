@@ -246,7 +246,11 @@ local questions = [[
   local server, asker, n = sender "udp4", receiver "udp4", 0
   local port = server:bindSync({ address = "127.0.0.1" }).port
   local function verdicts() return server:stats().messagesSent + server:stats().sendErrors end
-  server:on("message", function(msg, rinfo) server:send(msg == "10" and "X" or msg, rinfo.port, rinfo.address) end)
+  local at_once = 0
+  server:on("message", function(msg, rinfo)
+    server:send(msg == "10" and "X" or msg, rinfo.port, rinfo.address)
+    if server:getSendQueueCount() == 0 then at_once = at_once + 1 end
+  end)
   for i = 1, %d do
     asker.socket:send(tostring(i), port, "127.0.0.1")
     while verdicts() < i do dgram.run "once" end
@@ -254,7 +258,7 @@ local questions = [[
   while #asker.got < server:stats().messagesSent do dgram.run "once" end
   local list = {}
   for i, datagram in ipairs(asker.got) do list[i] = datagram.msg end
-  print("answers=" .. table.concat(list, "+"))
+  print("answers=" .. table.concat(list, "+"), "once=" .. at_once)
   finish(server)
 ]]
 
@@ -263,9 +267,11 @@ describe("an answer that goes at once", function()
   folders()
 
   it("is queued where the kernel has no room, and comes once", function()
-    local found = refusing({ BLOCK_EVERY = 3 }, questions, 9)
-    assert.equal("1+2+3+4+5+6+7+8+9", tostring(found.answers))
-    assert.is_true(found.blocked > 2)
+    local found = refusing({ BLOCK_EVERY = 3 }, questions, 99)
+    local wanted = {}
+    for i = 1, 99 do wanted[i] = i == 10 and "X" or tostring(i) end
+    assert.equal(table.concat(wanted, "+"), tostring(found.answers))
+    assert.is_true(found.blocked > 2 and found.once > 20)
     assert.same({ 0, "" }, { found.errors, found.events })
   end)
 
@@ -273,6 +279,16 @@ describe("an answer that goes at once", function()
     local found = refusing({ FAIL_ERRNO = numbers.EPERM }, questions, 12)
     assert.equal("1+2+3+4+5+6+7+8+9+11+12", tostring(found.answers))
     assert.same({ 1, "EPERM" }, { found.errors, found.events })
+    assert.is_true(found.once > 3)
+  end)
+
+  it("and an error of an earlier datagram's are told apart", function()
+    local found = refusing({ LATE_ERRNO = numbers.ECONNREFUSED, FAIL_ERRNO = 0 }, questions, 12)
+    assert.equal("1+2+3+4+5+6+7+8+9+X+11+12", tostring(found.answers))
+    assert.same({ 0, "ECONNREFUSED" }, { found.errors, found.events })
+    found = refusing({ LATE_ERRNO = numbers.ECONNREFUSED, FAIL_ERRNO = numbers.EPERM }, questions, 12)
+    assert.equal("1+2+3+4+5+6+7+8+9+11+12", tostring(found.answers))
+    assert.same({ 1, "ECONNREFUSED+EPERM" }, { found.errors, found.events })
   end)
 end)
 

@@ -85,7 +85,7 @@ static inline void dg_getuservalue(lua_State *L, int index)
 #endif
 }
 
-/* Sets the functions into the table on top of the stack. They have no upvalues: in Lua 5.4 such a function is no
+/* Sets the functions into the table on top of the stack. They have no upvalues: from Lua 5.2 on such a function is no
  * object, so that a module's load makes none, and a call looks at none. */
 static inline void dg_setfuncs(lua_State *L, const luaL_Reg *functions)
 {

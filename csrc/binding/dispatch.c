@@ -63,7 +63,7 @@ DG_HOT static int body(lua_State *L)
     return 0;
 }
 
-/* Runs the body for the socket at `index`, or for the tick if that is NULL; again after each error. Without memory it
+/* Runs the body for the socket, which is at `index`, or for the tick (NULL); again after each error. Without memory it
  * stops: what is left is still noted, and the next dispatch goes on. */
 DG_HOT static void run_body(lua_State *L, dg_hub *hub, dg_socket *s, int index)
 {

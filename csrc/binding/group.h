@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One callback for the datagrams of a list: it is called when all of them are done, with the first error and how many
- * went. The queue's ring holds the group in the callback's place (callbacks.h), so that lists which are sent in the
- * midst of each other, as finalizers may, keep their own counts. */
+ * went. The socket's ring of callbacks (callbacks.h) holds the group in the callback's place, so that lists which are
+ * sent in the midst of each other, as finalizers may, keep their own counts. */
 #ifndef DG_BINDING_GROUP_H
 #define DG_BINDING_GROUP_H
 

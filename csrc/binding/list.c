@@ -12,6 +12,7 @@ static size_t put_allowed(lua_State *L, dg_socket *s, int list, size_t first, si
     const int top = lua_gettop(L);
     dg_group *group = reporting->group;
     size_t i = first, length = 0;
+    /* One place is enough: nobody else can add a callback meanwhile, so all but the first share it. */
     int more = s->queue.allowed_count != 0 && (group == NULL || dg_callbacks_have_room(&s->callbacks));
     for (; more && i <= last; i++) {
         uint32_t mark = DG_MARK_NONE;
@@ -50,7 +51,7 @@ static void complete(lua_State *L, const dg_reporting *reporting)
  * another peer. */
 typedef struct target {
     dg_address to; /* length 0: the peer */
-    dg_inet plain; /* the same, but for Unix */
+    dg_inet plain; /* the same; of no use for Unix, where the queue never allows more */
     dg_address peer;
     unsigned connection;
 } target;
@@ -86,6 +87,8 @@ int dg_list_put(lua_State *L, dg_socket *s, int list, const dg_address *to, int 
     target t;
     int below = 1;
     aim(&t, s, to);
+    if (count > 1)
+        s->singles = 0; /* they go together */
     if (callback != 0) {
         reporting.group = dg_group_new(L, callback);
         reporting.callback = lua_gettop(L);

@@ -13,8 +13,8 @@
 enum {
     FULL_COUNT = DG_MOST_SEGMENTS, /* so many datagrams, or bytes, go to the kernel at once */
     FULL_BYTES = DG_MAX_PAYLOAD_IPV4,
-    ENOUGH_SINGLES = 4,        /* then the next datagram is likely to be a lone one */
     FULL_UNIX = DG_BATCH,      /* nothing goes in trains there: more than one call takes need not wait for each other */
+    ENOUGH_SINGLES = 4,        /* then the next datagram is likely to be a lone one */
     REFUSED_BY_LIST = -100000, /* an entry's error that is no errno: the sendBlockList's */
     LONGEST_BACKOFF = 64,      /* milliseconds */
     LARGEST_UNIX = 0x7fffffff, /* what an entry can count; the kernel takes far less */
@@ -304,8 +304,8 @@ int dg_outbox_go_on(lua_State *L, dg_socket *s, size_t length)
 }
 
 /* Tells of a datagram that could not be queued: its group, or who dg_outbox_fail tells. */
-DG_COLD static int fail(lua_State *L, dg_socket *s, int status, const dg_address *to, const dg_reporting *reporting,
-                        size_t length)
+DG_COLD static int fail_one(lua_State *L, dg_socket *s, int status, const dg_address *to, const dg_reporting *reporting,
+                            size_t length)
 {
     if (reporting->group == NULL)
         return dg_outbox_fail(L, s, status, to, reporting->callback, length);
@@ -314,27 +314,27 @@ DG_COLD static int fail(lua_State *L, dg_socket *s, int status, const dg_address
     return dg_outbox_answer(L, s, 1);
 }
 
-static int put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
-               const dg_reporting *reporting)
+static int put_in_queue(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
+                        const dg_reporting *reporting)
 {
     int refusal = dg_outbox_admit(L, s, payload->length, to), status = refusal;
     prepare(L, s, reporting->callback);
     if (!is_told_at_once(s, refusal, reporting))
         status = push(L, s, payload, to, refusal, reporting);
     if (status != 0)
-        return fail(L, s, status, to, reporting, payload->length);
+        return fail_one(L, s, status, to, reporting, payload->length);
     return dg_outbox_go_on(L, s, payload->length);
 }
 
 /* To the peer, where finalizers may run first: one of them may connect the socket to another one. */
-DG_APART static int put_to_peer(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
-                                const dg_reporting *reporting)
+static int put_to_peer(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
+                       const dg_reporting *reporting)
 {
     const unsigned connection = s->connection;
     dg_address peer;
     dg_address_copy(&peer, s->peer);
     prepare(L, s, reporting->callback);
-    return put(L, s, payload, s->connection == connection ? to : &peer, reporting);
+    return put_in_queue(L, s, payload, s->connection == connection ? to : &peer, reporting);
 }
 
 /* Whether nothing speaks against sending it without the queue. A batch is worth waiting for, until the end of the
@@ -344,7 +344,7 @@ static int may_go_at_once(dg_socket *s, const dg_payload *payload, const dg_repo
 {
     if (s->hub->depth == 0)
         return 0;
-    if (s->answered == s->hub->dispatches)
+    if (s->at_once_in == s->hub->dispatches)
         s->singles = 0;
     return s->singles >= ENOUGH_SINGLES && dg_queue_count(&s->queue) == 0 && payload->length <= s->queue_limit / 2 &&
            reporting->callback == 0 && payload->text != NULL && s->family != AF_UNIX && !s->blocked && !s->binding;
@@ -357,7 +357,7 @@ static int go_at_once(lua_State *L, dg_socket *s, const dg_payload *payload, con
     if (dg_outbox_admit(L, s, payload->length, to) != 0 || s->fd < 0 ||
         !dg_transmit_at_once(&s->transmitter, s->fd, &out))
         return 0;
-    s->answered = s->hub->dispatches;
+    s->at_once_in = s->hub->dispatches;
     return 1;
 }
 
@@ -368,5 +368,5 @@ int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const d
         return dg_outbox_answer(L, s, 1);
     if (to->length == 0 && s->connected && (lacks_place(s, reporting->callback) || lacks_flush(s)))
         return put_to_peer(L, s, payload, to, reporting);
-    return put(L, s, payload, to, reporting);
+    return put_in_queue(L, s, payload, to, reporting);
 }

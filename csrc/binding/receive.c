@@ -53,6 +53,8 @@ int dg_receive_pending(const dg_socket *s)
 void dg_receive_drop(dg_socket *s)
 {
     s->batch_at = s->batch_count = 0;
+    if (s->ahead > 0)
+        s->ahead = 0;
     if (s->pinned) /* somebody reads from it, and will look again */
         return;
     if (s->batch != NULL)
@@ -84,15 +86,6 @@ static void keep_name(lua_State *L, kept *k, const dg_address *from)
     lua_replace(L, k->base + ADDRESS);
 }
 
-/* Where the sender's string is, which the socket's table (at an index) keeps. */
-static const char *text_at(lua_State *L, int slots)
-{
-    lua_rawgeti(L, slots, DG_SLOT_SENDER);
-    const char *text = lua_tolstring(L, -1, NULL);
-    lua_pop(L, 1);
-    return text;
-}
-
 /* Brings the sender's address to its place on the stack; the string of the last one is remembered. */
 static void keep_sender(lua_State *L, kept *k, dg_socket *s, const dg_address *from)
 {
@@ -104,9 +97,10 @@ static void keep_sender(lua_State *L, kept *k, dg_socket *s, const dg_address *f
     if (!same_sender(s, from)) {
         const dg_address sender = *from; /* finalizers that run now may receive into the slot that it is in */
         lua_pushlstring(L, text, dg_address_format(&sender, text));
+        const char *kept_text = lua_tolstring(L, -1, NULL);
         lua_rawseti(L, k->base + SLOTS, DG_SLOT_SENDER);
+        s->sender_text = kept_text; /* now that the table keeps it */
         dg_inet_store(&s->sender, &sender);
-        s->sender_text = text_at(L, k->base + SLOTS);
         s->sender_serial++;
     }
     s->sender.u.in.sin_port = from->u.in.sin_port; /* IPv6's is in the same place */
@@ -260,8 +254,10 @@ DG_HOT static int take_batch(dg_socket *s)
 
 void dg_receive_ahead(dg_socket *s)
 {
-    if (s->ahead == 0 && s->fd >= 0 && takes_messages(s) && !batch_left(s) && !s->pinned)
-        s->ahead = take_batch(s);
+    if (s->ahead != 0 || s->fd < 0 || !takes_messages(s) || batch_left(s) || s->pinned)
+        return;
+    s->linger = 0; /* what was to be looked for before is not now */
+    s->ahead = take_batch(s);
 }
 
 /* The next batch, or the one that was received ahead. Returns whether to look for more behind it. */
@@ -311,9 +307,10 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
     int first = s->ahead == 0;
     if (s->pinned >= s->hub->depth) /* by a reader of this dispatch, or of one inside of it, that raised */
         s->pinned = 0;
-    if (!first)
+    if (first)
+        s->linger = 0;
+    else
         readable = refill(L, index, s);
-    s->linger = 0; /* what was to be looked for is known, and what was before is not now */
     for (;; first = 0) {
         while (next_pending(s, turn)) {
             deliver(L, &k, s);

@@ -19,8 +19,8 @@ enum { DG_RECEIVE_UPVALUES = 4 };
 /* Pushes them; the hooks are set. */
 void dg_receive_push_upvalues(lua_State *L);
 
-/* Receives what dg_receive is to deliver in the dispatch that begins: before Lua's stack and objects come into it, so
- * that those are touched once, and not before the system call, and again after it. */
+/* Receives what dg_receive is to deliver in the dispatch that begins: before its protected call and the socket's table
+ * come into it, so that their pages are found once, and not before the system call, and again after it. */
 DG_HOT void dg_receive_ahead(dg_socket *s);
 /* Delivers the rest of the batch at hand, then what the kernel has (`readable`), as far as the budget goes. To be
  * called from the dispatch body. Raises what a listener raises, with the cursor past its datagram. */

@@ -151,7 +151,9 @@ static int put_plain(lua_State *L, dg_socket *s)
         if (!dg_arguments_plain(L, &arguments))
             return -1;
         const char *text = lua_tolstring(L, arguments.address, &length);
-        to = dg_memo_find(s->hub->memo, s->family, dg_socket_maps(s), text, length, arguments.port);
+        to = dg_socket_is_sender(s, text, arguments.port)
+                 ? &s->sender
+                 : dg_memo_find(s->hub->memo, s->family, dg_socket_maps(s), text, length, arguments.port);
         if (to == NULL)
             return -1;
     }

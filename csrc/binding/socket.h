@@ -72,8 +72,8 @@ typedef struct dg_socket {
     dg_arena *batch; /* received and not yet delivered: slots [at .. count), the first from `offset` on */
     unsigned batch_count, batch_at;
     uint32_t batch_offset;
-    int ahead;            /* what receiving it ahead returned, until dg_receive knows; 0: it was not */
-    unsigned want;        /* slots for the next receive; 1 only after several misses */
+    int ahead;     /* what the receive before the dispatch returned, until dg_receive takes it; 0: there was none */
+    unsigned want; /* slots for the next receive; 1 only after several misses */
     unsigned char linger; /* look for more at once */
     unsigned char luck;   /* grows with each looking for more that found something, and is halved by one that did not */
     unsigned char misses; /* receives of several slots, in a row, that found one datagram */
@@ -87,7 +87,7 @@ typedef struct dg_socket {
     dg_queue queue;
     dg_transmitter transmitter;
     unsigned char singles; /* flushes in a row that had one datagram to hand over */
-    unsigned answered;     /* the dispatch in which a datagram last went without the queue */
+    unsigned at_once_in;   /* the dispatch in which a datagram last went without the queue */
     size_t report_limit;   /* callbacks that the running round may still run */
     dg_callbacks callbacks;
     unsigned held;       /* sends that wait for a name */

@@ -9,7 +9,7 @@
  * megabyte. */
 enum { EVENT_PLACES = 4, KEPT_PLACES = 1024 };
 
-static void list(dg_hub *hub, dg_socket *s)
+static void append_due(dg_hub *hub, dg_socket *s)
 {
     if (s->listed)
         return;
@@ -31,7 +31,7 @@ static void wake(lua_State *L, dg_hub *hub)
 void dg_tick_note(dg_socket *s, unsigned due)
 {
     s->due |= (unsigned char)due;
-    list(s->hub, s);
+    append_due(s->hub, s);
 }
 
 void dg_tick_due(lua_State *L, int index, dg_socket *s, unsigned due)

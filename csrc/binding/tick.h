@@ -10,7 +10,7 @@ DG_HIDDEN_BEGIN
 
 /* Notes work (a set of dg_due) for the socket at `index`. */
 void dg_tick_due(lua_State *L, int index, dg_socket *s, unsigned due);
-/* The same inside a dispatch, for a socket that is anchored: without a use for memory. */
+/* The same inside a dispatch, for a socket that is anchored: allocates nothing. */
 void dg_tick_note(dg_socket *s, unsigned due);
 
 /* Emits `event` from the socket later, with the value on top of the stack, which is popped. */

@@ -18,8 +18,8 @@ enum { OPT_UDP_SEGMENT = 103, OPT_UDP_GRO = 104 };
 
 enum {
     CONTROL_BYTES = 192, /* the segment size, and what an adopted descriptor may have been set to tell */
-    /* A power of two between slots would put the start of each into the same cache sets; this spreads them. */
-    SLOT_STRIDE = DG_SLOT_BYTES + 576,
+    /* A power of two between cells would put the start of each into the same cache sets; this spreads them. */
+    PAYLOAD_BYTES = DG_SLOT_BYTES + 576,
 };
 
 typedef union control {
@@ -32,7 +32,7 @@ _Static_assert(CONTROL_BYTES >= CMSG_SPACE(sizeof(int)), "room for the segment s
 /* What is told of a datagram lies beside it, in the same page: each page has to be found again after a system call. */
 typedef struct cell {
     dg_received slot;
-    char payload[SLOT_STRIDE];
+    char payload[PAYLOAD_BYTES];
 } cell;
 
 struct dg_arena {
@@ -136,6 +136,7 @@ static int receive_plain(int fd, dg_arena *arena)
     return 1;
 }
 
+/* This may write over all cells behind the first: nothing in them outlives a receive. */
 int dg_os_receive_large(int fd, dg_arena *arena)
 {
     static const dg_offloads none;

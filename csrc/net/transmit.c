@@ -231,6 +231,7 @@ int dg_transmit_at_once(dg_transmitter *transmitter, int fd, const dg_outgoing *
     int sent = dg_os_send(fd, out, 1);
     transmitter->calls++;
     if (sent > 0) {
+        clear_suspect(transmitter);
         transmitter->datagrams++;
         transmitter->bytes += out->length;
         count_down(&transmitter->refused_for, 1);

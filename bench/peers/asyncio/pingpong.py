@@ -6,7 +6,7 @@ import time
 size, milliseconds = map(int, sys.argv[1:3])
 
 # As in turns.lua: the clock starts when the heap has its size.
-WARM_ROUNDS, WARM_TIME, LOOK_EVERY = 30000, 3, 256
+WARM_ROUNDS, LOOK_EVERY = 30000, 256
 
 
 class Echo(asyncio.DatagramProtocol):
@@ -19,23 +19,22 @@ class Echo(asyncio.DatagramProtocol):
 
 class Counter(Echo):
     def __init__(self, done):
-        self.done, self.rounds, self.start, self.warm = done, 0, None, None
+        self.done, self.rounds = done, -WARM_ROUNDS
 
     def is_last(self):
-        now, length = time.monotonic(), milliseconds / 1e3
-        if self.start is not None:
-            return now - self.start >= length
-        self.warm = self.warm or now + WARM_TIME * length
-        if self.rounds >= WARM_ROUNDS or now >= self.warm:
-            self.rounds, self.start, self.cpu = 0, now, time.process_time()
-        return False
+        if self.rounds == 0:
+            self.start, self.cpu = time.monotonic(), time.process_time()
+        if self.rounds <= 0 or self.rounds % LOOK_EVERY != 0:
+            return False
+        self.end = time.monotonic()
+        return self.end - self.start >= milliseconds / 1e3
 
     def datagram_received(self, data, addr):
         self.rounds += 1
-        if self.rounds % LOOK_EVERY != 0 or not self.is_last():
-            self.transport.sendto(data, addr)
-        else:
+        if self.is_last():
             self.done.set_result(True)
+        else:
+            self.transport.sendto(data, addr)
 
 
 async def main():
@@ -45,7 +44,7 @@ async def main():
     b, _ = await loop.create_datagram_endpoint(Echo, local_addr=("127.0.0.1", 0))
     a.sendto(b"x" * size, b.get_extra_info("sockname"))
     await done
-    print(f"count={counter.rounds} bytes={counter.rounds * size} seconds={time.monotonic() - counter.start:.6f} "
+    print(f"count={counter.rounds} bytes={counter.rounds * size} seconds={counter.end - counter.start:.6f} "
           f"cpu={time.process_time() - counter.cpu:.6f}")
     a.close()
     b.close()

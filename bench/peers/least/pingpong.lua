@@ -1,6 +1,6 @@
 -- Two sockets of one loop send one datagram back and forth, by the least that a binding can do (least.c).
 -- Arguments: SIZE MILLISECONDS
-package.path = arg[0]:match "^(.*)/" .. "/../?.lua;" .. package.path
+package.path = (arg[0]:match "^(.*)/" or ".") .. "/../?.lua;" .. package.path
 local least, turns, uv = require "least", require "turns", require "luv"
 
 local payload, milliseconds = ("x"):rep(tonumber(arg[1])), tonumber(arg[2])

@@ -1,5 +1,5 @@
 -- Two sockets send one datagram back and forth, by blocking calls in turn. Arguments: SIZE MILLISECONDS
-package.path = arg[0]:match "^(.*)/" .. "/../?.lua;" .. package.path
+package.path = (arg[0]:match "^(.*)/" or ".") .. "/../?.lua;" .. package.path
 local socket, turns = require "socket", require "turns"
 
 local payload, milliseconds = ("x"):rep(tonumber(arg[1])), tonumber(arg[2])

@@ -1,6 +1,6 @@
 -- Two sockets of one loop send one datagram back and forth. Arguments: SIZE MILLISECONDS send|try [IDLE]
 -- IDLE: so many sockets more, bound and listening, to which nothing comes.
-package.path = arg[0]:match "^(.*)/" .. "/../?.lua;" .. package.path
+package.path = (arg[0]:match "^(.*)/" or ".") .. "/../?.lua;" .. package.path
 local turns, uv = require "turns", require "luv"
 
 local payload, milliseconds = ("x"):rep(tonumber(arg[1])), tonumber(arg[2])

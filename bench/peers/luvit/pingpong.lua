@@ -1,5 +1,5 @@
 -- Two sockets of one loop send one datagram back and forth. Arguments: SIZE MILLISECONDS
-local folder = arg[0]:match "^(.*)/"
+local folder = arg[0]:match "^(.*)/" or "."
 package.path = folder .. "/?.lua;" .. folder .. "/../?.lua;" .. package.path
 local turns, udp, uv = require "turns", require "udp", require "luv"
 

@@ -3,16 +3,17 @@
 const dgram = require('node:dgram')
 
 // As in turns.lua: the clock starts when the heap has its size.
-const WARM_ROUNDS = 30000, WARM_TIME = 3, LOOK_EVERY = 256
+const WARM_ROUNDS = 30000, LOOK_EVERY = 256
 
 const [size, milliseconds, idleCount = 0] = process.argv.slice(2).map(Number)
 const a = dgram.createSocket('udp4'), b = dgram.createSocket('udp4'), idle = []
-let rounds = 0, start, cpu, deadline, warm, bPort
+let rounds = -WARM_ROUNDS, start, cpu, deadline, bPort
 
 b.on('message', (msg, rinfo) => b.send(msg, rinfo.port, rinfo.address))
 a.on('message', (msg) => {
   rounds++
-  if (rounds % LOOK_EVERY !== 0 || !isLast(process.hrtime.bigint())) {
+  if (rounds === 0) begin()
+  if (rounds <= 0 || rounds % LOOK_EVERY !== 0 || process.hrtime.bigint() < deadline) {
     a.send(msg, bPort, '127.0.0.1')
     return
   }
@@ -23,17 +24,10 @@ a.on('message', (msg) => {
   for (const each of idle) each.close()
 })
 
-function isLast(now) {
-  const length = BigInt(milliseconds) * 1000000n
-  if (start) return now >= deadline
-  warm ??= now + BigInt(WARM_TIME) * length
-  if (rounds >= WARM_ROUNDS || now >= warm) {
-    cpu = process.cpuUsage()
-    start = now
-    deadline = now + length
-    rounds = 0
-  }
-  return false
+function begin() {
+  cpu = process.cpuUsage()
+  start = process.hrtime.bigint()
+  deadline = start + BigInt(milliseconds) * 1000000n
 }
 
 function bound(socket) {
