@@ -49,6 +49,7 @@ DG_HOT static int body(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, 1);
     dg_hub *hub = lua_touserdata(L, 2);
+    hub->turn.entered = 1;
     if (s != NULL && s->fd >= 0) {
         if (s->happened & ~(unsigned)DG_READABLE)
             look_at(L, s);
@@ -63,8 +64,8 @@ DG_HOT static int body(lua_State *L)
     return 0;
 }
 
-/* Runs the body for the socket, which is at `index`, or for the tick (NULL); again after each error. Without memory it
- * stops: what is left is still noted, and the next dispatch goes on. */
+/* Runs the body for the socket, which is at `index`, or for the tick (NULL); again after each error. Without memory, or
+ * where the C stack has no room for the body, it stops: what is left is still noted, and the next dispatch goes on. */
 DG_HOT static void run_body(lua_State *L, dg_hub *hub, dg_socket *s, int index)
 {
     dg_turn outer = hub->turn;
@@ -76,6 +77,7 @@ DG_HOT static void run_body(lua_State *L, dg_hub *hub, dg_socket *s, int index)
     lua_pushvalue(L, DG_UP_MESSAGE_HANDLER);
     int handler = lua_gettop(L);
     do {
+        hub->turn.entered = 0;
         lua_pushvalue(L, DG_UP_BODY);
         if (s != NULL)
             lua_pushvalue(L, index);
@@ -85,8 +87,8 @@ DG_HOT static void run_body(lua_State *L, dg_hub *hub, dg_socket *s, int index)
         status = lua_pcall(L, 2, 0, handler);
         if (status != 0)
             dg_uncaught_take(L, hub);
-    } while (status != 0 && status != LUA_ERRMEM);
-    if (status != 0 && s != NULL && dg_receive_pending(s)) /* the kernel will not tell of these datagrams again */
+    } while (status != 0 && status != LUA_ERRMEM && hub->turn.entered);
+    if (status != 0 && s != NULL && (dg_receive_pending(s) || s->ahead != 0)) /* the kernel will not tell of it again */
         dg_tick_note(s, DG_DUE_RESUME);
     lua_pop(L, 1);
     hub->depth--;

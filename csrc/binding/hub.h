@@ -16,10 +16,11 @@ struct dg_socket;
 /* What the running dispatch may still do. Work that its callbacks make waits for the next one, so that the loop gets
  * its turn whatever they do. */
 typedef struct dg_turn {
-    unsigned char opened; /* the round's share was measured */
-    unsigned budget;      /* datagrams to deliver before the kernel is asked for more */
-    unsigned sockets;     /* due sockets to serve */
-    unsigned events;      /* deferred calls */
+    unsigned char entered; /* the body has begun */
+    unsigned char opened;  /* the round's share was measured */
+    unsigned budget;       /* datagrams to deliver before the kernel is asked for more */
+    unsigned sockets;      /* due sockets to serve */
+    unsigned events;       /* deferred calls */
 } dg_turn;
 
 typedef struct dg_hub {

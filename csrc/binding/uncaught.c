@@ -82,13 +82,23 @@ static void push_full_traceback(lua_State *L, unsigned count, int list)
     }
 }
 
+/* Pushes what is told instead of errors that could not be kept: Lua's own text was among them. */
+static void push_lost(lua_State *L, dg_hub *hub)
+{
+    hub->lost = 0;
+    lua_pushliteral(L, "not enough memory, or C stack overflow (there was no room to keep the errors of callbacks)");
+}
+
 int dg_uncaught_push(lua_State *L)
 {
     dg_hub *hub = dg_hub_of(L);
+    if (hub->lost != 0) {
+        push_lost(L, hub);
+        dg_uncaught_take(L, hub); /* there may be a handler, and room by now */
+    }
     unsigned count = hub->uncaught;
     if (count == 0 && hub->lost != 0) {
-        hub->lost = 0;
-        lua_pushliteral(L, "not enough memory (to keep the errors of callbacks)");
+        push_lost(L, hub);
         return 1;
     }
     if (count == 0)
