@@ -58,9 +58,11 @@ DG_HOT static int body(lua_State *L)
         if (readable || dg_receive_pending(s))
             dg_receive(L, 1, s, readable);
     }
-    if (!hub->turn.opened)
-        dg_round_open(hub);
-    dg_round_run(L, hub);
+    if (hub->turn.opened || dg_tick_has_work(hub)) { /* a lone datagram and its answer leave none */
+        if (!hub->turn.opened)
+            dg_round_open(hub);
+        dg_round_run(L, hub);
+    }
     return 0;
 }
 
@@ -101,31 +103,40 @@ static int settle(lua_State *L)
     return 0;
 }
 
-/* The way out of the outermost dispatch. What nobody caught goes to luv, as a string: it prints what it is given. */
+/* What nobody caught goes to luv, as a string: it prints what it is given. */
+DG_COLD static int raise_uncaught(lua_State *L)
+{
+    if (!lua_isstring(L, -1)) {
+        dg_tolstring(L, -1, NULL);
+        if (lua_istable(L, -2))
+            lua_getfield(L, -2, "traceback");
+        else
+            lua_pushnil(L);
+        if (lua_isstring(L, -1)) {
+            lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
+        } else {
+            lua_pop(L, 1);
+        }
+    }
+    return lua_error(L);
+}
+
+DG_COLD static void settle_protected(lua_State *L, dg_hub *hub)
+{
+    lua_pushcfunction(L, settle);
+    if (lua_pcall(L, 0, 0, 0) != 0) { /* no memory to start the tick: dgram.run tries again */
+        lua_pop(L, 1);
+        hub->lost++;
+    }
+}
+
+/* The way out of the outermost dispatch. */
 DG_HOT static int leave(lua_State *L, dg_hub *hub)
 {
-    if (dg_round_unsettled(hub)) {
-        lua_pushcfunction(L, settle);
-        if (lua_pcall(L, 0, 0, 0) != 0) { /* no memory to start the tick: dgram.run tries again */
-            lua_pop(L, 1);
-            hub->lost++;
-        }
-    }
-    if (hub->depth == 0 && hub->running == 0 && dg_uncaught_push(L)) {
-        if (!lua_isstring(L, -1)) {
-            dg_tolstring(L, -1, NULL);
-            if (lua_istable(L, -2))
-                lua_getfield(L, -2, "traceback");
-            else
-                lua_pushnil(L);
-            if (lua_isstring(L, -1)) {
-                lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
-            } else {
-                lua_pop(L, 1);
-            }
-        }
-        return lua_error(L);
-    }
+    if (dg_round_unsettled(hub))
+        settle_protected(L, hub);
+    if (hub->depth == 0 && hub->running == 0 && (hub->uncaught != 0 || hub->lost != 0) && dg_uncaught_push(L))
+        return raise_uncaught(L);
     return 0;
 }
 

@@ -147,11 +147,9 @@ int dg_os_receive_large(int fd, dg_arena *arena)
     return status;
 }
 
-int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads)
+DG_APART static int receive_several(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads)
 {
     int count;
-    if (want == 1 && !looks_for_trains(offloads))
-        return receive_plain(fd, arena);
     for (unsigned i = 0; i < want; i++)
         ready_slot(arena, i, offloads);
     if (want == 1)
@@ -164,6 +162,13 @@ int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *off
     for (int i = 0; i < count; i++)
         describe_slot(arena, (unsigned)i, arena->headers[i].msg_len, offloads);
     return count;
+}
+
+int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads)
+{
+    if (want == 1 && !looks_for_trains(offloads))
+        return receive_plain(fd, arena);
+    return receive_several(fd, arena, want, offloads);
 }
 
 /* What a send call needs beside the payload, for one message. */
