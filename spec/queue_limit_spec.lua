@@ -9,7 +9,8 @@ local unix = require "spec.support.unix"
 local uv = require "luv"
 local dgram = require "dgram"
 
-local expect, new = loop.expect, sockets.new
+local expect, never, new = loop.expect, loop.never, sockets.new
+local unpack = table.unpack or unpack
 
 local MiB = 1024 * 1024
 
@@ -226,6 +227,68 @@ describe("the send queue", function()
     socket:close()
     loop.run()
     assert.equal(5, rounds)
+  end)
+
+  it("is drained once, however many batches went, and when nothing waits", function()
+    local peer = peers.new():listen()
+    local socket = new { type = "udp4", sendQueueLimit = 8000 }
+    local drains, refused = 0, false
+    socket:on("drain", function()
+      drains = drains + 1
+      assert.equal(0, socket:getSendQueueCount())
+      for _ = 1, 10 do socket:send("more", peer.port) end
+    end)
+    for _ = 1, 1280 do refused = not socket:send(("x"):rep(56), peer.port) or refused end
+    assert.is_true(refused)
+    loop.turn(10)
+    assert.equal(1, drains)
+    peer:close()
+    socket:close()
+    loop.run()
+  end)
+
+  it("is not drained after sendMany that returned true", function()
+    local peer = peers.new()
+    local socket, list = new { type = "udp4", sendQueueLimit = 8000 }, {}
+    socket:on("drain", never())
+    for i = 1, 256 do list[i] = ("x"):rep(56) end
+    for _, count in ipairs { 1, 64, 128, 190, 256 } do
+      if not socket:sendMany({ unpack(list, 1, count) }, peer.port) then error("false after " .. count, 0) end
+      socket:flush()
+      loop.turn(3)
+    end
+    peer:close()
+    socket:close()
+    loop.run()
+  end)
+
+  it("refuses nothing that the kernel would take", function()
+    local peer = peers.new()
+    local socket, list = new { type = "udp4", sendQueueLimit = 4000 }, {}
+    for i = 1, 3000 do list[i] = ("x"):rep(56) end
+    socket:on("error", function(err) error(err, 0) end)
+    socket:sendMany(list, peer.port)
+    for _ = 1, 3000 do socket:send(list[1], peer.port) end
+    socket:flush()
+    assert.same({ 6000, 0 }, { socket:stats().messagesSent, socket:stats().sendErrors })
+    peer:close()
+    socket:close()
+    loop.run()
+  end)
+
+  it("counts what it refuses, with a callback and without", function()
+    local socket = new { type = "udp4", sendQueueLimit = 10 }
+    local events = 0
+    socket:on("error", function() events = events + 1 end)
+    socket:send("eleven byte", 9, "127.0.0.1")
+    socket:send("eleven byte", 9, "127.0.0.1", function() end)
+    socket:sendMany({ "eleven byte", "eleven byte" }, 9, "127.0.0.1")
+    socket:sendMany({ "eleven byte", "eleven byte" }, 9, "127.0.0.1", function() end)
+    socket:sendMany({ "eleven byte", "eleven byte" }, 9, "localhost")
+    loop.turn(3)
+    assert.same({ 8, 4 }, { socket:stats().sendErrors, events })
+    socket:close()
+    loop.run()
   end)
 
   it("has a limit that is a positive whole number of bytes", function()

@@ -53,11 +53,20 @@ static void wait_for_kernel(lua_State *L, int index, dg_socket *s, int progress)
 void dg_outbox_tell_drain(lua_State *L, int index, dg_socket *s)
 {
     s->backoff = 0;
-    if (!s->drains)
+    if (s->drains != DG_DRAIN_OWED)
         return;
-    s->drains = 0;
+    s->drains = DG_DRAIN_NOTED;
     lua_pushnil(L);
-    dg_tick_emit(L, index, "drain");
+    if (!dg_tick_emit(L, index, "drain"))
+        s->drains = DG_DRAIN_NONE;
+}
+
+int dg_outbox_drained(dg_socket *s)
+{
+    if (s->drains != DG_DRAIN_NOTED)
+        return 0;
+    s->drains = dg_queue_count(&s->queue) != 0 || s->held != 0 ? DG_DRAIN_OWED : DG_DRAIN_NONE;
+    return s->drains == DG_DRAIN_NONE;
 }
 
 void dg_outbox_flush(lua_State *L, int index, dg_socket *s)
@@ -194,7 +203,8 @@ int dg_outbox_answer(lua_State *L, dg_socket *s, int accepted)
 {
     if (accepted && has_room(s))
         return 1;
-    s->drains = 1;
+    if (s->drains == DG_DRAIN_NONE)
+        s->drains = DG_DRAIN_OWED;
     if (dg_queue_count(&s->queue) == 0 && s->held == 0)
         dg_outbox_tell_drain(L, 1, s);
     return 0;
@@ -202,6 +212,7 @@ int dg_outbox_answer(lua_State *L, dg_socket *s, int accepted)
 
 int dg_outbox_fail(lua_State *L, dg_socket *s, int error, const dg_address *to, int callback, size_t value)
 {
+    s->transmitter.errors++;
     push_error(L, s, error, to);
     dg_tick_fail(L, 1, callback, (lua_Integer)value);
     return dg_outbox_answer(L, s, error != -ENOBUFS);
@@ -213,6 +224,11 @@ static int is_full(const dg_socket *s, size_t length)
            dg_queue_bytes(&s->queue) + length > FULL_BYTES;
 }
 
+static int is_over(const dg_socket *s, size_t length)
+{
+    return dg_queue_bytes(&s->queue) + s->held_bytes + length > s->queue_limit;
+}
+
 int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address *to)
 {
     int status = s->life == DG_OPEN && !s->bound ? dg_endpoint_bind_any(L, 1, s) : 0;
@@ -222,7 +238,9 @@ int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address 
         return REFUSED_BY_LIST;
     if (length > (s->family == AF_UNIX ? LARGEST_UNIX : LARGEST))
         return -EMSGSIZE;
-    return dg_queue_bytes(&s->queue) + s->held_bytes + length > s->queue_limit ? -ENOBUFS : 0;
+    if (is_over(s, length)) /* what was only collected so far may go */
+        dg_outbox_flush(L, 1, s);
+    return is_over(s, length) ? -ENOBUFS : 0;
 }
 
 /* Puts the datagram, or what refused it, at the end of the queue. Nothing of Lua's is allocated between the reservation
@@ -309,6 +327,7 @@ DG_COLD static int fail_one(lua_State *L, dg_socket *s, int status, const dg_add
 {
     if (reporting->group == NULL)
         return dg_outbox_fail(L, s, status, to, reporting->callback, length);
+    s->transmitter.errors++;
     push_error(L, s, status, to);
     dg_group_fail(L, reporting->callback);
     return dg_outbox_answer(L, s, 1);

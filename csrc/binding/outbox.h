@@ -39,6 +39,9 @@ int dg_outbox_answer(lua_State *L, dg_socket *s, int accepted);
 /* Emits `drain`, later, if a send has returned false since the last one; to be called when nothing waits any more. */
 void dg_outbox_tell_drain(lua_State *L, int index, dg_socket *s);
 
+/* Whether a `drain` that was noted is to be told now: once, and when nothing waits. */
+int dg_outbox_drained(dg_socket *s);
+
 /* Hands the queue to the kernel; waits for writability where it must. */
 void dg_outbox_flush(lua_State *L, int index, dg_socket *s);
 /* Runs the callbacks of datagrams that are done, at most s->report_limit. May raise what a callback raises, having gone

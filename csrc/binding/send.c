@@ -94,8 +94,10 @@ DG_COLD static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *
         status = -ENOBUFS;
     if (s->fd < 0) /* a finalizer has closed it meanwhile: a look-up would come too late */
         status = -ECANCELED;
-    if (status != 0)
+    if (status != 0) {
+        s->transmitter.errors += held->count - 1; /* a list is refused as a whole; the last one is counted there */
         return dg_outbox_fail(L, s, status, NULL, arguments->callback, value);
+    }
     hold(L, s, arguments, held);
     return dg_outbox_answer(L, s, 1);
 }

@@ -24,6 +24,10 @@ typedef enum dg_life { DG_OPEN, DG_CLOSING, DG_CLOSED } dg_life;
  * its peer's queue be full: polling it would spin. */
 enum dg_blocked { DG_NOT_BLOCKED, DG_BLOCKED_POLL, DG_BLOCKED_TIMER };
 
+/* Whether a `drain` is to come: owed since a send returned false, until nothing waits; noted then, and owed again if
+ * something waits by the time it would be told. */
+enum dg_drains { DG_DRAIN_NONE, DG_DRAIN_OWED, DG_DRAIN_NOTED };
+
 /* What a tick does for a socket that is due. */
 enum dg_due {
     DG_DUE_FLUSH = 1,  /* hand the queue to the kernel */
@@ -54,7 +58,7 @@ typedef struct dg_socket {
     unsigned char resting; /* there was no memory to receive: a timer goes on */
     unsigned char blocked; /* dg_blocked: the kernel took no more */
     unsigned char backoff; /* milliseconds that the retry timer waited last */
-    unsigned char drains;  /* send has returned false: `drain` is due when the queue is empty */
+    unsigned char drains;  /* dg_drains */
     unsigned char unreferenced;
     unsigned char has_poll; /* there is a poll handle of luv's */
     unsigned char busy;     /* luv is being told of the descriptor: it must not be closed now */

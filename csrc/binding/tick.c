@@ -62,12 +62,12 @@ static void push_events(lua_State *L)
     dg_hub_set(L, DG_STORE_EVENTS);
 }
 
-void dg_tick_defer(lua_State *L)
+int dg_tick_defer(lua_State *L)
 {
     dg_hub *hub = dg_hub_of(L);
     if (hub->depth == 0 && !hub->ticking && !dg_luv_available(L)) {
         lua_pop(L, EVENT_PLACES); /* without a loop there are no events, and nothing may pile up */
-        return;
+        return 0;
     }
     push_events(L);
     lua_insert(L, -EVENT_PLACES - 1);
@@ -76,16 +76,17 @@ void dg_tick_defer(lua_State *L)
     hub->end_event += EVENT_PLACES;
     lua_pop(L, 1);
     wake(L, hub);
+    return 1;
 }
 
-void dg_tick_emit(lua_State *L, int index, const char *event)
+int dg_tick_emit(lua_State *L, int index, const char *event)
 {
     lua_pushvalue(L, dg_absindex(L, index));
     lua_insert(L, -2);
     lua_pushstring(L, event);
     lua_insert(L, -2);
     lua_pushnil(L);
-    dg_tick_defer(L);
+    return dg_tick_defer(L);
 }
 
 void dg_tick_call(lua_State *L)

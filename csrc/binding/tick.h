@@ -13,8 +13,9 @@ void dg_tick_due(lua_State *L, int index, dg_socket *s, unsigned due);
 /* The same inside a dispatch, for a socket that is anchored: allocates nothing. */
 void dg_tick_note(dg_socket *s, unsigned due);
 
-/* Emits `event` from the socket later, with the value on top of the stack, which is popped. */
-void dg_tick_emit(lua_State *L, int index, const char *event);
+/* Emits `event` from the socket later, with the value on top of the stack, which is popped. Returns whether: without a
+ * loop nothing comes later. */
+int dg_tick_emit(lua_State *L, int index, const char *event);
 /* Calls callback(error, value) later: the three are on top of the stack (callback, error, value), and popped. */
 void dg_tick_call(lua_State *L);
 /* Tells whoever is to know of an error on top of the stack (popped): the callback at `callback` if that is a function
@@ -23,7 +24,7 @@ void dg_tick_fail(lua_State *L, int index, int callback, lua_Integer value);
 
 /* For the round. A deferred call is four values: the socket or false, the event's name or the function, two arguments.
  */
-void dg_tick_defer(lua_State *L);                    /* pops the four */
+int dg_tick_defer(lua_State *L);                     /* pops the four; returns what dg_tick_emit does */
 void dg_tick_take(lua_State *L, dg_hub *hub);        /* pushes those of the first one, and forgets it */
 DG_HOT unsigned dg_tick_deferred(const dg_hub *hub); /* how many there are */
 dg_socket *dg_tick_next(dg_hub *hub);                /* the first due socket, taken off the list; there is one */
