@@ -156,6 +156,13 @@ describe("system calls that fail", function()
     end)
   end
 
+  it("are told once, and lose nothing, where the first receive of a dispatch is one", function()
+    need(pending, can_trace())
+    local usual = check(run("recvmsg", "EAGAIN", "1"))
+    local found = check(run("recvmsg", "EIO", "1"))
+    assert.same({ usual.got, usual.lone, usual.events + 1 }, { found.got, found.lone, found.events })
+  end)
+
   it("leave no socket open that cannot be retired", function()
     need(pending, can_trace())
     for _, errno in ipairs { "EMFILE", "ENOENT" } do check(run("openat", errno, "1+", "/dev/null")) end

@@ -243,7 +243,7 @@ end)
 -- A server that answers each question with the same bytes, but for the tenth, and a client that asks the next thing when
 -- the answer has gone, or failed.
 local questions = [[
-  local server, asker, n = sender "udp4", receiver "udp4", 0
+  local server, asker = sender "udp4", receiver "udp4"
   local port = server:bindSync({ address = "127.0.0.1" }).port
   local function verdicts() return server:stats().messagesSent + server:stats().sendErrors end
   local at_once = 0

@@ -85,7 +85,6 @@ int dg_list_put(lua_State *L, dg_socket *s, int list, const dg_address *to, int 
     const size_t count = dg_rawlen(L, list);
     dg_reporting reporting = {0, NULL};
     target t;
-    const unsigned char drains = s->drains;
     int below = 1;
     aim(&t, s, to);
     if (count > 1)
@@ -105,8 +104,6 @@ int dg_list_put(lua_State *L, dg_socket *s, int list, const dg_address *to, int 
         if (i + 1 < count) /* the last one is put as all are: its answer is the call's */
             i += put_allowed(L, s, list, i + 1, count - 1, &t.plain, &reporting);
     }
-    if (below && drains == DG_DRAIN_NONE) /* the call returns true, whatever was in its midst */
-        s->drains = DG_DRAIN_NONE;
     complete(L, &reporting);
     return below;
 }

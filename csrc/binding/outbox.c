@@ -61,7 +61,7 @@ void dg_outbox_tell_drain(lua_State *L, int index, dg_socket *s)
         s->drains = DG_DRAIN_NONE;
 }
 
-int dg_outbox_drained(dg_socket *s)
+int dg_outbox_take_drain(dg_socket *s)
 {
     if (s->drains != DG_DRAIN_NOTED)
         return 0;
@@ -194,20 +194,12 @@ void dg_outbox_report(lua_State *L, int index, dg_socket *s)
     lua_settop(L, taking.slots - 1);
 }
 
-static int has_room(const dg_socket *s)
+void dg_outbox_owe_drain(lua_State *L, int index, dg_socket *s)
 {
-    return dg_queue_bytes(&s->queue) + s->held_bytes <= s->queue_limit / 2;
-}
-
-int dg_outbox_answer(lua_State *L, dg_socket *s, int accepted)
-{
-    if (accepted && has_room(s))
-        return 1;
     if (s->drains == DG_DRAIN_NONE)
         s->drains = DG_DRAIN_OWED;
     if (dg_queue_count(&s->queue) == 0 && s->held == 0)
-        dg_outbox_tell_drain(L, 1, s);
-    return 0;
+        dg_outbox_tell_drain(L, index, s);
 }
 
 int dg_outbox_fail(lua_State *L, dg_socket *s, int error, const dg_address *to, int callback, size_t value)
@@ -215,7 +207,7 @@ int dg_outbox_fail(lua_State *L, dg_socket *s, int error, const dg_address *to, 
     s->transmitter.errors++;
     push_error(L, s, error, to);
     dg_tick_fail(L, 1, callback, (lua_Integer)value);
-    return dg_outbox_answer(L, s, error != -ENOBUFS);
+    return error != -ENOBUFS && dg_outbox_has_room(s);
 }
 
 static int is_full(const dg_socket *s, size_t length)
@@ -307,8 +299,8 @@ static void allow_more(dg_socket *s)
 {
     size_t bytes = dg_queue_bytes(&s->queue), count = dg_queue_count(&s->queue);
     size_t batch = up_to(FULL_BYTES, bytes), room = up_to(s->queue_limit / 2, bytes);
-    if (count > 1 && has_room(s) && (s->due & DG_DUE_FLUSH) && s->bound && s->held == 0 && s->send_block == NULL &&
-        s->family != AF_UNIX)
+    if (count > 1 && dg_outbox_has_room(s) && (s->due & DG_DUE_FLUSH) && s->bound && s->held == 0 &&
+        s->send_block == NULL && s->family != AF_UNIX)
         dg_queue_allow(&s->queue, batch < room ? batch : room, up_to(FULL_COUNT, count));
 }
 
@@ -318,7 +310,7 @@ int dg_outbox_go_on(lua_State *L, dg_socket *s, size_t length)
         dg_outbox_flush(L, 1, s);
     else
         allow_more(s);
-    return has_room(s) ? 1 : dg_outbox_answer(L, s, 1);
+    return dg_outbox_has_room(s);
 }
 
 /* Tells of a datagram that could not be queued: its group, or who dg_outbox_fail tells. */
@@ -330,7 +322,7 @@ DG_COLD static int fail_one(lua_State *L, dg_socket *s, int status, const dg_add
     s->transmitter.errors++;
     push_error(L, s, status, to);
     dg_group_fail(L, reporting->callback);
-    return dg_outbox_answer(L, s, 1);
+    return dg_outbox_has_room(s);
 }
 
 static int put_in_queue(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
@@ -384,7 +376,7 @@ int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const d
                   const dg_reporting *reporting)
 {
     if (may_go_at_once(s, payload, reporting) && go_at_once(L, s, payload, to))
-        return dg_outbox_answer(L, s, 1);
+        return dg_outbox_has_room(s);
     if (to->length == 0 && s->connected && (lacks_place(s, reporting->callback) || lacks_flush(s)))
         return put_to_peer(L, s, payload, to, reporting);
     return put_in_queue(L, s, payload, to, reporting);

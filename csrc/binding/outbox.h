@@ -19,7 +19,7 @@ typedef struct dg_reporting {
 
 /* Accepts a datagram of the socket at index 1 for a literal destination (length 0: the peer), which no finalizer can
  * change meanwhile. Its arguments are checked; nothing raises but for want of memory, and then nothing has changed.
- * Returns what dg_outbox_answer does. */
+ * Returns what dg_outbox_has_room says then, or 0 where it was refused for want of room. */
 DG_HOT int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
                          const dg_reporting *reporting);
 /* The same in the common case, a string that the queue allows (queue.h) to an address or the peer, with a callback
@@ -32,15 +32,20 @@ int dg_outbox_go_on(lua_State *L, dg_socket *s, size_t length);
 /* Binds the socket if need be; `to` is NULL while it is not known. 0, or why a datagram of this length cannot be
  * accepted: an error for dg_outbox_fail. */
 int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address *to);
-/* Tells callback(error, value) or the `error` event of one that was not; returns what dg_outbox_answer does. */
+/* Tells callback(error, value) or the `error` event of one that was not; returns what dg_outbox_put does. */
 DG_COLD int dg_outbox_fail(lua_State *L, dg_socket *s, int error, const dg_address *to, int callback, size_t value);
-/* What send returns: whether less than half of what may wait does; `drain` comes after a false. */
-int dg_outbox_answer(lua_State *L, dg_socket *s, int accepted);
+/* What send returns of a socket that refused nothing: whether less than half of what may wait does. */
+static inline int dg_outbox_has_room(const dg_socket *s)
+{
+    return dg_queue_bytes(&s->queue) + s->held_bytes <= s->queue_limit / 2;
+}
+/* A method that sends returns false: `drain` is to come. */
+DG_COLD void dg_outbox_owe_drain(lua_State *L, int index, dg_socket *s);
 /* Emits `drain`, later, if a send has returned false since the last one; to be called when nothing waits any more. */
 void dg_outbox_tell_drain(lua_State *L, int index, dg_socket *s);
 
-/* Whether a `drain` that was noted is to be told now: once, and when nothing waits. */
-int dg_outbox_drained(dg_socket *s);
+/* Takes the `drain` that was noted: whether it is to be told now, once, and when nothing waits. */
+int dg_outbox_take_drain(dg_socket *s);
 
 /* Hands the queue to the kernel; waits for writability where it must. */
 void dg_outbox_flush(lua_State *L, int index, dg_socket *s);

@@ -11,12 +11,12 @@
 #include "receive.h"
 #include "tick.h"
 
-/* Whether an event that was true when it was noted is not any more. */
+/* Looks again at an event that was true when it was noted, and takes it: whether it is not to be told any more. */
 static int is_stale(lua_State *L, int index, const char *event)
 {
     dg_socket *s = lua_touserdata(L, index);
     if (strcmp(event, "drain") == 0)
-        return !dg_outbox_drained(s);
+        return !dg_outbox_take_drain(s);
     return s->life != DG_OPEN && (strcmp(event, "listening") == 0 || strcmp(event, "connect") == 0);
 }
 

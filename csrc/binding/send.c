@@ -23,6 +23,23 @@ static int parse_destination(lua_State *L, const dg_socket *s, const dg_argument
     return status;
 }
 
+/* What the methods that send return. */
+static inline int answer(lua_State *L, dg_socket *s, int below)
+{
+    if (!below)
+        dg_outbox_owe_drain(L, 1, s);
+    lua_pushboolean(L, below);
+    return 1;
+}
+
+/* A literal that needs no parsing: the last sender's, or one that was parsed lately. NULL for all others. */
+static inline const dg_inet *known_destination(const dg_socket *s, const char *text, size_t length, unsigned port)
+{
+    if (dg_socket_is_sender(s, text, port))
+        return &s->sender;
+    return dg_memo_find(s->hub->memo, s->family, dg_socket_maps(s), text, length, port);
+}
+
 /* Finds out where the arguments say that the datagram goes; length 0: to the peer. Returns what dg_address_parse does.
  */
 static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments *arguments, dg_address *out)
@@ -36,13 +53,9 @@ static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments
         return 0;
     }
     const char *text = lua_tolstring(L, arguments->address, &length);
-    if (dg_socket_is_sender(s, text, arguments->port)) {
-        dg_inet_load(out, &s->sender);
-        return 0;
-    }
     if (s->family == AF_UNIX)
         return dg_address_unix(out, text, length);
-    const dg_inet *known = dg_memo_find(s->hub->memo, s->family, dg_socket_maps(s), text, length, arguments->port);
+    const dg_inet *known = known_destination(s, text, length, arguments->port);
     if (known == NULL)
         return parse_destination(L, s, arguments, out);
     dg_inet_load(out, known);
@@ -99,7 +112,7 @@ DG_COLD static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *
         return dg_outbox_fail(L, s, status, NULL, arguments->callback, value);
     }
     hold(L, s, arguments, held);
-    return dg_outbox_answer(L, s, 1);
+    return dg_outbox_has_room(s);
 }
 
 /* The destination is a literal that will not do. */
@@ -107,7 +120,7 @@ DG_COLD static int fail_destination(lua_State *L, dg_socket *s, const dg_argumen
 {
     dg_error_push_system_text(L, status, "send", arguments->address, arguments->port);
     dg_tick_fail(L, 1, arguments->callback, (lua_Integer)value);
-    return dg_outbox_answer(L, s, 1);
+    return dg_outbox_has_room(s);
 }
 
 DG_HOT static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *arguments)
@@ -125,8 +138,7 @@ DG_HOT static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *a
     } else {
         below = fail_destination(L, s, arguments, status, length);
     }
-    lua_pushboolean(L, below);
-    return 1;
+    return answer(L, s, below);
 }
 
 static enum dg_form form_of(const dg_socket *s)
@@ -153,9 +165,7 @@ static int put_plain(lua_State *L, dg_socket *s)
         if (!dg_arguments_plain(L, &arguments))
             return -1;
         const char *text = lua_tolstring(L, arguments.address, &length);
-        to = dg_socket_is_sender(s, text, arguments.port)
-                 ? &s->sender
-                 : dg_memo_find(s->hub->memo, s->family, dg_socket_maps(s), text, length, arguments.port);
+        to = known_destination(s, text, length, arguments.port);
         if (to == NULL)
             return -1;
     }
@@ -169,10 +179,8 @@ DG_HOT static int socket_send(lua_State *L)
     dg_arguments arguments;
     dg_socket *s = dg_socket_running(L);
     int below = put_plain(L, s);
-    if (below >= 0) {
-        lua_pushboolean(L, below);
-        return 1;
-    }
+    if (below >= 0)
+        return answer(L, s, below);
     if (s->connecting && lua_gettop(L) <= 3 && !lua_isnumber(L, 3))
         return dg_error_raise(
             L, "RangeError", "ERR_SOCKET_BAD_PORT",
@@ -228,8 +236,7 @@ static int socket_send_many(lua_State *L)
     } else {
         below = fail_destination(L, s, &arguments, status, 0);
     }
-    lua_pushboolean(L, below);
-    return 1;
+    return answer(L, s, below);
 }
 
 /* socket:flush() -> whether all of the queue has gone to the kernel, which happens now and not on the tick. */

@@ -24,8 +24,8 @@ typedef enum dg_life { DG_OPEN, DG_CLOSING, DG_CLOSED } dg_life;
  * its peer's queue be full: polling it would spin. */
 enum dg_blocked { DG_NOT_BLOCKED, DG_BLOCKED_POLL, DG_BLOCKED_TIMER };
 
-/* Whether a `drain` is to come: owed since a send returned false, until nothing waits; noted then, and owed again if
- * something waits by the time it would be told. */
+/* Whether a `drain` is to come: owed since a method that sends returned false, until nothing waits; noted then, and
+ * owed again if something waits by the time it would be told. */
 enum dg_drains { DG_DRAIN_NONE, DG_DRAIN_OWED, DG_DRAIN_NOTED };
 
 /* What a tick does for a socket that is due. */

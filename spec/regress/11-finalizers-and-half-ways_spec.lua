@@ -1,19 +1,11 @@
 -- SPDX-License-Identifier: MIT
 local dgram = require "dgram"
+local finalized = require "spec.support.finalized"
 local loop = require "spec.support.loop"
 local sockets = require "spec.support.sockets"
 local uv = require "luv"
 
 local expect, new = loop.expect, sockets.new
-
--- Runs fn when it is collected.
-local function finalized(fn)
-  if rawget(_G, "newproxy") then
-    getmetatable(newproxy(true)).__gc = fn -- luacheck: ignore
-  else
-    setmetatable({}, { __gc = fn })
-  end
-end
 
 describe("once wrong", function()
   loop.guard()

@@ -32,9 +32,7 @@ describe("a memory error in a nested loop", function()
 
   it("loses no other callback and no close", function()
     can.need(pending, not os.getenv "LD_PRELOAD", "a sanitizer takes more room than this leaves")
-    local paths = ("package.path = %q; package.cpath = %q"):format(package.path, package.cpath)
-    local process = child.start("/bin/sh", { "-c", 'ulimit -v 1000000; exec "$@"', "sh", child.interpreter(),
-      "-e", paths, "-e", program }):wait()
+    local process = child.lua_short_of_memory(program)
     local told, closed, memory = process.out:match "^(%d+)%s+(%d+)%s+(.-)\n$"
     assert.equal("4 3", ("%s %s"):format(told, closed), process.out .. process.err)
     assert.equal("short of memory", memory)

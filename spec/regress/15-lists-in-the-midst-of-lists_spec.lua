@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What finalizers did to a list that was being sent: one that sent a list, too, got the other's count and error; one
 -- that connected the socket to another peer sent the rest there.
+local finalized = require "spec.support.finalized"
 local loop = require "spec.support.loop"
 local sockets = require "spec.support.sockets"
 local unix = require "spec.support.unix"
@@ -13,11 +14,7 @@ local restore = function() end
 local function inside(name, fn)
   local original = uv[name]
   restore = function() uv[name] = original end
-  if rawget(_G, "newproxy") then
-    getmetatable(newproxy(true)).__gc = fn -- luacheck: ignore
-  else
-    setmetatable({}, { __gc = fn })
-  end
+  finalized(fn)
   uv[name] = function(...)
     restore()
     collectgarbage()

@@ -28,9 +28,7 @@ describe("a memory error in a listener", function()
 
   it("leaves the rest of the batch to the next turn", function()
     can.need(pending, not os.getenv "LD_PRELOAD", "a sanitizer takes more room than this leaves")
-    local paths = ("package.path = %q; package.cpath = %q"):format(package.path, package.cpath)
-    local process = child.start("/bin/sh", { "-c", 'ulimit -v 1000000; exec "$@"', "sh", child.interpreter(),
-      "-e", paths, "-e", program }):wait(20)
+    local process = child.lua_short_of_memory(program)
     assert.equal("1 2 3\tshort of memory\n", process.out, process.err)
   end)
 end)

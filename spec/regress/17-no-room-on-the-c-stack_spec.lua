@@ -37,8 +37,7 @@ describe("a dispatch for which the C stack has no room", function()
   loop.guard()
 
   it("is told, and its datagrams come later", function()
-    local paths = ("package.path = %q; package.cpath = %q"):format(package.path, package.cpath)
-    local process = child.start(child.interpreter(), { "-e", paths, "-e", program }, { own = true }):wait(20)
+    local process = child.lua(program)
     local depth, missing, how = process.out:match "^(%-?%d+)%s+(%-?%d+)%s+(%a+)\n$"
     assert.same({ "0", "0" }, { depth, missing }, process.out .. process.err)
     assert.is_true(how == "deep" or how == "told", how)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A list that a finalizer changed, after it was measured and before it was copied, was written past what was reserved for it.
+local finalized = require "spec.support.finalized"
 local loop = require "spec.support.loop"
 local sockets = require "spec.support.sockets"
 
@@ -15,19 +16,11 @@ describe("a list that a finalizer changes while it is sent", function()
     local function change()
       if list then list[1] = list[1] == "x" and large or "x" end
     end
-    local function garbage()
-      if rawget(_G, "newproxy") then
-        local proxy = newproxy(true) -- luacheck: ignore
-        getmetatable(proxy).__gc = change
-      else
-        setmetatable({}, { __gc = change })
-      end
-    end
     local pause, speed = collectgarbage("setpause", 1), collectgarbage("setstepmul", 1000)
     for _ = 1, ROUNDS do
       local socket = sockets.new "udp4"
       list = { "x", "z" }
-      garbage()
+      finalized(change)
       socket:send(list, port, "127.0.0.1", function(err, bytes)
         told = told + 1
         if err then assert.equal("EINVAL", err.code) else assert.is_true(bytes == 2 or bytes == 60001) end
@@ -53,16 +46,11 @@ describe("a list that a finalizer changes while it is sent", function()
       socket:bind(0, "127.0.0.1")
       loop.turn(3)
       local list, send = { "a", "b", "c" }, socket.sendMany
-      local function finalizer() change(list) end
       collectgarbage()
       collectgarbage()
       local pause, speed = collectgarbage("setpause", 10), collectgarbage("setstepmul", 1000)
       collectgarbage "stop"
-      if rawget(_G, "newproxy") then
-        getmetatable(newproxy(true)).__gc = finalizer -- luacheck: ignore
-      else
-        setmetatable({}, { __gc = finalizer })
-      end
+      finalized(function() change(list) end)
       collectgarbage "restart"
       send(socket, list, 9, "some.name")
       collectgarbage "stop"

@@ -110,14 +110,24 @@ function child:stop()
   return self:wait()
 end
 
+local function with_paths()
+  return ("package.path = %q; package.cpath = %q"):format(package.path, package.cpath)
+end
+
 --- Runs Lua source in a new process, with the paths of this one, to its end.
 function child.lua(source, ...)
-  local paths = ("package.path = %q; package.cpath = %q"):format(package.path, package.cpath)
+  local paths = with_paths()
   local code = select("#", ...) > 0 and source:format(...) or source
   return child.start(child.interpreter(), { "-e", paths, "-e", code }, { own = true }):wait(60)
 end
 
---- The same; it must end well. Returns what it printed.
+--- The same with a gigabyte of memory. A sanitizer takes more than that.
+function child.lua_short_of_memory(source)
+  return child.start("/bin/sh", { "-c", 'ulimit -v 1000000; exec "$@"', "sh", child.interpreter(), "-e", with_paths(),
+    "-e", source }):wait(20)
+end
+
+--- As child.lua; it must end well. Returns what it printed.
 function child.lua_ok(source, ...)
   local process = child.lua(source, ...)
   if process.status ~= 0 or process.signal ~= 0 then
