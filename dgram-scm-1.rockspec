@@ -42,6 +42,7 @@ build = {
         "csrc/binding/endpoint.c",
         "csrc/binding/errno_name.c",
         "csrc/binding/error.c",
+        "csrc/binding/follow.c",
         "csrc/binding/group.c",
         "csrc/binding/hub.c",
         "csrc/binding/life.c",

@@ -4,12 +4,15 @@
 #include <errno.h>
 
 #include "../net/descriptor.h"
+#include "follow.h"
 #include "luv.h"
 #include "poll.h"
 #include "receive.h"
 #include "round.h"
 #include "tick.h"
 #include "uncaught.h"
+
+enum { MOST_HOPS = 16 }; /* sockets that follow each other before other handles of the loop have their turn */
 
 /* An error waits on the descriptor: an ICMP message's, most likely. */
 static void report_pending_error(lua_State *L, dg_socket *s)
@@ -157,20 +160,42 @@ static unsigned told(lua_State *L)
     return lua_type(L, 1) == LUA_TSTRING ? (unsigned)DG_STOPPED : events_of(lua_tostring(L, 2));
 }
 
-static int dispatch(lua_State *L, dg_socket *s, int index, unsigned happened)
+static void dispatch(lua_State *L, dg_socket *s, int index, unsigned happened)
 {
-    dg_hub *hub = s->hub;
     s->happened |= (unsigned char)happened;
     if (s->happened == DG_READABLE)
         dg_receive_ahead(s);
-    run_body(L, hub, s, index);
-    return leave(L, hub);
+    dg_follow_learn(s->hub, s);
+    run_body(L, s->hub, s, index);
+}
+
+/* Dispatches for those that are likely to have been sent something meanwhile, as long as that is one datagram a time
+ * and leaves no other work: then it is the loop's turn. */
+DG_HOT static void follow(lua_State *L, dg_hub *hub, dg_socket *s)
+{
+    int top = lua_gettop(L), lone = 1;
+    for (int hops = 0; lone && hops < MOST_HOPS && !dg_round_unsettled(hub) && hub->uncaught == 0; hops++) {
+        dg_socket *next = dg_follow_guess(L, hub, s);
+        if (next == NULL)
+            break;
+        lone = next->ahead == 1 && !next->linger;
+        next->happened |= DG_READABLE;
+        run_body(L, hub, next, top + 1);
+        lua_settop(L, top);
+        s = next;
+    }
+    dg_follow_note(hub, s);
 }
 
 /* luv's callback for the poll of a socket that is read or written. */
 DG_HOT static int on_poll(lua_State *L)
 {
-    return dispatch(L, lua_touserdata(L, DG_UP_SOCKET), DG_UP_SOCKET, told(L));
+    dg_socket *s = lua_touserdata(L, DG_UP_SOCKET);
+    dg_hub *hub = s->hub;
+    dispatch(L, s, DG_UP_SOCKET, told(L));
+    if (hub->depth == 0)
+        follow(L, hub, s);
+    return leave(L, hub);
 }
 
 /* Dispatches for a socket that may be gone: one that is being collected is nowhere to be found. */
@@ -179,7 +204,10 @@ static int dispatch_if_there(lua_State *L, unsigned happened)
     dg_hub_get(L, DG_STORE_SOCKETS);
     dg_rawgetp(L, -1, lua_touserdata(L, DG_UP_SOCKET));
     dg_socket *s = lua_touserdata(L, -1);
-    return s != NULL ? dispatch(L, s, lua_gettop(L), happened) : 0;
+    if (s == NULL)
+        return 0;
+    dispatch(L, s, lua_gettop(L), happened);
+    return leave(L, s->hub);
 }
 
 /* luv's callback for a poll that only keeps the loop alive. */

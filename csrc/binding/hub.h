@@ -35,6 +35,9 @@ typedef struct dg_hub {
     unsigned running;                 /* calls of dgram.run on the C stack */
     dg_turn turn;
     unsigned dispatches;                /* counts them */
+    unsigned sent_in;                   /* the last one that handed a datagram to the kernel */
+    struct dg_socket *before;           /* whose dispatch was the last that luv asked for, or followed it */
+    unsigned doubt, chances_to_skip;    /* of guesses whose turn is next (follow.c) */
     unsigned uncaught;                  /* errors in store[DG_STORE_UNCAUGHT] */
     unsigned lost;                      /* errors that there was no memory to keep */
     unsigned char large_events;         /* store[DG_STORE_EVENTS] has grown, and is let go when it is empty */

@@ -5,6 +5,7 @@
 
 #include "../net/descriptor.h"
 #include "error.h"
+#include "follow.h"
 #include "outbox.h"
 #include "poll.h"
 #include "receive.h"
@@ -89,6 +90,7 @@ static int socket_gc(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
     s->pinned = 0;
+    dg_follow_forget(s->hub, s);
     if (s->fd >= 0 && !s->blocked) /* without a loop, what nobody flushed goes now */
         dg_transmit(&s->transmitter, &s->queue, s->fd);
     dg_receive_drop(s);

@@ -260,6 +260,21 @@ void dg_receive_ahead(dg_socket *s)
     s->ahead = take_batch(s);
 }
 
+int dg_receive_found_nothing(const dg_socket *s)
+{
+    return s->ahead == -EAGAIN || s->ahead == -EWOULDBLOCK;
+}
+
+int dg_receive_early(dg_socket *s)
+{
+    dg_receive_ahead(s);
+    if (!dg_receive_found_nothing(s))
+        return s->ahead != 0;
+    s->ahead = 0;
+    dg_receive_drop(s);
+    return 0;
+}
+
 /* The next batch, or the one that was received ahead. Returns whether to look for more behind it. */
 static int refill(lua_State *L, int index, dg_socket *s)
 {

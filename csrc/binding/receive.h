@@ -22,6 +22,11 @@ void dg_receive_push_upvalues(lua_State *L);
 /* Receives what dg_receive is to deliver in the dispatch that begins: before its protected call and the socket's table
  * come into it, so that their pages are found once, and not before the system call, and again after it. */
 DG_HOT void dg_receive_ahead(dg_socket *s);
+/* Whether it looked, and the kernel had nothing. */
+DG_HOT int dg_receive_found_nothing(const dg_socket *s);
+/* Looks for what may be there though the loop has not told of it. Returns whether dg_receive has something to deliver,
+ * or to report. */
+DG_HOT int dg_receive_early(dg_socket *s);
 /* Delivers the rest of the batch at hand, then what the kernel has (`readable`), as far as the budget goes. To be
  * called from the dispatch body. Raises what a listener raises, with the cursor past its datagram. */
 DG_HOT void dg_receive(lua_State *L, int index, dg_socket *s, int readable);

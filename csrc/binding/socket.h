@@ -71,6 +71,9 @@ typedef struct dg_socket {
     unsigned burial;        /* its number in the hub's count, 0 before */
     unsigned char happened; /* set of dg_happened: what luv told, and nobody has looked at yet */
     struct dg_socket *next_due;
+    const struct dg_socket *follower; /* whose turn came after its own, the last time that it had sent something */
+    unsigned char follows;            /* how often in a row; up to where that is sure */
+    unsigned char followed;           /* it was dispatched out of turn since the loop told of it */
 
     /* What each received datagram needs stands close together: a socket that slept finds no cache warm. */
     dg_arena *batch; /* received and not yet delivered: slots [at .. count), the first from `offset` on */

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include "follow.h"
+
+#include "receive.h"
+
+enum {
+    SURE = 4,          /* times in a row that one socket came after the other */
+    MOST_DOUBT = 1023, /* chances that are let go after failures */
+};
+
+/* Whether the dispatch that is over, or the last one, handed something to the kernel. */
+static int has_sent(const dg_hub *hub)
+{
+    return hub->sent_in == hub->dispatches;
+}
+
+static void doubt(dg_hub *hub)
+{
+    hub->doubt = hub->doubt < MOST_DOUBT ? 2 * hub->doubt + 1 : hub->doubt;
+    hub->chances_to_skip = hub->doubt;
+}
+
+void dg_follow_learn(dg_hub *hub, dg_socket *s)
+{
+    dg_socket *before = hub->before;
+    int in_vain = s->followed && dg_receive_found_nothing(s);
+    s->followed = 0;
+    if (in_vain) { /* the loop had its event already when it was asked out of turn */
+        doubt(hub);
+        return;
+    }
+    if (before == NULL || hub->depth != 0 || !has_sent(hub))
+        return;
+    if (before->follower != s) {
+        before->follower = s;
+        before->follows = 0;
+    } else if (before->follows < SURE) {
+        before->follows++;
+    }
+}
+
+dg_socket *dg_follow_guess(lua_State *L, dg_hub *hub, const dg_socket *s)
+{
+    if (s->follows < SURE || !has_sent(hub))
+        return NULL;
+    if (hub->chances_to_skip != 0) {
+        hub->chances_to_skip--;
+        return NULL;
+    }
+    dg_socket_push(L, s->follower); /* which may be gone: nothing but its address is known */
+    dg_socket *next = lua_touserdata(L, -1);
+    if (next != NULL && dg_receive_early(next)) {
+        hub->doubt /= 2;
+        next->followed = 1;
+        return next;
+    }
+    lua_pop(L, 1);
+    doubt(hub);
+    return NULL;
+}
+
+void dg_follow_forget(dg_hub *hub, const dg_socket *s)
+{
+    if (hub->before == s)
+        hub->before = NULL;
+}
