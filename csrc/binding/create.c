@@ -8,8 +8,9 @@
 #include "../net/option.h"
 #include "blocklists.h"
 #include "error.h"
-#include "receive.h"
+#include "moderation.h"
 #include "socket.h"
+#include "want.h"
 
 enum { QUEUE_LIMIT = 16 * 1024 * 1024 };
 
@@ -83,7 +84,8 @@ static dg_socket *new_socket(lua_State *L, int family)
     s->fd = -1;
     s->family = family;
     s->life = DG_CLOSED;
-    s->want = DG_RECEIVE_SLOTS;
+    s->want = DG_WANT_AT_FIRST;
+    s->interval = family != AF_UNIX ? DG_MODERATION_INTERVAL : 0; /* what that one does not take holds its peers up */
     s->queue_limit = QUEUE_LIMIT;
     dg_queue_init(&s->queue, &hub->spare);
     dg_hub_get(L, DG_STORE_METATABLE);

@@ -6,6 +6,7 @@
 #include "../net/descriptor.h"
 #include "follow.h"
 #include "luv.h"
+#include "moderation.h"
 #include "poll.h"
 #include "receive.h"
 #include "round.h"
@@ -193,8 +194,32 @@ DG_HOT static int on_poll(lua_State *L)
     dg_socket *s = lua_touserdata(L, DG_UP_SOCKET);
     dg_hub *hub = s->hub;
     dispatch(L, s, DG_UP_SOCKET, told(L));
-    if (hub->depth == 0)
+    if (hub->depth == 0) {
         follow(L, hub, s);
+        if (++s->wakes >= DG_MODERATION_WINDOW)
+            dg_moderation_consider(L, DG_UP_SOCKET, s);
+    }
+    return leave(L, hub);
+}
+
+/* luv's callback for the alarm of moderated sockets. */
+static int on_alarm(lua_State *L)
+{
+    dg_hub *hub = dg_hub_of(L);
+    int top = lua_gettop(L);
+    for (unsigned left = dg_moderation_rung(L, hub); left != 0; left--) {
+        dg_socket *s = dg_moderation_next(hub);
+        if (s == NULL)
+            break;
+        dg_socket_push(L, s);
+        if (lua_isnil(L, -1)) {
+            dg_moderation_forget(s); /* it is being collected */
+        } else {
+            dispatch(L, s, top + 1, DG_READABLE);
+            dg_moderation_judge(L, top + 1, s);
+        }
+        lua_settop(L, top);
+    }
     return leave(L, hub);
 }
 
@@ -253,6 +278,7 @@ void dg_dispatch_open(lua_State *L)
     hub->on_alive = on_alive;
     hub->on_retry = on_retry;
     hub->on_tick = on_tick;
+    hub->on_alarm = on_alarm;
 }
 
 void dg_dispatch_configure(lua_State *L)

@@ -18,6 +18,9 @@ static int hub_gc(lua_State *L)
             dg_descriptor_close((int)lua_tointeger(L, -1));
         lua_pop(L, 1);
     }
+    if (hub->alarm >= 0)
+        dg_descriptor_close(hub->alarm);
+    hub->alarm = -1;
     dg_arena_free(hub->arena);
     dg_fifo_free(&hub->spare);
     dg_memo_free(hub->memo);
@@ -44,6 +47,7 @@ dg_hub *dg_hub_open(lua_State *L)
     lua_pop(L, 1);
     memset(hub, 0, sizeof *hub);
     hub->main = dg_mainthread(L);
+    hub->alarm = -1;
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, hub_gc);
     lua_setfield(L, -2, "__gc");

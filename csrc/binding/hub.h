@@ -23,6 +23,8 @@ typedef struct dg_turn {
     unsigned events;       /* deferred calls */
 } dg_turn;
 
+enum { DG_MOST_MODERATED = 8 }; /* sockets; more than that cannot all have much to do */
+
 typedef struct dg_hub {
     lua_State *main;                  /* the main thread, NULL where it is not known (Lua 5.1 in a coroutine) */
     struct dg_socket *due, *last_due; /* sockets that the next tick has work for, in the order in which it arose */
@@ -47,8 +49,12 @@ typedef struct dg_hub {
     lua_Integer first_event, end_event; /* deferred calls: store[DG_STORE_EVENTS][first .. end) */
     dg_arena *arena;                    /* a receive arena that nobody uses now */
     dg_fifo spare;                      /* a send buffer that nobody uses now */
-    lua_CFunction on_poll, on_alive, on_retry, on_tick; /* what luv's handles call: dispatch.c's */
-    dg_memo *memo;                                      /* destinations, once something was sent */
+    struct dg_socket *moderated[DG_MOST_MODERATED]; /* those that the alarm has looked at (moderation.c) */
+    unsigned moderated_count, next_moderated;
+    uint32_t interval; /* microseconds until the alarm rings: the shortest that one of them wants */
+    int alarm;         /* its descriptor, -1 while there is none */
+    lua_CFunction on_poll, on_alive, on_retry, on_tick, on_alarm; /* what luv's handles call: dispatch.c's */
+    dg_memo *memo;                                                /* destinations, once something was sent */
 } dg_hub;
 
 /* The hub's Lua side: an array in the registry. */
@@ -70,6 +76,7 @@ enum dg_store {
     DG_STORE_UV,              /* luv's module table, once it was found */
     DG_STORE_GRAVES,          /* poll handles to be closed, each with its descriptor's number */
     DG_STORE_IDLE,            /* luv's idle handle, while there is one */
+    DG_STORE_ALARM,           /* the poll handle of the alarm, while there is one */
     DG_STORE_SENTINEL,        /* says by its finalizer that luv's loop may be gone */
     DG_STORE_SENTINEL_META,
     DG_STORE_CORE,   /* the module's table: one a state, however often it is loaded */

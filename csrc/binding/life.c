@@ -6,6 +6,7 @@
 #include "../net/descriptor.h"
 #include "error.h"
 #include "follow.h"
+#include "moderation.h"
 #include "outbox.h"
 #include "poll.h"
 #include "receive.h"
@@ -91,6 +92,7 @@ static int socket_gc(lua_State *L)
     dg_socket *s = dg_socket_check(L);
     s->pinned = 0;
     dg_follow_forget(s->hub, s);
+    dg_moderation_forget(s);
     if (s->fd >= 0 && !s->blocked) /* without a loop, what nobody flushed goes now */
         dg_transmit(&s->transmitter, &s->queue, s->fd);
     dg_receive_drop(s);
@@ -110,6 +112,8 @@ static int set_referenced(lua_State *L, int referenced)
     dg_error_surplus(L, 1);
     lua_settop(L, 1);
     s->unreferenced = (unsigned char)!referenced;
+    if (!referenced)
+        dg_moderation_forget(s); /* the alarm would keep the loop alive */
     dg_poll_update(L, 1, s);
     return 1;
 }

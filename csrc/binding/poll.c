@@ -144,7 +144,7 @@ void dg_poll_update(lua_State *L, int index, dg_socket *s)
 {
     unsigned watch = 0;
     if (s->life == DG_OPEN && s->bound)
-        watch = s->receiving && !s->paused && !s->resting ? DG_WATCH_READ : DG_WATCH_ALIVE;
+        watch = !s->receiving || s->paused || s->resting ? DG_WATCH_ALIVE : s->moderated ? 0 : DG_WATCH_READ;
     if (s->blocked == DG_BLOCKED_POLL && s->fd >= 0)
         watch = (watch & DG_WATCH_READ) | DG_WATCH_WRITE;
     dg_socket_anchor(L, index, s);

@@ -8,13 +8,9 @@
 #include "luv.h"
 #include "poll.h"
 #include "tick.h"
+#include "want.h"
 
 enum {
-    FEW = DG_RECEIVE_SLOTS,
-    MOST_LUCK = 8,
-    MOST_BYTES = 256 * 1024, /* in a batch: more would leave the cache before it is delivered */
-    EARLY_MISSES = 4,        /* do not tell much yet */
-    MOST_MISSES = EARLY_MISSES + 5,
     REST = 50, /* milliseconds */
 };
 
@@ -159,46 +155,6 @@ static void deliver(lua_State *L, kept *k, dg_socket *s)
     lua_call(L, 6 + truncated, 0);
 }
 
-/* How many receives of one slot there are before several are offered again; it takes EARLY_MISSES to get there. */
-static unsigned patience(const dg_socket *s)
-{
-    return 1U << (s->misses - EARLY_MISSES + 1);
-}
-
-/* How many slots there is a use for, by what the first one holds. */
-static unsigned most_slots(const dg_socket *s)
-{
-    uint32_t length = dg_arena_slot(s->batch, 0)->length;
-    return length > MOST_BYTES / DG_SLOTS ? MOST_BYTES / length : DG_SLOTS;
-}
-
-/* How many slots to offer next, and whether to look again at once. A lone datagram should cost one plain receive; a
- * flood should fill all slots and not go through the loop each time. An empty slot costs a third of a receive, and a
- * full one saves a turn of the loop: so a few are offered as long as now and then more than one is filled. Where that
- * fails several times in a row it is tried less and less often. Looking again is for full receives, and for all of
- * several datagrams as long as it finds more. */
-static void adapt(dg_socket *s, unsigned got, int coalesced)
-{
-    unsigned offered = s->want;
-    if (s->linger)
-        s->luck = (unsigned char)(got == 0 ? s->luck / 2 : s->luck + (s->luck < MOST_LUCK));
-    s->linger = 0;
-    if (got > 1 || coalesced) {
-        s->linger = got == offered || s->luck > MOST_LUCK / 2;
-        s->misses = 0;
-        unsigned fitting = got == offered ? offered * 2 : got, most = most_slots(s);
-        fitting = fitting < most ? fitting : most;
-        s->want = fitting > FEW ? fitting : FEW;
-    } else if (offered == 1) {
-        if (got == 1 && ++s->streak >= patience(s))
-            s->want = FEW;
-    } else {
-        s->misses += got == 1 && s->misses < MOST_MISSES;
-        s->want = s->misses < EARLY_MISSES ? FEW : 1;
-        s->streak = 0;
-    }
-}
-
 DG_COLD static void report_failure(lua_State *L, int index, dg_socket *s, int error)
 {
     dg_socket_push_error(L, s, error, "recvmsg", NULL);
@@ -234,7 +190,7 @@ static int is_train(const dg_received *slot)
 /* Several datagrams waited together: the next ones may come as trains. Most sockets never get here. */
 static void coalesce_if_it_pays(dg_socket *s, int got)
 {
-    if (got >= FEW && s->transmitter.offloads.can_coalesce)
+    if (got >= DG_WANT_AT_FIRST && s->transmitter.offloads.can_coalesce)
         dg_os_coalesce(s->fd, &s->transmitter.offloads);
 }
 
@@ -248,7 +204,7 @@ DG_HOT static int take_batch(dg_socket *s)
     if (s->family == AF_UNIX)
         s->linger = got > 0; /* its queue is short, and it takes them singly */
     else
-        adapt(s, s->batch_count, got == 1 && is_train(dg_arena_slot(s->batch, 0)));
+        dg_want_adapt(s, s->batch_count, got == 1 && is_train(dg_arena_slot(s->batch, 0)));
     return got;
 }
 

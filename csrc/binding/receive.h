@@ -8,7 +8,6 @@
 DG_HIDDEN_BEGIN
 
 enum { DG_RECEIVE_BUDGET = 2048 }; /* datagrams for one wake-up; then other handles of the loop have their turn */
-enum { DG_RECEIVE_SLOTS = 4 };     /* offered at first: as many datagrams as often wait for a loop that was asleep */
 
 /* What the dispatch body keeps at hand as its upvalues: the Lua side's deliver, and the names of families. */
 #define DG_UP_DELIVER lua_upvalueindex(1)

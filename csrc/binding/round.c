@@ -6,6 +6,7 @@
 #include "endpoint.h"
 #include "error.h"
 #include "life.h"
+#include "moderation.h"
 #include "outbox.h"
 #include "poll.h"
 #include "receive.h"
@@ -135,5 +136,7 @@ void dg_round_settle(lua_State *L, dg_hub *hub)
     if (hub->depth != 0)
         return;
     dg_poll_close_graves(L, hub);
+    if (hub->watched == 0)
+        dg_moderation_close(L, hub);
     dg_tick_rest(L, hub);
 }

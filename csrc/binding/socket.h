@@ -68,12 +68,17 @@ typedef struct dg_socket {
     unsigned char doing;  /* set of dg_due: what the running round has still to do */
     unsigned char listed; /* it is in the hub's list */
     unsigned char anchored;
-    unsigned burial;        /* its number in the hub's count, 0 before */
-    unsigned char happened; /* set of dg_happened: what luv told, and nobody has looked at yet */
+    unsigned char wakes;     /* since the window was opened; moderated, intervals with little (moderation.h) */
+    unsigned burial;         /* its number in the hub's count, 0 before */
+    unsigned char happened;  /* set of dg_happened: what luv told, and nobody has looked at yet */
+    unsigned char moderated; /* its poll is silent, the alarm has it looked at */
+    unsigned char follows;   /* how often `follower` did, in a row; up to where that is sure (follow.h) */
+    unsigned char followed;  /* it was dispatched out of turn since the loop told of it */
     struct dg_socket *next_due;
     const struct dg_socket *follower; /* whose turn came after its own, the last time that it had sent something */
-    unsigned char follows;            /* how often in a row; up to where that is sure */
-    unsigned char followed;           /* it was dispatched out of turn since the loop told of it */
+    uint32_t interval;                /* the option moderation: microseconds, 0 for never */
+    uint32_t window_at, window_seen;  /* when the window was opened (dg_alarm_clock), how many datagrams had come, */
+    unsigned window_dispatch;         /* and the number of the dispatch */
 
     /* What each received datagram needs stands close together: a socket that slept finds no cache warm. */
     dg_arena *batch; /* received and not yet delivered: slots [at .. count), the first from `offset` on */
@@ -84,18 +89,18 @@ typedef struct dg_socket {
     unsigned char linger; /* look for more at once */
     unsigned char luck;   /* grows with each looking for more that found something, and is halved by one that did not */
     unsigned char misses; /* receives of several slots, in a row, that found one datagram */
-    unsigned streak;      /* receives of one slot since the last of them */
-    unsigned pinned;      /* the dispatch (by depth) that reads the batch: it must not be given away; 0 for none */
-    dg_inet sender;       /* of the last datagram; its text is in DG_SLOT_SENDER, a Unix socket's is only there */
+    unsigned char singles;   /* flushes in a row that had one datagram to hand over */
+    unsigned streak;         /* receives of one slot since the last of them */
+    unsigned pinned;         /* the dispatch (by depth) that reads the batch: it must not be given away; 0 for none */
+    dg_inet sender;          /* of the last datagram; its text is in DG_SLOT_SENDER, a Unix socket's is only there */
     const char *sender_text; /* where that text is */
     uint32_t sender_serial;  /* changes with it */
+    unsigned at_once_in;     /* the dispatch in which a datagram last went without the queue */
     uint64_t receive_calls, messages, bytes, refused, truncated;
 
     dg_queue queue;
     dg_transmitter transmitter;
-    unsigned char singles; /* flushes in a row that had one datagram to hand over */
-    unsigned at_once_in;   /* the dispatch in which a datagram last went without the queue */
-    size_t report_limit;   /* callbacks that the running round may still run */
+    size_t report_limit; /* callbacks that the running round may still run */
     dg_callbacks callbacks;
     unsigned held;       /* sends that wait for a name */
     unsigned connection; /* changes with each connect and disconnect */

@@ -17,14 +17,15 @@ static void set_count(lua_State *L, const char *name, uint64_t count)
 
 /* socket:stats() -> a table of counters since the socket was made: messagesReceived, bytesReceived, messagesSent,
  * bytesSent, sendErrors, dropped (by the kernel, for want of buffer; nil where it does not say), blocked, truncated,
- * receiveCalls, sendCalls (system calls); and gso, gro: whether the kernel segments and coalesces for this socket. */
+ * receiveCalls, sendCalls (system calls); gso, gro: whether the kernel segments and coalesces for this socket; and
+ * moderated: whether it is looked at in intervals. */
 static int socket_stats(lua_State *L)
 {
     const dg_socket *s = dg_socket_check(L);
     const dg_transmitter *sent = &s->transmitter;
     uint32_t dropped;
     dg_error_surplus(L, 1);
-    lua_createtable(L, 0, 12);
+    lua_createtable(L, 0, 13);
     set_count(L, "messagesReceived", s->messages);
     set_count(L, "bytesReceived", s->bytes);
     set_count(L, "messagesSent", sent->datagrams);
@@ -40,6 +41,8 @@ static int socket_stats(lua_State *L)
     lua_setfield(L, -2, "gso");
     lua_pushboolean(L, sent->offloads.coalesce);
     lua_setfield(L, -2, "gro");
+    lua_pushboolean(L, s->moderated);
+    lua_setfield(L, -2, "moderated");
     return 1;
 }
 

@@ -5,7 +5,7 @@ local check = core.check
 --- The types of those whose value alone tells whether it is right.
 local types = {
   type = "any", reuseAddr = "boolean", reusePort = "boolean", ipv6Only = "boolean",
-  gso = "boolean", gro = "boolean",
+  gso = "boolean", gro = "boolean", moderation = "any",
   recvBufferSize = "any", sendBufferSize = "any", sendQueueLimit = "any", lookup = "function",
   receiveBlockList = "any", sendBlockList = "any", signal = "any",
 }
@@ -36,6 +36,7 @@ end
 --- Sets what needs the socket to be set; raises where a value is wrong.
 function options.apply(socket, given)
   core.setLimits(socket, given.sendQueueLimit, given.receiveBlockList, given.sendBlockList)
+  if given.moderation ~= nil then core.setModeration(socket, given.moderation) end
   if given.recvBufferSize ~= nil then socket:setRecvBufferSize(given.recvBufferSize) end
   if given.sendBufferSize ~= nil then socket:setSendBufferSize(given.sendBufferSize) end
   if given.lookup then require("dgram.lookup").set(socket, given.lookup) end

@@ -22,6 +22,7 @@ local dgram = {}
 ---@field sendQueueLimit? integer bytes that may wait in the socket, 16 MiB unless given
 ---@field gso? boolean false: the kernel cuts no datagrams out of one piece
 ---@field gro? boolean whether the kernel hands over several datagrams in one piece: true at once, false never, nil when it pays
+---@field moderation? boolean|integer microseconds that datagrams in quick succession may wait; true, 50, unless given
 ---@field lookup? dgram.Lookup
 ---@field receiveBlockList? dgram.BlockList drops what comes from these addresses
 ---@field sendBlockList? dgram.BlockList refuses what goes to these addresses: ERR_IP_BLOCKED
@@ -80,6 +81,7 @@ local dgram = {}
 ---@field sendCalls integer system calls
 ---@field gso boolean whether the kernel segments for the socket
 ---@field gro boolean whether it coalesces, by now
+---@field moderated boolean whether the socket is looked at in intervals, by now
 
 ---@class dgram.SystemdSocket
 ---@field fd integer

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "alarm.h"
+
+#include <errno.h>
+#include <time.h>
+
+uint32_t dg_alarm_clock(void)
+{
+    struct timespec now = {0, 0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint32_t)((uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U);
+}
+
+#if defined(__linux__) && !defined(DGRAM_PORTABLE)
+
+#include <sys/timerfd.h>
+
+int dg_alarm_open(void)
+{
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    return fd >= 0 ? fd : -errno;
+}
+
+int dg_alarm_set(int fd, uint32_t microseconds)
+{
+    const struct itimerspec when = {.it_value = {microseconds / 1000000U, (long)(microseconds % 1000000U) * 1000L}};
+    return timerfd_settime(fd, 0, &when, NULL) == 0 ? 0 : -errno;
+}
+
+#else
+
+int dg_alarm_open(void)
+{
+    return -ENOSYS;
+}
+
+int dg_alarm_set(int fd, uint32_t microseconds)
+{
+    (void)fd;
+    (void)microseconds;
+    return -ENOSYS;
+}
+
+#endif

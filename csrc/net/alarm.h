@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* A descriptor that becomes readable some microseconds later: timerfd_create(2). Event loops' own timers count
+ * milliseconds. */
+#ifndef DG_NET_ALARM_H
+#define DG_NET_ALARM_H
+
+#include <stdint.h>
+
+#include "attributes.h"
+
+DG_HIDDEN_BEGIN
+
+/* A descriptor, or a negative errno: -ENOSYS where the system has no such thing. */
+int dg_alarm_open(void);
+/* Sets it anew, whether it went off or not; 0: to never. Returns 0 or a negative errno. */
+int dg_alarm_set(int fd, uint32_t microseconds);
+/* Microseconds from some time on (CLOCK_MONOTONIC), modulo 2^32. */
+uint32_t dg_alarm_clock(void);
+
+DG_HIDDEN_END
+
+#endif

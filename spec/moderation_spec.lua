@@ -1,0 +1,428 @@
+-- SPDX-License-Identifier: MIT
+-- A socket that wakes the loop up often for little is looked at in intervals. The peer is luv's, because nothing that dgram
+-- sends may be in between; an interval is long here, so that slow machines, too, have two turns of the loop in it.
+local can = require "spec.support.can"
+local dgram = require "dgram"
+local faults = require "spec.support.faults"
+local loop = require "spec.support.loop"
+local peers = require "spec.support.peer"
+local sockets = require "spec.support.sockets"
+local uv = require "luv"
+
+local expect, need, new = loop.expect, can.need, sockets.new
+
+local INTERVAL = 20000 -- microseconds
+
+-- Without offloads it is the portable back end, which has no such timer.
+local function have_alarm()
+  local s = new "udp4"
+  local linux = s:stats().gso
+  s:close()
+  loop.turn()
+  if linux then return true end
+  return nil, "no timer of microseconds"
+end
+
+-- Runs the loop as a program does, where it goes on until it is stopped.
+local function run_until(condition, seconds)
+  local late, timer, look = false, uv.new_timer(), uv.new_prepare()
+  timer:start((seconds or loop.deadline) * 1000, 0, function()
+    late = true
+    uv.stop()
+  end)
+  timer:unref()
+  look:start(function() if condition() then uv.stop() end end)
+  look:unref()
+  local ok, err = pcall(dgram.run)
+  timer:close()
+  look:close()
+  if not ok then error(err, 0) end
+  assert.is_false(late, "still waiting")
+  assert.is_true(condition())
+end
+
+-- A socket, and a peer that sends it a number at each turn of the loop, beginning with 1, until stream.stop().
+-- stream.heard lists what was heard; stream.on_message, if it is set, is called with each.
+local function streamed(options)
+  need(pending, have_alarm())
+  options = options or {}
+  options.type = options.type or "udp4"
+  if options.moderation == nil then options.moderation = INTERVAL end
+  local s, port = sockets.bound(options)
+  local address = options.type == "udp6" and "::1" or "127.0.0.1"
+  local peer, feed = peers.new(address), uv.new_check()
+  local stream = { socket = s, peer = peer, port = port, sent = 0, heard = {}, batch = 1 }
+  s:on("message", function(msg, rinfo)
+    stream.heard[#stream.heard + 1] = tonumber(msg)
+    if stream.on_message then stream.on_message(msg, rinfo) end
+  end)
+  -- The loop must not sleep where the socket is not to be woken up: the idle handle sees to that.
+  local idle = uv.new_idle()
+  function stream.send(n)
+    for _ = 1, n do
+      stream.sent = stream.sent + 1
+      peer:send(tostring(stream.sent), port)
+    end
+  end
+  function stream.start()
+    idle:start(function() end)
+    feed:start(function() stream.send(stream.batch) end)
+  end
+  function stream.stop()
+    idle:stop()
+    feed:stop()
+  end
+  function stream.moderated() return s:stats().moderated end
+  function stream.engage()
+    stream.start()
+    run_until(stream.moderated)
+    stream.stop()
+  end
+  function stream.all_heard() return #stream.heard == stream.sent end
+  function stream.check()
+    for i = 1, stream.sent do assert.equal(i, stream.heard[i]) end
+    assert.equal(stream.sent, #stream.heard)
+  end
+  function stream.close()
+    stream.stop()
+    idle:close()
+    feed:close()
+    peer:close()
+    pcall(s.close, s)
+  end
+  function stream.finish()
+    stream.close()
+    loop.run()
+  end
+  return stream
+end
+
+-- Turns of the loop with a stream that must not be moderated.
+local function not_moderated(stream)
+  local turns = 0
+  stream.start()
+  run_until(function()
+    turns = turns + 1
+    return stream.moderated() or turns > 500
+  end)
+  stream.stop()
+  assert.is_false(stream.moderated())
+end
+
+describe("a socket with many wake-ups", function()
+  loop.guard()
+
+  for _, type in ipairs { "udp4", "udp6" } do
+    it("is looked at in intervals, which lose nothing: " .. type, function()
+      local stream = streamed { type = type }
+      stream.engage()
+      run_until(stream.all_heard)
+      local before, dispatches, in_one = stream.socket:stats(), 0, false
+      stream.on_message = function()
+        dispatches = dispatches + (in_one and 0 or 1)
+        in_one = true
+      end
+      local prepare = uv.new_prepare()
+      prepare:start(function() in_one = false end)
+      stream.send(20)
+      run_until(stream.all_heard)
+      prepare:close()
+      stream.check()
+      assert.equal(1, dispatches)
+      assert.is_true(stream.socket:stats().receiveCalls - before.receiveCalls <= 4)
+      stream.finish()
+    end)
+  end
+
+  it("is woken up again when there is less", function()
+    local stream = streamed()
+    stream.engage()
+    run_until(function() return not stream.moderated() end)
+    stream.check()
+    for _ = 1, 5 do
+      stream.send(1)
+      run_until(stream.all_heard)
+    end
+    stream.finish()
+  end)
+
+  it("is so again and again", function()
+    local stream = streamed { moderation = 5000 }
+    for _ = 1, 5 do
+      stream.engage()
+      run_until(function() return not stream.moderated() end)
+    end
+    stream.check()
+    stream.finish()
+  end)
+
+  it("is woken up again when there is very much", function()
+    local stream = streamed { recvBufferSize = 1024 * 1024 }
+    stream.engage()
+    run_until(stream.all_heard)
+    for _, case in ipairs { { 100, true }, { 200, false } } do
+      stream.send(case[1])
+      run_until(stream.all_heard)
+      assert.equal(case[2], stream.moderated())
+    end
+    stream.check()
+    stream.finish()
+  end)
+
+  it("is not if each has many datagrams for it", function()
+    local stream = streamed()
+    stream.batch = 10
+    not_moderated(stream)
+    stream.finish()
+  end)
+
+  it("is not if it does not keep the loop alive", function()
+    local stream = streamed()
+    stream.socket:unref()
+    not_moderated(stream)
+    stream.finish()
+  end)
+
+  it("may refuse that", function()
+    local stream = streamed { moderation = false }
+    not_moderated(stream)
+    run_until(stream.all_heard)
+    stream.check()
+    stream.finish()
+  end)
+
+  it("is not if it answers, or anything else is sent", function()
+    local stream = streamed()
+    stream.on_message = function(_, rinfo) stream.socket:send("answer", rinfo.port, rinfo.address) end
+    not_moderated(stream)
+    stream.on_message = nil
+    local other, sent = new "udp4", 0
+    local timer = uv.new_prepare()
+    timer:start(function()
+      sent = sent + 1
+      if sent % 32 == 0 then other:send("x", stream.peer.port, "127.0.0.1") end
+    end)
+    not_moderated(stream)
+    timer:close()
+    other:close()
+    stream.finish()
+  end)
+
+  it("is not any more once something is sent", function()
+    local stream, other = streamed(), new "udp4"
+    stream.engage()
+    run_until(stream.all_heard)
+    for _, sends in ipairs { false, true } do
+      assert.is_true(stream.moderated())
+      stream.on_message = sends and function() other:send("x", stream.peer.port, "127.0.0.1") end
+      stream.send(10)
+      run_until(stream.all_heard)
+    end
+    assert.is_false(stream.moderated())
+    stream.check()
+    other:close()
+    stream.finish()
+  end)
+
+  it("is not if the program runs single turns of the loop: what is there comes with the next", function()
+    local stream = streamed()
+    stream.start()
+    for _ = 1, 300 do dgram.run "nowait" end
+    assert.is_false(stream.moderated())
+    stream.stop()
+    loop.turn()
+    stream.check()
+    stream.finish()
+  end)
+
+  it("and a Unix socket, whose peers would have to wait, is not either", function()
+    local s = new { type = "unix_dgram", moderation = INTERVAL }
+    assert.is_false(s:stats().moderated)
+    s:close()
+    loop.run()
+  end)
+
+  it("may close in its listener", function()
+    local stream = streamed()
+    stream.engage()
+    stream.on_message = function()
+      stream.socket:close(expect())
+      stream.on_message = loop.never()
+    end
+    for _ = 1, 3 do stream.peer:send("0", stream.port) end
+    loop.run()
+    stream.finish()
+  end)
+
+  it("may close outside", function()
+    local stream = streamed()
+    stream.engage()
+    stream.socket:close(expect())
+    loop.run()
+    stream.finish()
+  end)
+
+  it("may raise, and the rest comes", function()
+    local caught = 0
+    dgram.setUncaughtHandler(function() caught = caught + 1 end)
+    local stream = streamed()
+    stream.engage()
+    stream.on_message = function() error "on purpose" end
+    stream.send(10)
+    run_until(stream.all_heard)
+    stream.check()
+    assert.is_true(caught >= 10)
+    stream.finish()
+    dgram.setUncaughtHandler(nil)
+  end)
+
+  it("may pause and resume", function()
+    local stream = streamed()
+    stream.engage()
+    run_until(stream.all_heard)
+    stream.socket:pause()
+    stream.send(1)
+    run_until(function() return not stream.moderated() end)
+    assert.equal(stream.sent - 1, #stream.heard)
+    stream.socket:resume()
+    run_until(stream.all_heard)
+    stream.check()
+    stream.finish()
+  end)
+
+  it("may lose its listeners, and get others", function()
+    local stream = streamed()
+    stream.engage()
+    run_until(stream.all_heard)
+    stream.socket:removeAllListeners "message"
+    run_until(function() return not stream.moderated() end)
+    stream.peer:send("late", stream.port)
+    local heard
+    stream.socket:once("message", function(msg) heard = msg end)
+    run_until(function() return heard ~= nil end)
+    assert.equal("late", heard)
+    stream.finish()
+  end)
+
+  it("does not keep the loop alive once it must not", function()
+    local stream = streamed()
+    stream.engage()
+    stream.socket:unref()
+    loop.run() -- returns
+    stream.socket:ref()
+    stream.send(1)
+    run_until(stream.all_heard)
+    stream.check()
+    stream.finish()
+  end)
+
+  it("does keep it alive else", function()
+    local stream = streamed { moderation = 5000 }
+    stream.engage()
+    run_until(function() return not stream.moderated() end)
+    loop.pass(50) -- the alarm has rung once more, and found nobody
+    stream.engage()
+    local timer = uv.new_timer()
+    timer:start(200, 0, expect(function() stream.socket:close() end))
+    timer:unref()
+    loop.run() -- does not return before that
+    timer:close()
+    stream.finish()
+  end)
+
+  it("may run the loop in its listener", function()
+    local stream = streamed()
+    stream.engage()
+    stream.on_message = function() pcall(uv.run, "nowait") end
+    stream.send(20)
+    run_until(stream.all_heard)
+    stream.check()
+    stream.finish()
+  end)
+
+  it("may be one of many", function()
+    local streams = {}
+    for i = 1, 12 do
+      streams[i] = streamed()
+      streams[i].start()
+    end
+    local function moderated()
+      local n = 0
+      for _, stream in ipairs(streams) do n = n + (stream.moderated() and 1 or 0) end
+      return n
+    end
+    run_until(function() return moderated() == 8 end)
+    for _, stream in ipairs(streams) do stream.stop() end
+    run_until(function()
+      for _, stream in ipairs(streams) do
+        if not stream.all_heard() then return false end
+      end
+      return true
+    end)
+    for i, stream in ipairs(streams) do
+      stream.check()
+      if i % 3 == 0 then stream.socket:close() end
+    end
+    run_until(function() return moderated() == 0 end)
+    for _, stream in ipairs(streams) do stream.close() end
+    loop.run()
+  end)
+
+  it("may leave others that are", function()
+    local first, second = streamed(), streamed()
+    first.engage()
+    second.engage()
+    run_until(function() return first.all_heard() and second.all_heard() end)
+    assert.is_true(first.moderated() and second.moderated())
+    local turn, paused_in, prepare = 0, nil, uv.new_prepare()
+    prepare:start(function() turn = turn + 1 end)
+    first.on_message = function()
+      first.socket:pause()
+      paused_in = turn
+    end
+    second.on_message = function()
+      assert.is_false(first.moderated())
+      assert.equal(paused_in, turn)
+    end
+    first.send(3)
+    second.send(3)
+    run_until(second.all_heard)
+    first.on_message = nil
+    first.socket:resume()
+    run_until(first.all_heard)
+    first.check()
+    second.check()
+    first.close()
+    second.close()
+    prepare:close()
+    loop.run()
+  end)
+
+  it("survives a program that closes every handle it finds", function()
+    local stream = streamed()
+    stream.engage()
+    uv.walk(function(handle)
+      if tostring(handle):find "^uv_poll" and not handle:is_closing() then handle:close() end
+    end)
+    loop.turn()
+    stream.finish()
+    local another = streamed()
+    another.engage()
+    run_until(another.all_heard)
+    another.check()
+    another.finish()
+  end)
+
+  it("takes an interval, and nothing else", function()
+    for _, wrong in ipairs { "often", {}, function() end } do
+      faults.raised({ code = "ERR_INVALID_ARG_TYPE" }, dgram.createSocket, { type = "udp4", moderation = wrong })
+    end
+    for _, wrong in ipairs { 0, -1, 1.5, 1000001, 0 / 0, math.huge } do
+      faults.raised({ code = "ERR_OUT_OF_RANGE" }, dgram.createSocket, { type = "udp4", moderation = wrong })
+    end
+    for _, right in ipairs { true, 1, 1000000 } do
+      dgram.createSocket({ type = "udp4", moderation = right }):close()
+    end
+    loop.run()
+  end)
+end)
