@@ -33,6 +33,7 @@ build = {
       sources = {
         "csrc/net/os_posix.c", -- the first: platforms, below, replaces it
         -- list of C sources (scripts/rockspec.sh writes it)
+        "csrc/binding/alarm.c",
         "csrc/binding/blocklists.c",
         "csrc/binding/callbacks.c",
         "csrc/binding/check.c",
@@ -65,7 +66,6 @@ build = {
         "csrc/binding/uncaught.c",
         "csrc/binding/want.c",
         "csrc/net/address.c",
-        "csrc/net/alarm.c",
         "csrc/net/blocklist.c",
         "csrc/net/cmsg.c",
         "csrc/net/descriptor.c",
@@ -75,6 +75,7 @@ build = {
         "csrc/net/memo.c",
         "csrc/net/option.c",
         "csrc/net/queue.c",
+        "csrc/net/timer.c",
         "csrc/net/transmit.c",
         "csrc/net/unix_file.c",
         -- end of list

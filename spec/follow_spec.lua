@@ -66,11 +66,57 @@ describe("sockets that answer each other", function()
       ring.wait(100)
       local turns = count_turns()
       ring.wait()
-      assert.is_true(turns() < 100)
+      local turned = turns()
+      assert.is_true(turned < 250)      -- but for what a busy machine delivers late
+      assert.is_true(turned > 500 / 18) -- 17 dispatches at most for each
       ring.check()
       ring.close()
     end)
   end
+
+  it("may be Unix sockets", function()
+    local path = os.tmpname()
+    os.remove(path)
+    local heard, a, b = 0, new "unix_dgram", new "unix_dgram"
+    a:bind(path .. "a")
+    b:bind(path .. "b")
+    local function answer(from, to)
+      from:on("message", function(msg)
+        heard = heard + 1
+        assert.equal(tostring(heard), msg)
+        if heard < 300 then from:send(tostring(heard + 1), to) end
+      end)
+    end
+    answer(a, path .. "b")
+    answer(b, path .. "a")
+    a:send("1", path .. "b")
+    loop.wait(function() return heard == 300 end)
+    a:close()
+    b:close()
+    loop.run()
+  end)
+
+  it("may have more than one datagram for each other", function()
+    local a, a_port = sockets.bound "udp4"
+    local b, b_port = sockets.bound "udp4"
+    local heard = 0
+    local function answer(from, to)
+      from:on("message", function(msg)
+        heard = heard + 1
+        if msg == "last" and heard < 3000 then
+          for _ = 1, heard % 7 do from:send("more", to, "127.0.0.1") end
+          from:send("last", to, "127.0.0.1")
+        end
+      end)
+    end
+    answer(a, b_port)
+    answer(b, a_port)
+    a:send("last", b_port, "127.0.0.1")
+    loop.wait(function() return heard >= 3000 end)
+    a:close()
+    b:close()
+    loop.run()
+  end)
 
   it("leave the loop its turn", function()
     local ring = ring_of(2, math.huge)
@@ -187,7 +233,7 @@ describe("sockets that answer each other", function()
     a:on("message", function(msg, rinfo)
       heard = heard + 1
       if heard % 100 == 0 then
-        b:close()
+        if heard % 200 == 0 then b:close() else b:removeAllListeners() end -- without a listener it is garbage
         b = partner()
         collectgarbage()
         collectgarbage()

@@ -22,7 +22,7 @@ static void report_pending_error(lua_State *L, dg_socket *s)
     if (error == 0)
         return;
     if (error == -EBADF || error == -ENOTSOCK) /* somebody closed it behind our back: watching it would spin */
-        s->paused = 1;
+        s->paused = s->lost = 1;
     dg_socket_push_error(L, s, error, "recvmsg", NULL);
     dg_tick_emit(L, 1, "error");
 }
@@ -207,6 +207,7 @@ static int on_alarm(lua_State *L)
 {
     dg_hub *hub = dg_hub_of(L);
     int top = lua_gettop(L);
+    dg_follow_note(hub, NULL);
     for (unsigned left = dg_moderation_rung(L, hub); left != 0; left--) {
         dg_socket *s = dg_moderation_next(hub);
         if (s == NULL)
@@ -215,6 +216,7 @@ static int on_alarm(lua_State *L)
         if (lua_isnil(L, -1)) {
             dg_moderation_forget(s); /* it is being collected */
         } else {
+            s->followed = 0; /* the loop has no event of it */
             dispatch(L, s, top + 1, DG_READABLE);
             dg_moderation_judge(L, top + 1, s);
         }
@@ -249,6 +251,7 @@ static int on_retry(lua_State *L)
 static int on_tick(lua_State *L)
 {
     dg_hub *hub = dg_hub_of(L);
+    dg_follow_note(hub, NULL);
     run_body(L, hub, NULL, 0);
     return leave(L, hub);
 }
@@ -261,6 +264,8 @@ int dg_dispatch_run(lua_State *L)
     dg_tick_resume(L, hub);
     dg_luv_push(L, "run");
     int arguments = !lua_isnil(L, 1);
+    if (arguments && hub->moderated_count != 0) /* once, nowait: what is there is to be delivered now */
+        dg_moderation_end_all(L, hub);
     if (arguments)
         lua_pushvalue(L, 1);
     hub->running++;

@@ -4,12 +4,12 @@
 #include "receive.h"
 
 enum {
-    SURE = 4,          /* times in a row that one socket came after the other */
+    SURE = 4,          /* times in a row, after the first, that one socket came after the other */
     MOST_DOUBT = 1023, /* chances that are let go after failures */
 };
 
-/* Whether the dispatch that is over, or the last one, handed something to the kernel. */
-static int has_sent(const dg_hub *hub)
+/* Whether the last dispatch handed something to the kernel. */
+static int last_dispatch_sent(const dg_hub *hub)
 {
     return hub->sent_in == hub->dispatches;
 }
@@ -29,7 +29,7 @@ void dg_follow_learn(dg_hub *hub, dg_socket *s)
         doubt(hub);
         return;
     }
-    if (before == NULL || hub->depth != 0 || !has_sent(hub))
+    if (before == NULL || hub->depth != 0 || !last_dispatch_sent(hub))
         return;
     if (before->follower != s) {
         before->follower = s;
@@ -41,7 +41,7 @@ void dg_follow_learn(dg_hub *hub, dg_socket *s)
 
 dg_socket *dg_follow_guess(lua_State *L, dg_hub *hub, const dg_socket *s)
 {
-    if (s->follows < SURE || !has_sent(hub))
+    if (s->follows < SURE || !last_dispatch_sent(hub))
         return NULL;
     if (hub->chances_to_skip != 0) {
         hub->chances_to_skip--;

@@ -15,7 +15,7 @@ DG_HOT void dg_follow_learn(dg_hub *hub, dg_socket *s);
 /* After the socket's dispatch: pushes the one that follows and has received something, and returns it; or NULL, and
  * pushes nothing. */
 DG_HOT dg_socket *dg_follow_guess(lua_State *L, dg_hub *hub, const dg_socket *s);
-/* The last dispatch was this socket's. */
+/* The last dispatch was this socket's, or (NULL) not one's for which luv's poll had called. */
 static inline void dg_follow_note(dg_hub *hub, dg_socket *s)
 {
     hub->before = s;

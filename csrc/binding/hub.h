@@ -25,6 +25,13 @@ typedef struct dg_turn {
 
 enum { DG_MOST_MODERATED = 8 }; /* sockets; more than that cannot all have much to do */
 
+typedef struct dg_moderated {
+    struct dg_socket *socket;
+    uint32_t room;    /* what datagrams may take of its receive buffer */
+    uint32_t elapsed; /* microseconds since it was last received from */
+    uint32_t scarce;  /* intervals with little, less those with more */
+} dg_moderated;
+
 typedef struct dg_hub {
     lua_State *main;                  /* the main thread, NULL where it is not known (Lua 5.1 in a coroutine) */
     struct dg_socket *due, *last_due; /* sockets that the next tick has work for, in the order in which it arose */
@@ -36,23 +43,25 @@ typedef struct dg_hub {
     unsigned depth;                   /* dispatches on the C stack; inside one the tick needs no handle */
     unsigned running;                 /* calls of dgram.run on the C stack */
     dg_turn turn;
-    unsigned dispatches;                /* counts them */
-    unsigned sent_in;                   /* the last one that handed a datagram to the kernel */
-    struct dg_socket *before;           /* whose dispatch was the last that luv asked for, or followed it */
-    unsigned doubt, chances_to_skip;    /* of guesses whose turn is next (follow.c) */
-    unsigned uncaught;                  /* errors in store[DG_STORE_UNCAUGHT] */
-    unsigned lost;                      /* errors that there was no memory to keep */
-    unsigned char large_events;         /* store[DG_STORE_EVENTS] has grown, and is let go when it is empty */
-    unsigned char ticking;              /* the idle handle is started */
-    const void *sentinel;               /* store[DG_STORE_SENTINEL] (luv.c) */
-    unsigned char luv_gone;             /* the state is being closed: call nothing of luv any more */
-    lua_Integer first_event, end_event; /* deferred calls: store[DG_STORE_EVENTS][first .. end) */
-    dg_arena *arena;                    /* a receive arena that nobody uses now */
-    dg_fifo spare;                      /* a send buffer that nobody uses now */
-    struct dg_socket *moderated[DG_MOST_MODERATED]; /* those that the alarm has looked at (moderation.c) */
+    unsigned dispatches;                       /* counts them */
+    unsigned sent_in;                          /* the last one that handed a datagram to the kernel */
+    struct dg_socket *before;                  /* whose dispatch was the last that luv asked for, or followed it */
+    unsigned doubt, chances_to_skip;           /* of guesses whose turn is next (follow.c) */
+    unsigned uncaught;                         /* errors in store[DG_STORE_UNCAUGHT] */
+    unsigned lost;                             /* errors that there was no memory to keep */
+    unsigned char large_events;                /* store[DG_STORE_EVENTS] has grown, and is let go when it is empty */
+    unsigned char ticking;                     /* the idle handle is started */
+    const void *sentinel;                      /* store[DG_STORE_SENTINEL] (luv.c) */
+    unsigned char luv_gone;                    /* the state is being closed: call nothing of luv any more */
+    lua_Integer first_event, end_event;        /* deferred calls: store[DG_STORE_EVENTS][first .. end) */
+    dg_arena *arena;                           /* a receive arena that nobody uses now */
+    dg_fifo spare;                             /* a send buffer that nobody uses now */
+    unsigned sends;                            /* counts calls that handed datagrams to the kernel */
+    dg_moderated moderated[DG_MOST_MODERATED]; /* sockets that are received from when the alarm rings (moderation.c) */
     unsigned moderated_count, next_moderated;
-    uint32_t interval; /* microseconds until the alarm rings: the shortest that one of them wants */
-    int alarm;         /* its descriptor, -1 while there is none */
+    uint32_t interval;           /* microseconds until then: the shortest that one of them wants */
+    int alarm;                   /* the alarm's descriptor, -1 while there is none */
+    unsigned char alarm_watched; /* its poll handle is started */
     lua_CFunction on_poll, on_alive, on_retry, on_tick, on_alarm; /* what luv's handles call: dispatch.c's */
     dg_memo *memo;                                                /* destinations, once something was sent */
 } dg_hub;
@@ -76,6 +85,7 @@ enum dg_store {
     DG_STORE_UV,              /* luv's module table, once it was found */
     DG_STORE_GRAVES,          /* poll handles to be closed, each with its descriptor's number */
     DG_STORE_IDLE,            /* luv's idle handle, while there is one */
+    DG_STORE_MODERATE,        /* moderation.c's function for protected calls */
     DG_STORE_ALARM,           /* the poll handle of the alarm, while there is one */
     DG_STORE_SENTINEL,        /* says by its finalizer that luv's loop may be gone */
     DG_STORE_SENTINEL_META,

@@ -112,8 +112,8 @@ static int set_referenced(lua_State *L, int referenced)
     dg_error_surplus(L, 1);
     lua_settop(L, 1);
     s->unreferenced = (unsigned char)!referenced;
-    if (!referenced)
-        dg_moderation_forget(s); /* the alarm would keep the loop alive */
+    if (!referenced && s->moderated)
+        dg_moderation_end(L, 1, s); /* the alarm would keep the loop alive */
     dg_poll_update(L, 1, s);
     return 1;
 }

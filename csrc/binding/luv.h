@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* luv, as a table of Lua functions: found when it is first needed. Without it everything that needs no loop still
- * works. What is done with its functions is loop.h's and poll.h's. */
+ * works. What is done with its functions is loop.h's, poll.h's and alarm.h's. */
 #ifndef DG_BINDING_LUV_H
 #define DG_BINDING_LUV_H
 

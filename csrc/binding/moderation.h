@@ -14,18 +14,22 @@ DG_HIDDEN_BEGIN
 
 /* Microseconds from one look to the next, unless the option says otherwise. */
 enum { DG_MODERATION_INTERVAL = 50 };
-/* Wake-ups after which a socket is looked at; s->wakes counts them. */
+/* Wake-ups after which a socket is judged; s->wakes counts them. */
 enum { DG_MODERATION_WINDOW = 64 };
 
-/* After so many: moderates the socket at `index` where that pays. Never raises. */
+/* After so many: moderates the socket at `index` where that pays. None of these raises. */
 DG_COLD void dg_moderation_consider(lua_State *L, int index, dg_socket *s);
 
-/* The alarm went off: sets it anew. Returns how many sockets are to be looked at, with dg_moderation_next. */
+/* The alarm rings: lets it ring again. Returns how many sockets are moderated. */
 unsigned dg_moderation_rung(lua_State *L, dg_hub *hub);
-/* The next of them; NULL when there is none any more. */
+/* The next of them to be received from; NULL when there is none any more. */
 dg_socket *dg_moderation_next(dg_hub *hub);
-/* After the dispatch of one at `index`: ends its moderation where it does not pay any more. Never raises. */
+/* After the dispatch of one at `index`: ends its moderation where it does not pay any more. */
 void dg_moderation_judge(lua_State *L, int index, dg_socket *s);
+
+/* Has the poll of the moderated socket at `index` watch again; of all. */
+void dg_moderation_end(lua_State *L, int index, dg_socket *s);
+void dg_moderation_end_all(lua_State *L, dg_hub *hub);
 /* The socket is being collected. */
 void dg_moderation_forget(dg_socket *s);
 

@@ -69,13 +69,19 @@ int dg_outbox_take_drain(dg_socket *s)
     return s->drains == DG_DRAIN_NONE;
 }
 
+static void note_send(dg_socket *s)
+{
+    s->hub->sends++;
+    s->hub->sent_in = s->hub->dispatches;
+}
+
 void dg_outbox_flush(lua_State *L, int index, dg_socket *s)
 {
     dg_queue_disallow(&s->queue); /* the next send has to see that another flush is noted */
     if (s->blocked || s->binding || s->fd < 0 || dg_queue_count(&s->queue) == 0)
         return;
     size_t before = dg_queue_count(&s->queue);
-    s->hub->sent_in = s->hub->dispatches;
+    note_send(s);
     s->singles = before == 1 ? (unsigned char)(s->singles + (s->singles < ENOUGH_SINGLES)) : 0;
     if (dg_transmit(&s->transmitter, &s->queue, s->fd) == DG_TRANSMIT_BLOCKED)
         wait_for_kernel(L, index, s, dg_queue_count(&s->queue) != before);
@@ -369,7 +375,8 @@ static int go_at_once(lua_State *L, dg_socket *s, const dg_payload *payload, con
     if (dg_outbox_admit(L, s, payload->length, to) != 0 || s->fd < 0 ||
         !dg_transmit_at_once(&s->transmitter, s->fd, &out))
         return 0;
-    s->at_once_in = s->hub->sent_in = s->hub->dispatches;
+    note_send(s);
+    s->at_once_in = s->hub->dispatches;
     return 1;
 }
 

@@ -143,8 +143,8 @@ static void watch_for(lua_State *L, int index, dg_socket *s, unsigned watch)
 void dg_poll_update(lua_State *L, int index, dg_socket *s)
 {
     unsigned watch = 0;
-    if (s->life == DG_OPEN && s->bound)
-        watch = !s->receiving || s->paused || s->resting ? DG_WATCH_ALIVE : s->moderated ? 0 : DG_WATCH_READ;
+    if (s->life == DG_OPEN && s->bound && !s->lost && !s->moderated)
+        watch = dg_socket_takes_messages(s) ? DG_WATCH_READ : DG_WATCH_ALIVE;
     if (s->blocked == DG_BLOCKED_POLL && s->fd >= 0)
         watch = (watch & DG_WATCH_READ) | DG_WATCH_WRITE;
     dg_socket_anchor(L, index, s);

@@ -31,11 +31,6 @@ void dg_receive_push_upvalues(lua_State *L)
     lua_pushliteral(L, "unix");
 }
 
-static int takes_messages(const dg_socket *s)
-{
-    return s->life == DG_OPEN && s->receiving && !s->paused && !s->resting;
-}
-
 static int batch_left(const dg_socket *s)
 {
     return s->batch != NULL && s->batch_at < s->batch_count;
@@ -43,7 +38,7 @@ static int batch_left(const dg_socket *s)
 
 int dg_receive_pending(const dg_socket *s)
 {
-    return batch_left(s) && takes_messages(s);
+    return batch_left(s) && dg_socket_takes_messages(s);
 }
 
 void dg_receive_drop(dg_socket *s)
@@ -161,7 +156,7 @@ DG_COLD static void report_failure(lua_State *L, int index, dg_socket *s, int er
     dg_tick_emit(L, index, "error");
     if (error == -EBADF ||
         error == -ENOTSOCK) /* somebody closed it behind our back; it would come again at once, for ever */
-        s->paused = 1;
+        s->paused = s->lost = 1;
     if (error == -ENOMEM || error == -ENOBUFS) { /* likewise, but it may pass */
         s->resting = dg_luv_available(L) != 0;
         if (s->resting)
@@ -210,7 +205,7 @@ DG_HOT static int take_batch(dg_socket *s)
 
 void dg_receive_ahead(dg_socket *s)
 {
-    if (s->ahead != 0 || s->fd < 0 || !takes_messages(s) || batch_left(s) || s->pinned)
+    if (s->ahead != 0 || s->fd < 0 || !dg_socket_takes_messages(s) || batch_left(s) || s->pinned)
         return;
     s->linger = 0; /* what was to be looked for before is not now */
     s->ahead = take_batch(s);
@@ -288,7 +283,7 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
             turn->budget -= turn->budget != 0;
         }
         /* A nested loop may have received and left a batch that waits for resume. */
-        if (!readable || !takes_messages(s) || turn->budget == 0 || batch_left(s))
+        if (!readable || !dg_socket_takes_messages(s) || turn->budget == 0 || batch_left(s))
             break;
         if (!first && dg_queue_count(&s->queue) != 0) /* answers go first */
             break;

@@ -55,6 +55,7 @@ typedef struct dg_socket {
     unsigned char may_segment; /* the option gso */
     unsigned char receiving;   /* there is a receiver */
     unsigned char paused;
+    unsigned char lost;    /* somebody has closed its descriptor: the loop must not be asked to watch it */
     unsigned char resting; /* there was no memory to receive: a timer goes on */
     unsigned char blocked; /* dg_blocked: the kernel took no more */
     unsigned char backoff; /* milliseconds that the retry timer waited last */
@@ -68,7 +69,6 @@ typedef struct dg_socket {
     unsigned char doing;  /* set of dg_due: what the running round has still to do */
     unsigned char listed; /* it is in the hub's list */
     unsigned char anchored;
-    unsigned char wakes;     /* since the window was opened; moderated, intervals with little (moderation.h) */
     unsigned burial;         /* its number in the hub's count, 0 before */
     unsigned char happened;  /* set of dg_happened: what luv told, and nobody has looked at yet */
     unsigned char moderated; /* its poll is silent, the alarm has it looked at */
@@ -77,21 +77,23 @@ typedef struct dg_socket {
     struct dg_socket *next_due;
     const struct dg_socket *follower; /* whose turn came after its own, the last time that it had sent something */
     uint32_t interval;                /* the option moderation: microseconds, 0 for never */
-    uint32_t window_at, window_seen;  /* when the window was opened (dg_alarm_clock), how many datagrams had come, */
-    unsigned window_dispatch;         /* and the number of the dispatch */
+    uint32_t window_at, window_seen;  /* when the window was opened (dg_timer_clock), how many datagrams had come, */
+    uint32_t window_bytes;            /* and bytes, */
+    unsigned window_sends;            /* and how many sends had been made in the state */
 
     /* What each received datagram needs stands close together: a socket that slept finds no cache warm. */
+    unsigned pinned; /* the dispatch (by depth) that reads the batch: it must not be given away; 0 for none */
     dg_arena *batch; /* received and not yet delivered: slots [at .. count), the first from `offset` on */
     unsigned batch_count, batch_at;
     uint32_t batch_offset;
-    int ahead;     /* what the receive before the dispatch returned, until dg_receive takes it; 0: there was none */
-    unsigned want; /* slots for the next receive; 1 only after several misses */
+    int ahead; /* what the receive before the dispatch returned, until dg_receive takes it; 0: there was none */
+    unsigned char want;   /* slots for the next receive; 1 only after several misses */
     unsigned char linger; /* look for more at once */
     unsigned char luck;   /* grows with each looking for more that found something, and is halved by one that did not */
     unsigned char misses; /* receives of several slots, in a row, that found one datagram */
     unsigned char singles;   /* flushes in a row that had one datagram to hand over */
-    unsigned streak;         /* receives of one slot since the last of them */
-    unsigned pinned;         /* the dispatch (by depth) that reads the batch: it must not be given away; 0 for none */
+    unsigned char streak;    /* receives of one slot since the last of them */
+    unsigned char wakes;     /* since the window was opened (moderation.h) */
     dg_inet sender;          /* of the last datagram; its text is in DG_SLOT_SENDER, a Unix socket's is only there */
     const char *sender_text; /* where that text is */
     uint32_t sender_serial;  /* changes with it */
@@ -155,6 +157,12 @@ static inline dg_socket *dg_socket_running(lua_State *L)
     if (s->life != DG_OPEN)
         dg_socket_raise_closed(L);
     return s;
+}
+
+/* Whether datagrams would go to somebody. */
+static inline int dg_socket_takes_messages(const dg_socket *s)
+{
+    return s->life == DG_OPEN && s->receiving && !s->paused && !s->resting;
 }
 
 /* Whether this is the address string, and the port, that came with the last datagram: answers are sent there. */

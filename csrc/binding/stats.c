@@ -2,6 +2,7 @@
 #include "stats.h"
 
 #include "../net/option.h"
+#include "../net/timer.h"
 #include "error.h"
 #include "socket.h"
 
@@ -18,7 +19,7 @@ static void set_count(lua_State *L, const char *name, uint64_t count)
 /* socket:stats() -> a table of counters since the socket was made: messagesReceived, bytesReceived, messagesSent,
  * bytesSent, sendErrors, dropped (by the kernel, for want of buffer; nil where it does not say), blocked, truncated,
  * receiveCalls, sendCalls (system calls); gso, gro: whether the kernel segments and coalesces for this socket; and
- * moderated: whether it is looked at in intervals. */
+ * moderated: whether it is received from at intervals (nil where the system has no timer for that). */
 static int socket_stats(lua_State *L)
 {
     const dg_socket *s = dg_socket_check(L);
@@ -41,8 +42,10 @@ static int socket_stats(lua_State *L)
     lua_setfield(L, -2, "gso");
     lua_pushboolean(L, sent->offloads.coalesce);
     lua_setfield(L, -2, "gro");
-    lua_pushboolean(L, s->moderated);
-    lua_setfield(L, -2, "moderated");
+    if (dg_timer_exists()) {
+        lua_pushboolean(L, s->moderated);
+        lua_setfield(L, -2, "moderated");
+    }
     return 1;
 }
 

@@ -22,7 +22,8 @@ static unsigned most_slots(const dg_socket *s)
     return length > MOST_BYTES / DG_SLOTS ? MOST_BYTES / length : DG_SLOTS;
 }
 
-/* At intervals there are several for certain; a slot too many costs next to nothing then, a second receive much. */
+/* At intervals there are several for certain: the receive comes to an empty slot anyway, and further ones cost next to
+ * nothing; a second receive would. */
 static void adapt_to_interval(dg_socket *s, unsigned got)
 {
     s->linger = got == s->want;

@@ -81,7 +81,7 @@ local dgram = {}
 ---@field sendCalls integer system calls
 ---@field gso boolean whether the kernel segments for the socket
 ---@field gro boolean whether it coalesces, by now
----@field moderated boolean whether the socket is looked at in intervals, by now
+---@field moderated? boolean whether the socket is received from at intervals, by now; absent where the system cannot
 
 ---@class dgram.SystemdSocket
 ---@field fd integer

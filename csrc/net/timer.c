@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "alarm.h"
+#include "timer.h"
 
 #include <errno.h>
 #include <time.h>
 
-uint32_t dg_alarm_clock(void)
+uint32_t dg_timer_clock(void)
 {
     struct timespec now = {0, 0};
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -15,13 +15,18 @@ uint32_t dg_alarm_clock(void)
 
 #include <sys/timerfd.h>
 
-int dg_alarm_open(void)
+int dg_timer_exists(void)
+{
+    return 1;
+}
+
+int dg_timer_open(void)
 {
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     return fd >= 0 ? fd : -errno;
 }
 
-int dg_alarm_set(int fd, uint32_t microseconds)
+int dg_timer_set(int fd, uint32_t microseconds)
 {
     const struct itimerspec when = {.it_value = {microseconds / 1000000U, (long)(microseconds % 1000000U) * 1000L}};
     return timerfd_settime(fd, 0, &when, NULL) == 0 ? 0 : -errno;
@@ -29,12 +34,17 @@ int dg_alarm_set(int fd, uint32_t microseconds)
 
 #else
 
-int dg_alarm_open(void)
+int dg_timer_exists(void)
+{
+    return 0;
+}
+
+int dg_timer_open(void)
 {
     return -ENOSYS;
 }
 
-int dg_alarm_set(int fd, uint32_t microseconds)
+int dg_timer_set(int fd, uint32_t microseconds)
 {
     (void)fd;
     (void)microseconds;
