@@ -272,7 +272,7 @@ describe("a socket with many wake-ups", function()
       return heard == 300
     end)
     thread:join()
-    assert.is_false(moderated)
+    assert.falsy(moderated)
     s:close()
     loop.run()
   end)
