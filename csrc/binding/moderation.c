@@ -200,8 +200,8 @@ void dg_moderation_end(lua_State *L, int index, dg_socket *s)
     s->moderated = 0;
     if (protect(L, END, index, s))
         take_out(s->hub, s);
-    else
-        s->moderated = 1; /* it has to be looked at until its poll is started again */
+    else if (place_of(s->hub, s) != s->hub->moderated_count)
+        s->moderated = 1; /* it has to be received from at intervals until its poll is started again */
     open_window(s);
 }
 
