@@ -489,6 +489,38 @@ describe("a socket with many wake-ups", function()
     if not ok then error(err, 0) end
   end
 
+  -- As finalizers do that run while luv allocates.
+  for _, place in ipairs { "new_poll", "poll_start" } do
+    it("may be closed, as the last one, while the alarm is made: in " .. place, function()
+      local stream, new_poll, start, closed = streamed(), uv.new_poll, uv.poll_start, false
+      run_until(stream.all_heard)
+      local function close()
+        uv.new_poll, uv.poll_start = new_poll, start
+        closed = true
+        stream.stop()
+        stream.socket:close()
+        for _ = 1, 3 do uv.run "nowait" end
+      end
+      uv.new_poll = function(...)
+        local handle = new_poll(...)
+        if place == "new_poll" then
+          close()
+        else
+          uv.poll_start = function(...)
+            close()
+            return start(...)
+          end
+        end
+        return handle
+      end
+      stream.start()
+      run_until(function() return closed end)
+      uv.new_poll, uv.poll_start = new_poll, start
+      loop.run()
+      stream.finish()
+    end)
+  end
+
   it("goes on if luv fails when it is to begin", function()
     local stream = streamed()
     without_polls(function() not_moderated(stream) end)

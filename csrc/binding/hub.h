@@ -59,6 +59,7 @@ typedef struct dg_hub {
     unsigned sends;                            /* counts calls that handed datagrams to the kernel */
     dg_moderated moderated[DG_MOST_MODERATED]; /* sockets that are received from when the alarm rings (moderation.c) */
     unsigned moderated_count, next_moderated;
+    unsigned char moderating;    /* one is being put there: the alarm must stay as it is */
     uint32_t interval;           /* microseconds until then: the shortest that one of them wants */
     int alarm;                   /* the alarm's descriptor, -1 while there is none */
     unsigned char alarm_watched; /* its poll handle is started */

@@ -189,10 +189,15 @@ static int pays(const dg_socket *s)
 
 void dg_moderation_consider(lua_State *L, int index, dg_socket *s)
 {
-    int begins = s->interval != 0 && !s->moderated && may_be_moderated(s) && pays(s);
+    dg_hub *hub = s->hub;
+    int begins = s->interval != 0 && !s->moderated && may_be_moderated(s) && pays(s) && !hub->moderating;
     open_window(s);
-    if (begins && !protect(L, BEGIN, index, s))
+    if (!begins)
+        return;
+    hub->moderating = 1;
+    if (!protect(L, BEGIN, index, s))
         dg_moderation_forget(s); /* its poll watches as before */
+    hub->moderating = 0;
 }
 
 void dg_moderation_end(lua_State *L, int index, dg_socket *s)
@@ -271,6 +276,8 @@ void dg_moderation_end_all(lua_State *L, dg_hub *hub)
 
 void dg_moderation_close(lua_State *L, dg_hub *hub)
 {
+    if (hub->moderating) /* a finalizer has closed the last socket while the alarm is made: its maker will come here */
+        return;
     while (hub->moderated_count != 0)
         dg_moderation_forget(hub->moderated[0].socket);
     dg_alarm_close(L, hub);
