@@ -18,8 +18,8 @@ local families = {
 
 -- A peer has one colour in all charts of one Lua.
 local colours = {
-  dgram = "#0b5fa5", luv = "#e08214", ["luvit's way"] = "#fdb863", luasocket = "#5aae61", cqueues = "#a6dba0",
-  node = "#762a83", bun = "#c2a5cf", asyncio = "#999999",
+  dgram = "#0b5fa5", prompt = "#6baed6", luv = "#e08214", ["luvit's way"] = "#fdb863", luasocket = "#5aae61",
+  cqueues = "#a6dba0", node = "#762a83", bun = "#c2a5cf", asyncio = "#999999",
 }
 
 --- Rows: one for each measure of the family; columns: peers that have a figure in any of them, but for the C limit,

@@ -23,6 +23,8 @@ local function on_lua(lua)
       crowd = dgram "pingpong.lua SIZE MS 10000", echo = dgram "echo.lua", idle = dgram "idle.lua 10000",
       start = dgram "echo.lua",
     } } },
+    -- each datagram at once, as the others have it
+    { name = "prompt", variants = { { name = "dgram, moderation off", receive = dgram "receive.lua prompt" } } },
     { name = "luv", variants = { {
       name = "luv", receive = luv "receive.lua 1", send = luv "send.lua PORT SIZE MS send",
       burst = luv "burst.lua PORT SIZE MS send", fan = luv "burst.lua PORT SIZE MS send 64",

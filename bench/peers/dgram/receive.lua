@@ -1,8 +1,10 @@
--- Receives until a datagram of 3 bytes comes. Keeps the last rinfo: no compiler may leave it out.
+-- Receives until a datagram of 3 bytes comes. Argument: `prompt`, no moderation: each datagram at once. Keeps the last rinfo: no compiler may leave it out.
 local dgram, uv = require "dgram", require "luv"
 
 local received, bytes, start, cpu, last = 0, 0, 0, 0
-local socket = dgram.createSocket { type = "udp4", recvBufferSize = 4 * 1024 * 1024 }
+local socket = dgram.createSocket {
+  type = "udp4", recvBufferSize = 4 * 1024 * 1024, moderation = arg[1] ~= "prompt",
+}
 
 socket:on("message", function(msg, rinfo)
   if received == 0 then start, cpu = uv.hrtime(), os.clock() end
