@@ -111,11 +111,33 @@ local function progress(text)
   end
 end
 
+--- The plan's measures, with those that a peer is compared with itself in beside each other: its runs follow each other.
+local function grouped(plan)
+  local groups = {}
+  for _, each in ipairs(plan) do
+    local measure, last = each[1] and each[1].measure, groups[#groups]
+    if measure and measure.beside and last and last.name == measure.beside then
+      local runs = {}
+      for _, entry in ipairs(last) do
+        runs[#runs + 1] = entry
+        for _, other in ipairs(each) do
+          if other.variant == entry.variant then runs[#runs + 1] = other end
+        end
+      end
+      runs.name = last.name
+      groups[#groups] = runs
+    else
+      groups[#groups + 1] = { name = measure and measure.name, table.unpack(each) }
+    end
+  end
+  return groups
+end
+
 --- Round by round: what is compared was measured within the same seconds.
 local function measure_all(plan)
   local at, total = 0, 0
   for _, each in ipairs(plan) do total = total + #each * options.rounds end
-  for _, each in ipairs(plan) do
+  for _, each in ipairs(grouped(plan)) do
     for round = 1, options.rounds do
       for _, entry in ipairs(each) do
         at = at + 1

@@ -4,7 +4,8 @@
 --   turn   microseconds for each round
 --   bytes  for each socket
 --   time   milliseconds
--- `against` names the measure whose figures of the others a figure is compared with.
+-- `against` names the measure whose figures of the others a figure is compared with, `beside` the one before, with whose
+-- figure of its own it is: they are measured in the same rounds.
 return {
   { name = "receive-gso-64", title = "receive, 64 B, from a GSO sender", role = "receive", size = 64, load = "gso",
     figure = "rate" },
@@ -24,7 +25,8 @@ return {
   { name = "fan-64", title = "send, 64 B, to 64 addresses in turn", role = "fan", size = 64, figure = "rate" },
   { name = "pingpong", title = "ping-pong, 64 B, both ends on one loop", role = "pingpong", size = 64,
     figure = "turn" },
-  { name = "crowd", title = "ping-pong beside 10,000 idle sockets", role = "crowd", size = 64, figure = "turn" },
+  { name = "crowd", title = "ping-pong beside 10,000 idle sockets", role = "crowd", size = 64,
+    figure = "turn", beside = "pingpong" },
   { name = "echo-gso", title = "echo server, 64 B, client with GSO", role = "echo", size = 64, load = "gso",
     figure = "rate" },
   { name = "echo-mmsg", title = "echo server, 64 B, client without GSO", role = "echo", size = 64, load = "mmsg",

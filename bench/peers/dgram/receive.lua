@@ -1,4 +1,5 @@
--- Receives until a datagram of 3 bytes comes. Argument: `prompt`, no moderation: each datagram at once. Keeps the last rinfo: no compiler may leave it out.
+-- Receives until a datagram of 3 bytes comes. Argument: `prompt`, no moderation: each datagram at once.
+-- Keeps the last rinfo: no compiler may leave it out.
 local dgram, uv = require "dgram", require "luv"
 
 local received, bytes, start, cpu, last = 0, 0, 0, 0
