@@ -136,6 +136,7 @@ local function check(name, s)
   if not (came and done) then error(("%s does not work again: received %s, sent %s"):format(name, came, done), 0) end
 end
 
+for _, s in pairs(socket) do pcall(s.resume, s) end -- one of them may wait for another one, which could not resume
 for name, s in pairs(socket) do
   local open = not tostring(s):find "closed"
   if open and pcall(s.address, s) then check(name, s) end
