@@ -5,7 +5,7 @@
 #   scripts/test.sh spec/send_spec.lua                one file
 #   DGRAM_BUILD=luajit scripts/test.sh                on another build: luajit, lua5.1, asan, portable, rock, ...
 #
-# Two minutes or so. It ends with status 0 when nothing failed; what is pending, or skipped, needs what this machine has not.
+# Some minutes. It ends with status 0 when nothing failed; what is pending, or skipped, needs what this machine has not.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 

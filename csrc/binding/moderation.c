@@ -289,11 +289,11 @@ static int core_set_moderation(lua_State *L)
     dg_socket *s = dg_socket_running(L);
     lua_Integer interval = DG_MODERATION_INTERVAL;
     if (!lua_isboolean(L, 2) && lua_type(L, 2) != LUA_TNUMBER)
-        dg_error_arg_type(L, 2, "options.moderation", "a boolean or a number");
+        dg_error_arg_type(L, 2, "options.moderation", "a boolean, or a number of microseconds");
     if (lua_isboolean(L, 2))
         interval = lua_toboolean(L, 2) ? DG_MODERATION_INTERVAL : 0;
     else if (!dg_isinteger(L, 2, &interval) || interval < 1 || interval > LONGEST_INTERVAL)
-        dg_error_range(L, 2, "options.moderation", "an integer of 1 to 1000000");
+        dg_error_range(L, 2, "options.moderation", "an integer of 1 to 1000000, or false");
     if (s->family != AF_UNIX) /* what such a socket does not take holds its peers up */
         s->interval = (uint32_t)interval;
     return 0;
