@@ -127,6 +127,24 @@ describe("a socket with many wake-ups", function()
     end)
   end
 
+  for _, given in ipairs { "no option", "true" } do
+    it("is so with the usual interval: " .. given, function()
+      need(pending, not (os.getenv "LD_PRELOAD" or ""):find "san", "a sanitizer is preloaded: a turn takes too long")
+      need(pending, have_alarm())
+      local s, port = sockets.bound { type = "udp4", moderation = given == "true" or nil }
+      local peer, idle, check = peers.new(), uv.new_idle(), uv.new_check()
+      s:on("message", function() end)
+      idle:start(function() end) -- the loop does not sleep
+      check:start(function() peer:send("x", port) end)
+      run_until(function() return s:stats().moderated end)
+      idle:close()
+      check:close()
+      peer:close()
+      s:close()
+      loop.run()
+    end)
+  end
+
   it("is woken up again when there is less", function()
     local stream = streamed()
     stream.engage()
