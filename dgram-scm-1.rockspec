@@ -48,6 +48,7 @@ build = {
         "csrc/binding/hub.c",
         "csrc/binding/life.c",
         "csrc/binding/list.c",
+        "csrc/binding/listen.c",
         "csrc/binding/loop.c",
         "csrc/binding/luv.c",
         "csrc/binding/memberships.c",

@@ -16,11 +16,12 @@ local function rules()
 end
 
 local blocked = rules()
-local function nothing() end
+local function nothing(_, _) end
 
 local function plain_send(socket, port) socket:send(payload, port, "127.0.0.1") end
 
--- Each way: name, and what is other than usual: options of the receiver, of the sender, send(socket, port), listen(socket).
+-- Each way: name, and what is other than usual: options of the receiver, of the sender, send(socket, port), listen(socket),
+-- brief: the listener takes the message alone.
 local ways = {
   { "as usual" },
   { "a callback for each send, the same function", send = function(socket, port)
@@ -33,6 +34,7 @@ local ways = {
   { "the message as a list of two strings", send = function(socket, port)
     socket:send({ "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" }, port, "127.0.0.1")
   end },
+  { "a listener with one parameter, which gets no rinfo", brief = true },
   { "two listeners", listen = function(socket) socket:on("message", nothing) end },
   { "gso = false", sender = { gso = false } },
   { "gro = false", receiver = { gro = false } },
@@ -53,7 +55,7 @@ end
 local function measure(way)
   local got = 0
   local receiver, sender = dgram.createSocket(options(way.receiver)), dgram.createSocket(options(way.sender))
-  receiver:on("message", function() got = got + 1 end)
+  receiver:on("message", way.brief and function(_) got = got + 1 end or function(_, _) got = got + 1 end)
   if way.listen then way.listen(receiver) end
   receiver:bind(0, "127.0.0.1")
   local port, send = receiver:address().port, way.send or plain_send

@@ -113,6 +113,24 @@ static inline int dg_isinteger(lua_State *L, int index, lua_Integer *out)
 #endif
 }
 
+/* Whether a call with more than `count` arguments may give the value at `index` more than with so many: not so for a
+ * function in Lua that has no more parameters, and no `...`. Lua 5.1 and LuaJIT do not tell C; but LuaJIT's compiler
+ * makes no table that nobody looks at. */
+static inline int dg_takes_more(lua_State *L, int index, int count)
+{
+#if LUA_VERSION_NUM >= 502
+    lua_Debug function;
+    if (lua_type(L, index) != LUA_TFUNCTION)
+        return 1;
+    lua_pushvalue(L, index);
+    lua_getinfo(L, ">u", &function); /* a function in C counts as one with `...` */
+    return function.isvararg || function.nparams > count;
+#else
+    (void)L, (void)index, (void)count;
+    return 1;
+#endif
+}
+
 /* Pushes debug.traceback(message, level), or the message alone where there is no debug library. */
 static inline void dg_traceback(lua_State *L, const char *message, int level)
 {

@@ -23,6 +23,7 @@ typedef struct dg_turn {
     unsigned events;       /* deferred calls */
 } dg_turn;
 
+enum { DG_FOLLOWER_PLACES = 8 };
 enum { DG_MOST_MODERATED = 8 }; /* sockets; more than that cannot all have much to do */
 
 typedef struct dg_moderated {
@@ -75,6 +76,7 @@ enum dg_store {
     DG_STORE_BLOCKLIST,       /* the block lists' metatable */
     DG_STORE_SOCKETS,         /* light userdata -> socket, weak */
     DG_STORE_ANCHORS,         /* light userdata -> socket: those that live though the program may have forgotten them */
+    DG_STORE_FOLLOWERS,       /* place -> socket, weak: those of DG_STORE_SOCKETS that were followed last */
     DG_STORE_EVENTS,          /* deferred calls (tick.c), while there are some */
     DG_STORE_BODY,            /* the dispatch body, a function */
     DG_STORE_TICK,            /* luv's callback for the idle handle */

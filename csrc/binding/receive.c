@@ -64,7 +64,7 @@ static int same_sender(const dg_socket *s, const dg_address *from)
 }
 
 /* A Unix sender's name is kept in no other form than its string. */
-static void keep_name(lua_State *L, kept *k, const dg_address *from)
+DG_APART static void keep_name(lua_State *L, kept *k, const dg_address *from)
 {
     char text[DG_ADDRESS_TEXT];
     size_t length = dg_address_format(from, text), kept_length = 0;
@@ -77,23 +77,28 @@ static void keep_name(lua_State *L, kept *k, const dg_address *from)
     lua_replace(L, k->base + ADDRESS);
 }
 
-/* Brings the sender's address to its place on the stack; the string of the last one is remembered. */
-static void keep_sender(lua_State *L, kept *k, dg_socket *s, const dg_address *from)
+/* Another one than last time. */
+DG_APART static void new_sender(lua_State *L, const kept *k, dg_socket *s, const dg_address *from)
 {
     char text[DG_ADDRESS_TEXT];
+    const dg_address sender = *from; /* finalizers that run now may receive into the slot that it is in */
+    lua_pushlstring(L, text, dg_address_format(&sender, text));
+    const char *kept_text = lua_tolstring(L, -1, NULL);
+    lua_rawseti(L, k->base + SLOTS, DG_SLOT_SENDER);
+    s->sender_text = kept_text; /* now that the table keeps it */
+    dg_inet_store(&s->sender, &sender);
+    s->sender_serial++;
+}
+
+/* Brings the sender's address to its place on the stack; the string of the last one is remembered. */
+static inline void keep_sender(lua_State *L, kept *k, dg_socket *s, const dg_address *from)
+{
     if (s->family == AF_UNIX) {
         keep_name(L, k, from);
         return;
     }
-    if (!same_sender(s, from)) {
-        const dg_address sender = *from; /* finalizers that run now may receive into the slot that it is in */
-        lua_pushlstring(L, text, dg_address_format(&sender, text));
-        const char *kept_text = lua_tolstring(L, -1, NULL);
-        lua_rawseti(L, k->base + SLOTS, DG_SLOT_SENDER);
-        s->sender_text = kept_text; /* now that the table keeps it */
-        dg_inet_store(&s->sender, &sender);
-        s->sender_serial++;
-    }
+    if (!same_sender(s, from))
+        new_sender(L, k, s, from);
     s->sender.u.in.sin_port = from->u.in.sin_port; /* IPv6's is in the same place */
     if (k->sender == s->sender_serial)
         return;
@@ -115,8 +120,25 @@ static void advance(dg_socket *s, const dg_received *slot, uint32_t size)
     }
 }
 
-/* Delivers the datagram under the cursor. Nothing is lost for want of memory: the cursor moves when all is made. */
-static void deliver(lua_State *L, kept *k, dg_socket *s)
+/* Pushes what the Lua side's deliver takes behind the listener; returns how much it is. */
+static int push_origin(lua_State *L, const kept *k, const dg_socket *s, const dg_received *slot, uint32_t size)
+{
+    lua_pushvalue(L, k->base + ADDRESS);
+    lua_pushvalue(L, k->base + FAMILY);
+    if (s->family == AF_UNIX)
+        lua_pushnil(L);
+    else
+        lua_pushinteger(L, (lua_Integer)dg_address_port(&slot->from));
+    lua_pushinteger(L, (lua_Integer)size);
+    if (!slot->truncated)
+        return 4;
+    lua_pushboolean(L, 1);
+    return 5;
+}
+
+/* Delivers the datagram under the cursor. Nothing is lost for want of memory: the cursor moves when all is made.
+ * Returns whether it did nothing, and is to be called again with the rinfo. */
+static int deliver(lua_State *L, kept *k, dg_socket *s, int with_rinfo)
 {
     const int base = k->base;
     const uint64_t turn = s->messages + s->receive_calls;
@@ -126,28 +148,28 @@ static void deliver(lua_State *L, kept *k, dg_socket *s)
         size = slot->segment;
     const unsigned outer = s->pinned;
     s->pinned = s->hub->depth;
-    keep_sender(L, k, s, &slot->from);
-    lua_pushvalue(L, base + DELIVER);
+    if (with_rinfo) {
+        keep_sender(L, k, s, &slot->from);
+        lua_pushvalue(L, base + DELIVER);
+    }
     lua_pushlstring(L, slot->data + s->batch_offset, size);
     s->pinned = outer;
-    /* Finalizers ran, perhaps: one that ran the loop has delivered this datagram, one may have closed the socket. */
-    if (s->messages + s->receive_calls != turn || !dg_receive_pending(s)) {
+    /* Finalizers ran, perhaps: one that ran the loop has delivered this datagram, one may have closed the socket, or
+     * have put a listener there that takes more. */
+    int gone = s->messages + s->receive_calls != turn || !dg_receive_pending(s);
+    if (gone || s->takes_rinfo > with_rinfo) {
         lua_settop(L, base + KEPT - 1);
-        return;
+        return !gone;
     }
+    int arguments = 1;
     lua_rawgeti(L, base + SLOTS, DG_SLOT_RECEIVER);
-    lua_pushvalue(L, base + ADDRESS);
-    lua_pushvalue(L, base + FAMILY);
-    if (s->family == AF_UNIX)
-        lua_pushnil(L);
+    if (with_rinfo)
+        arguments += 1 + push_origin(L, k, s, slot, size);
     else
-        lua_pushinteger(L, (lua_Integer)dg_address_port(&slot->from));
-    lua_pushinteger(L, (lua_Integer)size);
-    int truncated = slot->truncated;
-    if (truncated)
-        lua_pushboolean(L, 1);
+        lua_insert(L, -2);
     advance(s, slot, size);
-    lua_call(L, 6 + truncated, 0);
+    lua_call(L, arguments, 0);
+    return 0;
 }
 
 DG_COLD static void report_failure(lua_State *L, int index, dg_socket *s, int error)
@@ -270,7 +292,7 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
 {
     dg_turn *turn = &s->hub->turn;
     kept k = push_kept(L, index, s);
-    int first = s->ahead == 0;
+    int first = s->ahead == 0, again = 0;
     if (s->pinned >= s->hub->depth) /* by a reader of this dispatch, or of one inside of it, that raised */
         s->pinned = 0;
     if (first)
@@ -279,7 +301,7 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
         readable = refill(L, index, s);
     for (;; first = 0) {
         while (next_pending(s, turn)) {
-            deliver(L, &k, s);
+            again = deliver(L, &k, s, again || s->takes_rinfo);
             turn->budget -= turn->budget != 0;
         }
         /* A nested loop may have received and left a batch that waits for resume. */
@@ -292,57 +314,4 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
     if (!batch_left(s))
         dg_receive_drop(s);
     lua_settop(L, k.base - 1);
-}
-
-/* After a change that may let datagrams of a batch go on. */
-static void changed(lua_State *L, dg_socket *s)
-{
-    dg_poll_update(L, 1, s);
-    if (dg_receive_pending(s))
-        dg_tick_due(L, 1, s, DG_DUE_RESUME);
-}
-
-/* core.setReceiver(socket, function | nil): where messages go. */
-static int core_set_receiver(lua_State *L)
-{
-    dg_socket *s = dg_socket_check(L);
-    lua_settop(L, 2);
-    if (!lua_isnil(L, 2) && s->bound && s->life == DG_OPEN)
-        dg_luv_need(L, "Listening for messages");
-    dg_getuservalue(L, 1);
-    lua_pushvalue(L, 2);
-    lua_rawseti(L, -2, DG_SLOT_RECEIVER);
-    s->receiving = !lua_isnil(L, 2);
-    changed(L, s);
-    return 0;
-}
-
-static int set_paused(lua_State *L, int paused)
-{
-    dg_socket *s = dg_socket_running(L);
-    dg_error_surplus(L, 1);
-    lua_settop(L, 1);
-    s->paused = (unsigned char)paused;
-    changed(L, s);
-    return 1;
-}
-
-/* socket:pause(): takes no more datagrams from the kernel, where they wait as long as its buffer has room. */
-static int socket_pause(lua_State *L)
-{
-    return set_paused(L, 1);
-}
-
-/* socket:resume() */
-static int socket_resume(lua_State *L)
-{
-    return set_paused(L, 0);
-}
-
-static const luaL_Reg methods[] = {{"pause", socket_pause}, {"resume", socket_resume}, {NULL, NULL}};
-static const luaL_Reg core[] = {{"setReceiver", core_set_receiver}, {NULL, NULL}};
-
-void dg_receive_open(lua_State *L)
-{
-    dg_socket_add(L, methods, core);
 }

@@ -34,9 +34,6 @@ int dg_receive_pending(const dg_socket *s);
 /* Drops the batch. */
 void dg_receive_drop(dg_socket *s);
 
-/* core.setReceiver(socket, function | nil); the methods pause and resume. */
-void dg_receive_open(lua_State *L);
-
 DG_HIDDEN_END
 
 #endif

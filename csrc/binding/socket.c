@@ -112,30 +112,61 @@ static int core_family(lua_State *L)
     return 1;
 }
 
-static int push_own_table(lua_State *L, int slot)
+/* Pushes the slots of the socket at index 1, and what is in one of them. */
+static void push_slot(lua_State *L, int slot)
 {
     dg_socket_check(L);
     dg_getuservalue(L, 1);
     lua_rawgeti(L, -1, slot);
-    if (!lua_isnil(L, -1))
-        return 1;
-    lua_pop(L, 1);
-    lua_newtable(L);
+}
+
+/* Puts the table on top of the stack into a slot of the slots below it and the slot's value. */
+static int keep_table(lua_State *L, int slot)
+{
     lua_pushvalue(L, -1);
-    lua_rawseti(L, -3, slot);
+    lua_rawseti(L, -4, slot);
     return 1;
 }
 
-/* core.events(socket): the table of the emitter's listeners. */
+/* core.events(socket): the table of the emitter's listeners. It is made when it is first asked for; until then there is
+ * the receiver at most. */
 static int core_events(lua_State *L)
 {
-    return push_own_table(L, DG_SLOT_EVENTS);
+    push_slot(L, DG_SLOT_EVENTS);
+    if (!lua_isnil(L, -1))
+        return 1;
+    lua_newtable(L);
+    lua_rawgeti(L, -3, DG_SLOT_RECEIVER);
+    lua_setfield(L, -2, "message");
+    return keep_table(L, DG_SLOT_EVENTS);
+}
+
+/* core.listener(socket, event): what that table has for an event. Makes none. */
+static int core_listener(lua_State *L)
+{
+    lua_settop(L, 2);
+    push_slot(L, DG_SLOT_EVENTS);
+    if (lua_isnil(L, -1)) {
+        lua_pushliteral(L, "message");
+        if (lua_rawequal(L, -1, 2))
+            lua_rawgeti(L, -3, DG_SLOT_RECEIVER);
+        else
+            lua_pushnil(L);
+    } else {
+        lua_pushvalue(L, 2);
+        lua_rawget(L, -2);
+    }
+    return 1;
 }
 
 /* core.private(socket): a table for what the Lua side keeps. */
 static int core_private(lua_State *L)
 {
-    return push_own_table(L, DG_SLOT_PRIVATE);
+    push_slot(L, DG_SLOT_PRIVATE);
+    if (!lua_isnil(L, -1))
+        return 1;
+    lua_newtable(L);
+    return keep_table(L, DG_SLOT_PRIVATE);
 }
 
 /* core.isSocket(x) */
@@ -168,8 +199,13 @@ static const luaL_Reg metamethods[] = {
 };
 
 static const luaL_Reg core[] = {
-    {"state", core_state},     {"family", core_family},      {"events", core_events},
-    {"private", core_private}, {"isSocket", core_is_socket}, {NULL, NULL},
+    {"state", core_state},
+    {"family", core_family},
+    {"events", core_events},
+    {"listener", core_listener},
+    {"private", core_private},
+    {"isSocket", core_is_socket},
+    {NULL, NULL},
 };
 
 void dg_socket_add(lua_State *L, const luaL_Reg *new_methods, const luaL_Reg *new_core)

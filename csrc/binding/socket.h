@@ -54,6 +54,7 @@ typedef struct dg_socket {
     unsigned char v6only;
     unsigned char may_segment; /* the option gso */
     unsigned char receiving;   /* there is a receiver */
+    unsigned char takes_rinfo; /* which can see more than the message */
     unsigned char paused;
     unsigned char lost;    /* somebody has closed its descriptor: the loop must not be asked to watch it */
     unsigned char resting; /* there was no memory to receive: a timer goes on */

@@ -3,11 +3,14 @@ local check = require("dgram.core").check
 
 local Emitter = { __name = "dgram.EventEmitter" }
 
-Emitter.__index = require("dgram.events").methods(function(self)
-  local listeners = type(self) == "table" and rawget(self, "_listeners")
-  if not listeners then check.wrongType(self, "self", "an EventEmitter (call methods with a colon)") end
-  return listeners
-end, function() end)
+local function listeners(self)
+  local all = type(self) == "table" and rawget(self, "_listeners")
+  if not all then check.wrongType(self, "self", "an EventEmitter (call methods with a colon)") end
+  return all
+end
+
+Emitter.__index = require("dgram.events").methods(listeners, function(self, event) return listeners(self)[event] end,
+  function() end)
 
 --- dgram.EventEmitter()
 return function(...)

@@ -11,12 +11,19 @@ dgram.Socket = core.methods
 local emitter, fan_out
 emitter, fan_out = require("dgram.events").methods(function(self)
   return core.events(check.socket(self))
-end, function(self, event)
+end, core.listener, function(self, event)
   -- C calls one function for each message, and looks at no table.
   if event == "message" then core.setReceiver(self, fan_out(self, event)) end
 end)
 
 for name, method in pairs(emitter) do dgram.Socket[name] = method end
+
+--- As on of every emitter, but that a socket with nothing but its `message` listener has no table of listeners.
+function dgram.Socket.on(self, event, fn)
+  if event == "message" and type(fn) == "function" and core.listenAlone(self, fn) then return self end
+  return emitter.on(self, event, fn)
+end
+dgram.Socket.addListener = dgram.Socket.on
 
 --- bind and close in their common forms: to a port of a literal address, without a callback. All else is in dgram.bind.
 function dgram.Socket.bind(...) return core.bindPlain(...) or require("dgram.bind").bind(...) end

@@ -1,0 +1,328 @@
+-- SPDX-License-Identifier: MIT
+-- What a socket does for the listener that it has: the rinfo is made for one that can see it, and a socket with nothing but
+-- a `message` listener keeps no table of listeners.
+local loop = require "spec.support.loop"
+local child = require "spec.support.child"
+local peers = require "spec.support.peer"
+local sockets = require "spec.support.sockets"
+local unix = require "spec.support.unix"
+local uv = require "luv"
+local dgram = require "dgram"
+
+describe("a listener", function()
+  loop.guard()
+
+  -- Each way to listen: what makes a function that notes what it got.
+  local ways = {
+    ["one parameter"] = { 1, function(note) return function(msg) note(msg) end end },
+    ["two parameters"] = { 2, function(note) return function(msg, rinfo) note(msg, rinfo) end end },
+    ["three parameters"] = { 2, function(note)
+      return function(msg, rinfo, more)
+        assert.is_nil(more)
+        note(msg, rinfo)
+      end
+    end },
+    ["any number of parameters"] = { 2, function(note)
+      return function(...)
+        assert.equal(2, select("#", ...))
+        note(...)
+      end
+    end },
+    ["a message and any number of parameters"] = { 2, function(note)
+      return function(msg, ...)
+        assert.equal(1, select("#", ...))
+        note(msg, ...)
+      end
+    end },
+    ["no parameters"] = { 0, function(note) return function() note() end end },
+    ["a function in C"] = { 2, function(note)
+      return coroutine.wrap(function(...)
+        note(...)
+        while true do note(coroutine.yield()) end
+      end)
+    end },
+  }
+
+  for name, way in pairs(ways) do
+    for _, train in ipairs { false, true } do
+      it("with " .. name .. " gets what it can see" .. (train and ", of a train" or ""), function()
+        local heard, got = 0, {}
+        local socket, port = sockets.bound({ type = "udp4", gro = train or nil })
+        socket:on("message", way[2](function(msg, rinfo)
+          heard = heard + 1
+          got[heard] = { msg = msg, rinfo = rinfo }
+        end))
+        local sender, sender_port = sockets.bound "udp4"
+        for i = 1, 5 do sender:send(("%03d"):format(i), port, "127.0.0.1") end
+        loop.wait(function() return heard == 5 end)
+        for i = 1, way[1] > 0 and 5 or 0 do
+          assert.equal(("%03d"):format(i), got[i].msg)
+          if way[1] == 2 then
+            assert.same({ address = "127.0.0.1", family = "IPv4", port = sender_port, size = 3 }, got[i].rinfo)
+          else
+            assert.is_nil(got[i].rinfo)
+          end
+        end
+        assert.equal(5, socket:stats().messagesReceived)
+        assert.equal(15, socket:stats().bytesReceived)
+        sockets.close_all(socket, sender)
+        loop.run()
+      end)
+    end
+  end
+
+  it("with one parameter, of a Unix socket", function()
+    local path, got = unix.path(), {}
+    local socket = sockets.new("unix_dgram", function(msg) got[#got + 1] = msg end)
+    socket:bind(path)
+    local sender = sockets.new "unix_dgram"
+    for i = 1, 5 do sender:send(tostring(i), path) end
+    loop.wait(function() return #got == 5 end)
+    assert.equal("12345", table.concat(got))
+    sockets.close_all(socket, sender)
+    loop.run()
+  end)
+
+  it("that takes the rinfo is told the sender, though the one before it heard another", function()
+    local first, second = peers.new "127.0.0.1", peers.new "127.0.0.2"
+    local socket, port = sockets.bound({ type = "udp4" })
+    local heard, got = 0, {}
+    local function brief(_) heard = heard + 1 end
+    local function whole(_, rinfo) got[#got + 1] = rinfo.address .. " " .. rinfo.port end
+    local steps = { { whole, first }, { brief, second }, { brief, second }, { whole, second }, { whole, first } }
+    for _, step in ipairs(steps) do
+      local before = heard + #got
+      socket:removeAllListeners "message"
+      socket:on("message", step[1])
+      step[2]:send("x", port, "127.0.0.1")
+      loop.wait(function() return heard + #got > before end)
+    end
+    assert.equal(2, heard)
+    assert.same({ "127.0.0.1 " .. first.port, "127.0.0.2 " .. second.port, "127.0.0.1 " .. first.port }, got)
+    first:close()
+    second:close()
+    socket:close()
+    loop.run()
+  end)
+
+  it("may be replaced by one that takes more, and by one that takes less, in the midst of a batch", function()
+    local socket, port = sockets.bound { type = "udp4", gro = true }
+    local log, brief, whole = {}, nil, nil
+    local function swap(out, new)
+      socket:off("message", out)
+      socket:on("message", new)
+    end
+    function brief(msg)
+      log[#log + 1] = msg
+      swap(brief, whole)
+    end
+    function whole(msg, rinfo)
+      log[#log + 1] = msg .. rinfo.size
+      swap(whole, brief)
+    end
+    socket:on("message", brief)
+    loop.turn()
+    local sender = sockets.new "udp4"
+    for i = 1, 6 do sender:send("m" .. i, port, "127.0.0.1") end
+    loop.wait(function() return #log == 6 end)
+    assert.equal("m1 m22 m3 m42 m5 m62", table.concat(log, " "))
+    sockets.close_all(socket, sender)
+    loop.run()
+  end)
+
+  -- In a process of its own, whose heap is so small that the collector is through it every few datagrams.
+  it("may be replaced by a finalizer that runs while its message is made", function()
+    local out = child.lua_ok [[
+      local dgram, finalized = require "dgram", require "spec.support.finalized"
+      if _VERSION == "Lua 5.4" then collectgarbage "incremental" end
+      collectgarbage("setpause", 0)
+      collectgarbage("setstepmul", 1000)
+      local receiver = dgram.createSocket { type = "udp4", gro = true }
+      local sender = dgram.createSocket "udp4"
+      local heard, swaps, brief, whole, arm = 0, 0, nil, nil, nil
+      local function hear(msg)
+        heard = heard + 1
+        assert(tonumber(msg) == heard, "lost, or twice")
+        if heard < 5000 then return end
+        receiver:close()
+        sender:close()
+      end
+      function brief(msg) hear(msg) end
+      function whole(msg, rinfo)
+        assert(rinfo.address == "127.0.0.1" and rinfo.family == "IPv4" and rinfo.size == #msg)
+        hear(msg)
+      end
+      function arm()
+        finalized(function()
+          if heard == 5000 then return end
+          swaps = swaps + 1
+          receiver:removeAllListeners "message"
+          receiver:on("message", swaps % 2 == 0 and brief or whole)
+          arm()
+        end)
+      end
+      receiver:on("message", brief)
+      receiver:bind(0, "127.0.0.1", function()
+        arm()
+        local sent = 0
+        local function more()
+          if sent == 5000 then return end
+          for _ = 1, 100 do
+            sent = sent + 1
+            sender:send(("%05d"):format(sent), receiver:address().port, "127.0.0.1", sent % 100 == 0 and more or nil)
+          end
+        end
+        more()
+      end)
+      dgram.run()
+      print(heard, swaps > 10)
+    ]]
+    assert.equal("5000\ttrue\n", out)
+  end)
+end)
+
+describe("a socket with nothing but its message listener", function()
+  loop.guard()
+
+  local function lone() end
+  local function other() end
+
+  local askers = {
+    listeners = function(socket) assert.same({ lone }, socket:listeners "message") end,
+    listenerCount = function(socket)
+      assert.equal(1, socket:listenerCount "message")
+      assert.equal(1, socket:listenerCount("message", lone))
+      assert.equal(0, socket:listenerCount("message", other))
+      assert.equal(0, socket:listenerCount "error")
+    end,
+    eventNames = function(socket) assert.same({ "message" }, socket:eventNames()) end,
+    on = function(socket)
+      assert.equal(socket, socket:on("message", other))
+      assert.same({ lone, other }, socket:listeners "message")
+    end,
+    once = function(socket)
+      socket:once("message", other)
+      assert.same({ lone, other }, socket:listeners "message")
+    end,
+    prependListener = function(socket)
+      socket:prependListener("message", other)
+      assert.same({ other, lone }, socket:listeners "message")
+    end,
+    off = function(socket)
+      socket:off("message", other)
+      assert.same({ lone }, socket:listeners "message")
+      socket:off("message", lone)
+      assert.same({}, socket:listeners "message")
+      assert.same({}, socket:eventNames())
+    end,
+    removeAllListeners = function(socket)
+      socket:removeAllListeners "message"
+      assert.same({}, socket:eventNames())
+    end,
+    ["removeAllListeners of all events"] = function(socket)
+      socket:removeAllListeners()
+      assert.same({}, socket:eventNames())
+    end,
+    ["on of another event"] = function(socket)
+      socket:on("error", other)
+      assert.same({ lone }, socket:listeners "message")
+      assert.same({ other }, socket:listeners "error")
+    end,
+    emit = function(socket)
+      assert.is_true(socket:emit "message")
+      assert.is_false(socket:emit "listening")
+      assert.same({ lone }, socket:listeners "message")
+    end,
+  }
+
+  local makers = {
+    ["given to createSocket"] = function() return sockets.new("udp4", lone) end,
+    ["given to on"] = function() return sockets.new("udp4"):on("message", lone) end,
+    ["given to addListener"] = function() return sockets.new("udp4"):addListener("message", lone) end,
+    ["given back to on"] = function()
+      return sockets.new("udp4"):on("message", other):off("message", other):on("message", lone)
+    end,
+  }
+
+  for asker, ask in pairs(askers) do
+    for maker, make in pairs(makers) do
+      it("is an emitter like others: " .. asker .. ", " .. maker, function()
+        local socket = make()
+        ask(socket)
+        socket:close()
+        loop.run()
+      end)
+    end
+  end
+
+  it("emits by hand what it is given", function()
+    local got
+    local socket = sockets.new("udp4", function(...) got = { ... } end)
+    assert.is_true(socket:emit("message", "by hand", 7))
+    assert.same({ "by hand", 7 }, got)
+    socket:close()
+    loop.run()
+  end)
+
+  it("hears only itself: names of events may be any value", function()
+    local socket = sockets.new("udp4", function() error "not this one" end)
+    for _, event in ipairs { 1, true, "messages", {}, 0.5 } do assert.is_false(socket:emit(event)) end
+    assert.has_error(function() socket:emit "error" end)
+    socket:close()
+    loop.run()
+  end)
+
+  -- Runs body() while luv starts no poll.
+  local function without_polls(body)
+    local start = uv.poll_start
+    uv.poll_start = function() return nil, "ENOMEM: not enough memory", "ENOMEM" end
+    local ok, err = pcall(body)
+    uv.poll_start = start
+    if not ok then error(err, 0) end
+  end
+
+  for name, prepare in pairs {
+    ["that never had one"] = function() end,
+    ["that has a table of them"] = function(socket) assert.equal(0, socket:listenerCount "message") end,
+  } do
+    it("has none where listening failed: " .. name, function()
+      local socket, port = sockets.bound "udp4"
+      loop.turn()
+      prepare(socket)
+      local heard
+      local function listener(msg) heard = msg end
+      without_polls(function()
+        local ok, err = pcall(socket.on, socket, "message", listener)
+        assert.is_false(ok)
+        assert.equal("ENOMEM", err.code)
+      end)
+      assert.equal(0, socket:listenerCount "message")
+      local peer = peers.new()
+      peer:send("early", port)
+      loop.turn()
+      assert.is_nil(heard)
+      socket:on("message", listener)
+      loop.wait(function() return heard end)
+      assert.equal("early", heard)
+      peer:close()
+      socket:close()
+      loop.run()
+    end)
+  end
+
+  it("is collected once it is closed, and its listener with it", function()
+    local gone = setmetatable({}, { __mode = "v" })
+    do
+      local listener = function() return gone end
+      local socket = dgram.createSocket("udp4", listener)
+      socket:bind(0, "127.0.0.1")
+      socket:close()
+      gone.socket, gone.listener = socket, listener
+    end
+    loop.run()
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(gone.socket)
+    assert.is_nil(gone.listener)
+  end)
+end)
