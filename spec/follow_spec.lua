@@ -74,6 +74,17 @@ describe("sockets that answer each other", function()
     end)
   end
 
+  it("may be more than those that are found at once", function()
+    local ring = ring_of(20, 3000)
+    ring.go()
+    ring.wait(400)
+    local turns = count_turns()
+    ring.wait()
+    assert.is_true(turns() < 1300)
+    ring.check()
+    ring.close()
+  end)
+
   it("may be Unix sockets", function()
     local path = os.tmpname()
     os.remove(path)

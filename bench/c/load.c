@@ -1,8 +1,9 @@
 /* The sender that receivers are measured with, and (to a sink) the limit that senders are measured against.
  *
- *     load PORT SIZE MILLISECONDS gso|long|mmsg|plain|paced|end
+ *     load PORT SIZE MILLISECONDS gso|long|mmsg|fan|plain|paced|end
  *
- * gso: trains of up to 64 datagrams a call. long: of up to 128, which newer kernels take. mmsg: 64 datagrams a call. plain: one. paced: one each 10 microseconds.
+ * gso: trains of up to 64 datagrams a call. long: of up to 128, which newer kernels take. mmsg: 64 datagrams a call.
+ * fan: 64 a call, to as many addresses, 127.0.0.1 and on. plain: one. paced: one each 10 microseconds.
  * After it: end markers, until the receiver has closed its port. */
 #define _GNU_SOURCE
 #include "common.h"
@@ -27,7 +28,8 @@ static unsigned long send_trains(int fd, unsigned size, double until, unsigned s
     return sent;
 }
 
-static unsigned long send_batches(int fd, unsigned size, double until)
+/* `to`: 64 addresses, or NULL for the connected one. */
+static unsigned long send_batches(int fd, unsigned size, double until, struct sockaddr_in *to)
 {
     struct iovec buffer = {payload, size};
     struct mmsghdr headers[SEGMENTS];
@@ -36,6 +38,8 @@ static unsigned long send_batches(int fd, unsigned size, double until)
     for (int i = 0; i < SEGMENTS; i++) {
         headers[i].msg_hdr.msg_iov = &buffer;
         headers[i].msg_hdr.msg_iovlen = 1;
+        headers[i].msg_hdr.msg_name = to != NULL ? &to[i] : NULL;
+        headers[i].msg_hdr.msg_namelen = to != NULL ? sizeof *to : 0;
     }
     while (now() < until) {
         int n = sendmmsg(fd, headers, SEGMENTS, 0);
@@ -44,6 +48,20 @@ static unsigned long send_batches(int fd, unsigned size, double until)
         sent += (unsigned long)n;
     }
     return sent;
+}
+
+/* From a socket that is not connected. */
+static unsigned long send_fan(int port, unsigned size, double until)
+{
+    struct sockaddr_in to[SEGMENTS];
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    if (fd < 0)
+        die("socket");
+    for (uint32_t i = 0; i < SEGMENTS; i++) {
+        to[i] = loopback(port);
+        to[i].sin_addr.s_addr = htonl(INADDR_LOOPBACK + i);
+    }
+    return send_batches(fd, size, until, to);
 }
 
 static unsigned long send_singly(int fd, unsigned size, double until)
@@ -87,7 +105,7 @@ static void end(int fd)
 int main(int argc, char **argv)
 {
     if (argc != 5) {
-        fprintf(stderr, "usage: load PORT SIZE MILLISECONDS gso|long|mmsg|plain|paced|end\n");
+        fprintf(stderr, "usage: load PORT SIZE MILLISECONDS gso|long|mmsg|fan|plain|paced|end\n");
         return 2;
     }
     unsigned size = (unsigned)atoi(argv[2]);
@@ -106,7 +124,10 @@ int main(int argc, char **argv)
         sent = send_trains(fd, size, until, MOST_SEGMENTS);
         break;
     case 'm':
-        sent = send_batches(fd, size, until);
+        sent = send_batches(fd, size, until, NULL);
+        break;
+    case 'f':
+        sent = send_fan(atoi(argv[1]), size, until);
         break;
     case 'p':
         sent = argv[4][1] == 'l' ? send_singly(fd, size, until) : send_paced(fd, size, until);

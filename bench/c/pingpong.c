@@ -3,7 +3,7 @@
  *     pingpong SIZE MILLISECONDS [IDLE]
  *
  * IDLE: so many sockets more, bound and watched, to which nothing comes: what they cost here is the kernel's.
- * The clock starts after as many rounds as with the others (bench/peers/turns.lua). */
+ * The clock starts after as many rounds as with the others at least (bench/peers/turns.lua): no heap grows here. */
 #include "common.h"
 
 #include <sys/epoll.h>

@@ -84,7 +84,8 @@ local function limits()
       pingpong = "BIN/pingpong SIZE MS", crowd = "BIN/pingpong SIZE MS 10000", echo = "BIN/echo plain",
       start = "BIN/echo plain" },
     { name = "C, epoll", receive = "BIN/receive SIZE epoll" },
-    { name = "C, mmsg", receive = "BIN/receive SIZE mmsg", send = sender "mmsg", burst = sender "mmsg" },
+    { name = "C, mmsg", receive = "BIN/receive SIZE mmsg", send = sender "mmsg", burst = sender "mmsg",
+      fan = sender "fan" },
     { name = "C, gso/gro", receive = "BIN/receive SIZE gro", send = sender "gso", burst = sender "gso",
       echo = "BIN/echo gso" },
   } }

@@ -114,8 +114,7 @@ static inline int dg_isinteger(lua_State *L, int index, lua_Integer *out)
 }
 
 /* Whether a call with more than `count` arguments may give the value at `index` more than with so many: not so for a
- * function in Lua that has no more parameters, and no `...`. Lua 5.1 and LuaJIT do not tell C; but LuaJIT's compiler
- * makes no table that nobody looks at. */
+ * function in Lua that has no more parameters, and no `...`. Lua 5.1 and LuaJIT do not tell C. */
 static inline int dg_takes_more(lua_State *L, int index, int count)
 {
 #if LUA_VERSION_NUM >= 502

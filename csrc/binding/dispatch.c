@@ -70,6 +70,23 @@ DG_HOT static int body(lua_State *L)
     return 0;
 }
 
+/* There was no memory to look at a socket: what nobody will tell of again is noted for the next round. */
+DG_COLD static void note_what_is_left(dg_socket *s)
+{
+    if (s->happened & DG_STOPPED)
+        dg_poll_stopped(s);
+    if (s->happened & DG_RETRY) {
+        s->resting = 0;
+        if (s->blocked == DG_BLOCKED_TIMER)
+            s->blocked = DG_NOT_BLOCKED;
+    }
+    if (s->anchored && (s->happened & (DG_STOPPED | DG_RETRY)))
+        dg_tick_note(s, DG_DUE_FLUSH | DG_DUE_RESUME);
+    else if (dg_receive_pending(s) || s->ahead != 0)
+        dg_tick_note(s, DG_DUE_RESUME);
+    s->happened &= (unsigned char)~(DG_STOPPED | DG_RETRY);
+}
+
 /* Runs the body for the socket, which is at `index`, or for the tick (NULL); again after each error. Without memory, or
  * where the C stack has no room for the body, it stops: what is left is still noted, and the next dispatch goes on. */
 DG_HOT static void run_body(lua_State *L, dg_hub *hub, dg_socket *s, int index)
@@ -94,8 +111,8 @@ DG_HOT static void run_body(lua_State *L, dg_hub *hub, dg_socket *s, int index)
         if (status != 0)
             dg_uncaught_take(L, hub);
     } while (status != 0 && status != LUA_ERRMEM && hub->turn.entered);
-    if (status != 0 && s != NULL && (dg_receive_pending(s) || s->ahead != 0)) /* the kernel will not tell of it again */
-        dg_tick_note(s, DG_DUE_RESUME);
+    if (status != 0 && s != NULL)
+        note_what_is_left(s);
     lua_pop(L, 1);
     hub->depth--;
     hub->turn = outer;

@@ -33,24 +33,25 @@ void dg_follow_learn(dg_hub *hub, dg_socket *s)
         return;
     if (before->follower != s) {
         before->follower = s;
+        before->follower_place = (unsigned char)(1 + hub->followers++ % DG_FOLLOWER_PLACES);
         before->follows = 0;
     } else if (before->follows < SURE) {
         before->follows++;
     }
 }
 
-/* Pushes the socket, or nil where it is gone: nothing but its address is known. Among thousands one is far from every
- * cache, so those that were found last have places in a small table, made with room for them: nothing is allocated. */
+/* Pushes the one that follows, or nil where it is gone: nothing but its address is known. Among thousands one is far
+ * from every cache, so those that were learnt last have places in a small table, made with room for them: nothing is
+ * allocated. */
 static dg_socket *push_follower(lua_State *L, const dg_socket *s)
 {
-    int place = 1 + (int)(((size_t)s / sizeof *s) % DG_FOLLOWER_PLACES);
     dg_hub_get(L, DG_STORE_FOLLOWERS);
-    lua_rawgeti(L, -1, place);
-    if (lua_touserdata(L, -1) != s) {
+    lua_rawgeti(L, -1, s->follower_place);
+    if (lua_touserdata(L, -1) != s->follower) {
         lua_pop(L, 1);
-        dg_socket_push(L, s);
+        dg_socket_push(L, s->follower);
         lua_pushvalue(L, -1);
-        lua_rawseti(L, -3, place);
+        lua_rawseti(L, -3, s->follower_place);
     }
     lua_remove(L, -2);
     return lua_touserdata(L, -1);
@@ -64,7 +65,7 @@ dg_socket *dg_follow_guess(lua_State *L, dg_hub *hub, const dg_socket *s)
         hub->chances_to_skip--;
         return NULL;
     }
-    dg_socket *next = push_follower(L, s->follower);
+    dg_socket *next = push_follower(L, s);
     if (next != NULL && dg_receive_early(next)) {
         hub->doubt /= 2;
         next->followed = 1;

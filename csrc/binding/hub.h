@@ -23,8 +23,8 @@ typedef struct dg_turn {
     unsigned events;       /* deferred calls */
 } dg_turn;
 
-enum { DG_FOLLOWER_PLACES = 8 };
-enum { DG_MOST_MODERATED = 8 }; /* sockets; more than that cannot all have much to do */
+enum { DG_FOLLOWER_PLACES = 8 }; /* more than a few do not answer each other so fast that finding them matters */
+enum { DG_MOST_MODERATED = 8 };  /* sockets; more than that cannot all have much to do */
 
 typedef struct dg_moderated {
     struct dg_socket *socket;
@@ -48,6 +48,7 @@ typedef struct dg_hub {
     unsigned sent_in;                          /* the last one that handed a datagram to the kernel */
     struct dg_socket *before;                  /* whose dispatch was the last that luv asked for, or followed it */
     unsigned doubt, chances_to_skip;           /* of guesses whose turn is next (follow.c) */
+    unsigned followers;                        /* counts those that were learnt: they take the places in turn */
     unsigned uncaught;                         /* errors in store[DG_STORE_UNCAUGHT] */
     unsigned lost;                             /* errors that there was no memory to keep */
     unsigned char large_events;                /* store[DG_STORE_EVENTS] has grown, and is let go when it is empty */
@@ -76,7 +77,7 @@ enum dg_store {
     DG_STORE_BLOCKLIST,       /* the block lists' metatable */
     DG_STORE_SOCKETS,         /* light userdata -> socket, weak */
     DG_STORE_ANCHORS,         /* light userdata -> socket: those that live though the program may have forgotten them */
-    DG_STORE_FOLLOWERS,       /* place -> socket, weak: those of DG_STORE_SOCKETS that were followed last */
+    DG_STORE_FOLLOWERS,       /* place -> socket, weak: those that follow others (follow.c) */
     DG_STORE_EVENTS,          /* deferred calls (tick.c), while there are some */
     DG_STORE_BODY,            /* the dispatch body, a function */
     DG_STORE_TICK,            /* luv's callback for the idle handle */

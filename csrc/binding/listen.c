@@ -15,13 +15,13 @@ static void changed(lua_State *L, dg_socket *s)
         dg_tick_due(L, 1, s, DG_DUE_RESUME);
 }
 
-/* Puts the listener, or nil, at `index` into its slot. */
-static void put_receiver(lua_State *L, int index, dg_socket *s)
+enum { SOCKET = 1, NEW, SLOTS, BEFORE };
+
+/* Most of what a datagram costs in a train is its rinfo: none is made for a function that could not see it. */
+static void put_receiver(lua_State *L, dg_socket *s, int index)
 {
-    dg_getuservalue(L, 1);
     lua_pushvalue(L, index);
-    lua_rawseti(L, -2, DG_SLOT_RECEIVER);
-    lua_pop(L, 1);
+    lua_rawseti(L, SLOTS, DG_SLOT_RECEIVER);
     s->receiving = !lua_isnil(L, index);
     s->takes_rinfo = (unsigned char)dg_takes_more(L, index, 1);
 }
@@ -33,49 +33,74 @@ static int changed_body(lua_State *L)
     return 0;
 }
 
-/* Stack: the socket, its new receiver or nil, the one before. What fails leaves that one in its place. */
-static void replace_receiver(lua_State *L, dg_socket *s)
+static void push_changed(lua_State *L, dg_socket *s)
 {
-    if (!lua_isnil(L, 2) && s->bound && s->life == DG_OPEN)
-        dg_luv_need(L, "Listening for messages");
     lua_pushcfunction(L, changed_body);
-    lua_pushvalue(L, 1);
+    lua_pushvalue(L, SOCKET);
     lua_pushlightuserdata(L, s);
-    put_receiver(L, 2, s);
-    if (lua_pcall(L, 2, 0, 0) == 0)
-        return;
-    put_receiver(L, 3, s);
-    dg_socket_anchor(L, 1, s);
-    lua_error(L);
+}
+
+/* The change failed, with the error on top of the stack: the receiver before has its place again, unless a finalizer
+ * has put another one there, and the poll is told. */
+DG_COLD static int undo(lua_State *L, dg_socket *s, int alone)
+{
+    lua_pushliteral(L, "message");
+    lua_rawgeti(L, SLOTS, DG_SLOT_RECEIVER);
+    if (lua_rawequal(L, -1, NEW)) {
+        put_receiver(L, s, BEFORE);
+        lua_rawgeti(L, SLOTS, DG_SLOT_EVENTS);
+        if (alone && !lua_isnil(L, -1)) { /* made meanwhile, with the new one in it */
+            lua_pushvalue(L, -3);
+            lua_pushnil(L);
+            lua_rawset(L, -3);
+        }
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 2);
+    push_changed(L, s);
+    if (lua_pcall(L, 2, 0, 0) != 0)
+        lua_pop(L, 1);
+    return lua_error(L);
+}
+
+/* Arguments: the socket, its new receiver or nil. With `alone` only where there is none, and no table of listeners
+ * either. Returns whether it did; what fails changes nothing. */
+static int replace_receiver(lua_State *L, int alone)
+{
+    dg_socket *s = dg_socket_check(L);
+    lua_settop(L, NEW);
+    dg_getuservalue(L, SOCKET);
+    lua_settop(L, BEFORE);
+    if (!lua_isnil(L, NEW) && s->bound && s->life == DG_OPEN)
+        dg_luv_need(L, "Listening for messages");
+    push_changed(L, s);
+    /* Finalizers have run, perhaps; from here to the call none does. */
+    lua_rawgeti(L, SLOTS, DG_SLOT_RECEIVER);
+    lua_replace(L, BEFORE);
+    if (alone) {
+        lua_rawgeti(L, SLOTS, DG_SLOT_EVENTS);
+        if (!lua_isnil(L, -1) || !lua_isnil(L, BEFORE))
+            return 0;
+        lua_pop(L, 1);
+    }
+    put_receiver(L, s, NEW);
+    if (lua_pcall(L, 2, 0, 0) != 0)
+        return undo(L, s, alone);
+    return 1;
 }
 
 /* core.setReceiver(socket, function | nil): where messages go. */
 static int core_set_receiver(lua_State *L)
 {
-    dg_socket *s = dg_socket_check(L);
-    lua_settop(L, 2);
-    dg_getuservalue(L, 1);
-    lua_rawgeti(L, -1, DG_SLOT_RECEIVER);
-    lua_replace(L, 3);
-    replace_receiver(L, s);
+    replace_receiver(L, 0);
     return 0;
 }
 
-/* core.listenAlone(socket, function): makes it the receiver where nobody listens, or has listened, to anything: most
- * sockets have one listener, and need no table of them then. Returns whether it did. */
+/* core.listenAlone(socket, function): makes it the receiver where there is neither one nor a table of listeners: most
+ * sockets need none. Returns whether it did. */
 static int core_listen_alone(lua_State *L)
 {
-    dg_socket *s = dg_socket_check(L);
-    lua_settop(L, 2);
-    dg_getuservalue(L, 1);
-    lua_rawgeti(L, -1, DG_SLOT_EVENTS);
-    lua_rawgeti(L, -2, DG_SLOT_RECEIVER);
-    int alone = lua_isnil(L, -1) && lua_isnil(L, -2);
-    lua_settop(L, 2);
-    lua_pushnil(L);
-    if (alone)
-        replace_receiver(L, s);
-    lua_pushboolean(L, alone);
+    lua_pushboolean(L, replace_receiver(L, 1));
     return 1;
 }
 

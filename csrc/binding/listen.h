@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Who takes a socket's messages, and whether now: its receiver, which is the listener or what calls all of them; pause
- * and resume. */
+ * and resume. Calls nobody (receive.h does), and keeps no list of listeners (that is Lua's part). */
 #ifndef DG_BINDING_LISTEN_H
 #define DG_BINDING_LISTEN_H
 

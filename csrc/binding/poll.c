@@ -8,7 +8,7 @@
 
 /* What to watch a descriptor for. Disconnection never comes for a datagram socket: watched alone, it keeps the loop
  * alive and wakes nobody. */
-enum dg_watch { DG_WATCH_READ = 1, DG_WATCH_WRITE = 2, DG_WATCH_ALIVE = 4 };
+enum dg_watch { DG_WATCH_READ = 1, DG_WATCH_WRITE = 2, DG_WATCH_ALIVE = 4, DG_WATCH_UNKNOWN = 8 };
 
 /* Prioritized data never comes on a datagram socket, but with it in the set libuv tells of a socket error as an event,
  * where otherwise it stops the handle and luv prints. */
@@ -111,9 +111,11 @@ static int watch_body(lua_State *L)
         s->has_poll = 1;
         s->poll_unreferenced = 0;
     }
-    if (watch != s->watching)
+    if (watch != s->watching) {
+        s->watching = DG_WATCH_UNKNOWN; /* where that raises */
         start_poll(L, 1, s, watch);
-    s->watching = (unsigned char)watch;
+        s->watching = (unsigned char)watch;
+    }
     if (dg_socket_unreferenced(s) != s->poll_unreferenced)
         reference_poll(L, 1, s);
     return 0;
@@ -140,17 +142,25 @@ static void watch_for(lua_State *L, int index, dg_socket *s, unsigned watch)
         lua_error(L);
 }
 
-void dg_poll_update(lua_State *L, int index, dg_socket *s)
+static unsigned wanted_watch(const dg_socket *s)
 {
     unsigned watch = 0;
     if (s->life == DG_OPEN && s->bound && !s->lost && !s->moderated)
         watch = dg_socket_takes_messages(s) ? DG_WATCH_READ : DG_WATCH_ALIVE;
     if (s->blocked == DG_BLOCKED_POLL && s->fd >= 0)
         watch = (watch & DG_WATCH_READ) | DG_WATCH_WRITE;
+    return watch;
+}
+
+void dg_poll_update(lua_State *L, int index, dg_socket *s)
+{
+    unsigned watch = wanted_watch(s);
     dg_socket_anchor(L, index, s);
     if (s->busy || (watch == s->watching && dg_socket_unreferenced(s) == s->poll_unreferenced))
         return;
     watch_for(L, index, s, watch);
+    if (wanted_watch(s) != watch) /* a finalizer that ran while luv allocated was not served */
+        watch_for(L, index, s, wanted_watch(s));
     if (s->life == DG_CLOSING)
         dg_tick_due(L, index, s, DG_DUE_CLOSE);
 }

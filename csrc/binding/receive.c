@@ -120,7 +120,7 @@ static void advance(dg_socket *s, const dg_received *slot, uint32_t size)
     }
 }
 
-/* Pushes what the Lua side's deliver takes behind the listener; returns how much it is. */
+/* Pushes address, family, port, size, and whether it was truncated if it was; returns how many. */
 static int push_origin(lua_State *L, const kept *k, const dg_socket *s, const dg_received *slot, uint32_t size)
 {
     lua_pushvalue(L, k->base + ADDRESS);
@@ -141,7 +141,7 @@ static int push_origin(lua_State *L, const kept *k, const dg_socket *s, const dg
 static int deliver(lua_State *L, kept *k, dg_socket *s, int with_rinfo)
 {
     const int base = k->base;
-    const uint64_t turn = s->messages + s->receive_calls;
+    const uint64_t before = s->messages + s->receive_calls;
     const dg_received *slot = dg_arena_slot(s->batch, s->batch_at);
     uint32_t size = slot->length - s->batch_offset;
     if (size > slot->segment)
@@ -156,8 +156,8 @@ static int deliver(lua_State *L, kept *k, dg_socket *s, int with_rinfo)
     s->pinned = outer;
     /* Finalizers ran, perhaps: one that ran the loop has delivered this datagram, one may have closed the socket, or
      * have put a listener there that takes more. */
-    int gone = s->messages + s->receive_calls != turn || !dg_receive_pending(s);
-    if (gone || s->takes_rinfo > with_rinfo) {
+    int gone = s->messages + s->receive_calls != before || !dg_receive_pending(s);
+    if (gone || (s->takes_rinfo && !with_rinfo)) {
         lua_settop(L, base + KEPT - 1);
         return !gone;
     }

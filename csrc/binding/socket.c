@@ -112,49 +112,50 @@ static int core_family(lua_State *L)
     return 1;
 }
 
-/* Pushes the slots of the socket at index 1, and what is in one of them. */
-static void push_slot(lua_State *L, int slot)
+/* Pushes the socket's own table in a slot, which is made when it is first asked for. Arguments: the socket. */
+static int push_own_table(lua_State *L, int slot)
 {
     dg_socket_check(L);
+    lua_settop(L, 1);
     dg_getuservalue(L, 1);
-    lua_rawgeti(L, -1, slot);
-}
-
-/* Puts the table on top of the stack into a slot of the slots below it and the slot's value. */
-static int keep_table(lua_State *L, int slot)
-{
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, -4, slot);
+    lua_rawgeti(L, 2, slot);
+    if (!lua_isnil(L, 3))
+        return 1;
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "message");
+    lua_rawgeti(L, 2, slot);
+    if (!lua_isnil(L, -1)) /* a finalizer was first; what follows runs none */
+        return 1;
+    lua_settop(L, 5);
+    if (slot == DG_SLOT_EVENTS) {
+        lua_rawgeti(L, 2, DG_SLOT_RECEIVER);
+        lua_rawset(L, 4);
+    }
+    lua_settop(L, 4);
+    lua_pushvalue(L, 4);
+    lua_rawseti(L, 2, slot);
     return 1;
 }
 
-/* core.events(socket): the table of the emitter's listeners. It is made when it is first asked for; until then there is
- * the receiver at most. */
+/* core.events(socket): the table of the emitter's listeners. */
 static int core_events(lua_State *L)
 {
-    push_slot(L, DG_SLOT_EVENTS);
-    if (!lua_isnil(L, -1))
-        return 1;
-    lua_newtable(L);
-    lua_rawgeti(L, -3, DG_SLOT_RECEIVER);
-    lua_setfield(L, -2, "message");
-    return keep_table(L, DG_SLOT_EVENTS);
+    return push_own_table(L, DG_SLOT_EVENTS);
 }
 
-/* core.listener(socket, event): what that table has for an event. Makes none. */
-static int core_listener(lua_State *L)
+/* core.kept(socket, event): what that table has, or would have, for an event. Makes none. */
+static int core_kept(lua_State *L)
 {
+    dg_socket_check(L);
     lua_settop(L, 2);
-    push_slot(L, DG_SLOT_EVENTS);
-    if (lua_isnil(L, -1)) {
-        lua_pushliteral(L, "message");
-        if (lua_rawequal(L, -1, 2))
-            lua_rawgeti(L, -3, DG_SLOT_RECEIVER);
-        else
-            lua_pushnil(L);
-    } else {
+    dg_getuservalue(L, 1);
+    lua_pushliteral(L, "message");
+    lua_rawgeti(L, 3, DG_SLOT_EVENTS);
+    if (!lua_isnil(L, 5)) {
         lua_pushvalue(L, 2);
-        lua_rawget(L, -2);
+        lua_rawget(L, 5);
+    } else if (lua_rawequal(L, 4, 2)) {
+        lua_rawgeti(L, 3, DG_SLOT_RECEIVER);
     }
     return 1;
 }
@@ -162,11 +163,7 @@ static int core_listener(lua_State *L)
 /* core.private(socket): a table for what the Lua side keeps. */
 static int core_private(lua_State *L)
 {
-    push_slot(L, DG_SLOT_PRIVATE);
-    if (!lua_isnil(L, -1))
-        return 1;
-    lua_newtable(L);
-    return keep_table(L, DG_SLOT_PRIVATE);
+    return push_own_table(L, DG_SLOT_PRIVATE);
 }
 
 /* core.isSocket(x) */
@@ -199,12 +196,8 @@ static const luaL_Reg metamethods[] = {
 };
 
 static const luaL_Reg core[] = {
-    {"state", core_state},
-    {"family", core_family},
-    {"events", core_events},
-    {"listener", core_listener},
-    {"private", core_private},
-    {"isSocket", core_is_socket},
+    {"state", core_state}, {"family", core_family},   {"events", core_events},
+    {"kept", core_kept},   {"private", core_private}, {"isSocket", core_is_socket},
     {NULL, NULL},
 };
 

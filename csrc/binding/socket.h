@@ -54,7 +54,7 @@ typedef struct dg_socket {
     unsigned char v6only;
     unsigned char may_segment; /* the option gso */
     unsigned char receiving;   /* there is a receiver */
-    unsigned char takes_rinfo; /* which can see more than the message */
+    unsigned char takes_rinfo; /* it may see more than the message */
     unsigned char paused;
     unsigned char lost;    /* somebody has closed its descriptor: the loop must not be asked to watch it */
     unsigned char resting; /* there was no memory to receive: a timer goes on */
@@ -76,6 +76,7 @@ typedef struct dg_socket {
     unsigned char follows;   /* how often `follower` did, in a row; up to where that is sure (follow.h) */
     unsigned char followed;  /* it was dispatched out of turn since the loop told of it */
     struct dg_socket *next_due;
+    unsigned char follower_place;     /* of the following in the store (follow.c) */
     const struct dg_socket *follower; /* whose turn came after its own, the last time that it had sent something */
     uint32_t interval;                /* the option moderation: microseconds, 0 for never */
     uint32_t window_at, window_seen;  /* when the window was opened (dg_timer_clock), how many datagrams had come, */
@@ -95,7 +96,7 @@ typedef struct dg_socket {
     unsigned char singles;   /* flushes in a row that had one datagram to hand over */
     unsigned char streak;    /* receives of one slot since the last of them */
     unsigned char wakes;     /* since the window was opened (moderation.h) */
-    dg_inet sender;          /* of the last datagram; its text is in DG_SLOT_SENDER, a Unix socket's is only there */
+    dg_inet sender;          /* of the last rinfo; its text is in DG_SLOT_SENDER, a Unix socket's is only there */
     const char *sender_text; /* where that text is */
     uint32_t sender_serial;  /* changes with it */
     unsigned at_once_in;     /* the dispatch in which a datagram last went without the queue */
@@ -166,7 +167,7 @@ static inline int dg_socket_takes_messages(const dg_socket *s)
     return s->life == DG_OPEN && s->receiving && !s->paused && !s->resting;
 }
 
-/* Whether this is the address string, and the port, that came with the last datagram: answers are sent there. */
+/* Whether this is the address string, and the port, that came with the last rinfo: answers are sent there. */
 static inline int dg_socket_is_sender(const dg_socket *s, const char *text, unsigned port)
 {
     return text == s->sender_text && s->sender.u.in.sin_port == htons((uint16_t)port);

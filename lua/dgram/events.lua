@@ -6,10 +6,10 @@
 
 --- Makes the emitter's methods.
 -- @param listeners  function(self): the table event -> what is kept, of this emitter; raises for anything that is none
--- @param listener   function(self, event): what that table has for one event
+-- @param kept_for   function(self, event): what that table has for one event
 -- @param changed    function(self, event): called after what is kept was replaced
 -- @return the methods; and fan_out
-local function methods(listeners, listener, changed)
+local function methods(listeners, kept_for, changed)
   local emitter, all_methods = {}, nil
 
   local function replace(self, event, kept)
@@ -18,7 +18,7 @@ local function methods(listeners, listener, changed)
     all[event] = kept
     local done, err = pcall(changed, self, event)
     if done then return end
-    all[event] = before
+    if all[event] == kept then all[event] = before end -- else a finalizer has changed it since
     error(err, 0)
   end
 
@@ -36,7 +36,7 @@ local function methods(listeners, listener, changed)
 
   --- Adds a listener behind those of the event; returns the emitter.
   function emitter.on(self, event, fn)
-    if type(event) == "string" and type(fn) == "function" and listener(self, event) == nil then
+    if type(event) == "string" and type(fn) == "function" and listeners(self)[event] == nil then
       replace(self, event, fn)
       return self
     end
@@ -47,7 +47,7 @@ local function methods(listeners, listener, changed)
   --- Calls the listeners of an event with the arguments; returns whether there was one. An `error` event that nobody
   -- listens to is raised.
   function emitter.emit(self, event, ...)
-    local kept = listener(self, event)
+    local kept = kept_for(self, event)
     if type(kept) == "function" then
       kept(...)
       return true
@@ -60,7 +60,7 @@ local function methods(listeners, listener, changed)
 
   --- One function that calls all who listen to an event now: the only one itself where that will do, nil for none.
   local function fan_out(self, event)
-    local kept = listener(self, event)
+    local kept = kept_for(self, event)
     if type(kept) ~= "table" then return kept end
     return rest().fan_out(self, event)
   end

@@ -11,9 +11,14 @@ dgram.Socket = core.methods
 local emitter, fan_out
 emitter, fan_out = require("dgram.events").methods(function(self)
   return core.events(check.socket(self))
-end, core.listener, function(self, event)
-  -- C calls one function for each message, and looks at no table.
-  if event == "message" then core.setReceiver(self, fan_out(self, event)) end
+end, core.kept, function(self, event)
+  if event ~= "message" then return end
+  -- C calls one function for each message, and looks at no table. Finalizers that run meanwhile may change it.
+  local kept
+  repeat
+    kept = core.kept(self, event)
+    core.setReceiver(self, fan_out(self, event))
+  until core.kept(self, event) == kept
 end)
 
 for name, method in pairs(emitter) do dgram.Socket[name] = method end

@@ -22,8 +22,8 @@ local function with(kept, entry, first)
   return new
 end
 
-local function without(list, index)
-  local new = {}
+local function without(kept, index)
+  local new, list = {}, list_of(kept)
   for i, each in ipairs(list) do
     if i ~= index then new[#new + 1] = each end
   end
@@ -43,11 +43,22 @@ end
 return function(listeners, replace)
   local emitter = {}
 
-  local function add(self, event, fn, once, first)
+  --- Keeps for an event what make(kept, ...) makes of what is kept. Making allocates, so finalizers may run, and change it.
+  local function change(self, event, make, ...)
     local all = listeners(self)
-    check_pair(event, fn)
-    replace(self, event, with(all[event], once and { call = fn } or fn, first))
+    local before, new
+    repeat
+      before = all[event]
+      new = make(before, ...)
+    until all[event] == before
+    if new ~= before then replace(self, event, new) end
     return self
+  end
+
+  local function add(self, event, fn, once, first)
+    listeners(self) -- what is no emitter is told so before the rest is looked at
+    check_pair(event, fn)
+    return change(self, event, with, once and { call = fn } or fn, first)
   end
 
   --- Adds a listener behind those of the event; returns the emitter, as all of these do.
@@ -58,18 +69,19 @@ return function(listeners, replace)
   function emitter.prependListener(self, event, fn) return add(self, event, fn, false, true) end
   function emitter.prependOnceListener(self, event, fn) return add(self, event, fn, true, true) end
 
+  local function without_function(kept, fn)
+    local list = list_of(kept)
+    for i = #list, 1, -1 do
+      if function_of(list[i]) == fn then return without(kept, i) end
+    end
+    return kept
+  end
+
   --- Removes the listener that was added last with this function, if there is one.
   function emitter.off(self, event, fn)
-    local all = listeners(self)
+    listeners(self)
     check_pair(event, fn)
-    local list = list_of(all[event])
-    for i = #list, 1, -1 do
-      if function_of(list[i]) == fn then
-        replace(self, event, without(list, i))
-        break
-      end
-    end
-    return self
+    return change(self, event, without_function, fn)
   end
   emitter.removeListener = emitter.off
 
@@ -106,11 +118,11 @@ return function(listeners, replace)
     return names
   end
 
-  local function remove(self, event, entry)
-    local list = list_of(listeners(self)[event])
-    for i, each in ipairs(list) do
-      if each == entry then return replace(self, event, without(list, i)) end
+  local function without_entry(kept, entry)
+    for i, each in ipairs(list_of(kept)) do
+      if each == entry then return without(kept, i) end
     end
+    return kept
   end
 
   local function call(self, event, entry, ...)
@@ -118,7 +130,7 @@ return function(listeners, replace)
       entry(...)
     elseif not entry.gone then -- else an emit inside of this one was first
       entry.gone = true
-      remove(self, event, entry)
+      change(self, event, without_entry, entry)
       entry.call(...)
     end
   end
