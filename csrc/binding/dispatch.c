@@ -32,6 +32,8 @@ DG_COLD static void look_at(lua_State *L, dg_socket *s)
 {
     unsigned happened = s->happened;
     s->happened &= DG_READABLE;
+    if (s->anchored && (happened & (DG_STOPPED | DG_RETRY))) /* told of only once, and what follows may raise */
+        dg_tick_note(s, DG_DUE_RESUME);
     if (happened & DG_STOPPED) /* libuv stops a poll that has an error */
         dg_poll_stopped(s);
     if (happened & DG_RETRY)
@@ -43,7 +45,8 @@ DG_COLD static void look_at(lua_State *L, dg_socket *s)
     }
     if (happened & (DG_ERROR | DG_STOPPED))
         report_pending_error(L, s);
-    if (happened & (DG_ERROR | DG_STOPPED | DG_RETRY))
+    int in_vain = (happened & DG_WRITABLE) && s->blocked == DG_NOT_BLOCKED && !(s->due & DG_DUE_FLUSH);
+    if ((happened & (DG_ERROR | DG_STOPPED | DG_RETRY)) || in_vain)
         dg_poll_update(L, 1, s);
 }
 
@@ -61,6 +64,8 @@ DG_HOT static int body(lua_State *L)
         s->happened = 0;
         if (readable || dg_receive_pending(s))
             dg_receive(L, 1, s, readable);
+        if (readable && !dg_socket_takes_messages(s)) /* what should have stopped the poll failed, perhaps */
+            dg_poll_update(L, 1, s);
     }
     if (hub->turn.opened || dg_tick_has_work(hub)) { /* a lone datagram and its answer leave none */
         if (!hub->turn.opened)

@@ -180,9 +180,10 @@ DG_COLD static void report_failure(lua_State *L, int index, dg_socket *s, int er
         error == -ENOTSOCK) /* somebody closed it behind our back; it would come again at once, for ever */
         s->paused = s->lost = 1;
     if (error == -ENOMEM || error == -ENOBUFS) { /* likewise, but it may pass */
-        s->resting = dg_luv_available(L) != 0;
-        if (s->resting)
+        if (dg_luv_available(L)) {
             dg_poll_retry(L, index, s, REST);
+            s->resting = 1; /* now that something will end it */
+        }
     }
     dg_poll_update(L, index, s);
 }

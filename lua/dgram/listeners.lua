@@ -130,7 +130,11 @@ return function(listeners, replace)
       entry(...)
     elseif not entry.gone then -- else an emit inside of this one was first
       entry.gone = true
-      change(self, event, without_entry, entry)
+      local done, err = pcall(change, self, event, without_entry, entry)
+      if not done then
+        entry.gone = nil
+        error(err, 0)
+      end
       entry.call(...)
     end
   end
