@@ -5,7 +5,7 @@ local loop = require "spec.support.loop"
 local sockets = require "spec.support.sockets"
 local dgram = require "dgram"
 
-local ROUNDS = 60
+local ROUNDS = 8
 
 local function first() end
 local function second() end
