@@ -6,49 +6,28 @@
 --   sh scripts/with.sh lua5.4 lua5.4 bench/beside.lua
 local IDLE, HEAP = 10000, 11e6 -- sockets, and the bytes of Lua's that they take
 
+local function often() collectgarbage("generational", 1) end
+
+-- Each way: name, how many idle sockets, what else is made before.
 local ways = {
-  { "nothing" },
-  { "10,000 idle sockets", function(dgram)
-    local all = {}
-    for i = 1, IDLE do
-      all[i] = dgram.createSocket("udp4", function() error "nothing was sent here" end)
-      all[i]:bind(0, "127.0.0.1")
-    end
-    return all
-  end },
-  { "one string of 11 MB", function() return ("x"):rep(HEAP) end },
-  { "60,000 tables of 180 bytes", function()
+  { "nothing", 0 },
+  { "10,000 idle sockets", IDLE },
+  { "one string of 11 MB", 0, function() return ("x"):rep(HEAP) end },
+  { "60,000 tables of 180 bytes", 0, function()
     local all = {}
     for i = 1, HEAP / 180 do all[i] = { i, i, i, i, i, i, i, i } end
     return all
   end },
 }
-if _VERSION == "Lua 5.4" then
-  ways[5] = { '10,000 idle sockets, collectgarbage("generational", 1)', function(dgram)
-    collectgarbage("generational", 1)
-    return ways[2][2](dgram)
-  end }
-end
+if _VERSION == "Lua 5.4" then ways[5] = { '10,000 idle sockets, collectgarbage("generational", 1)', IDLE, often } end
 
---- One process: ping-pong beside what ways[number] makes.
+--- One process: the benchmark's ping-pong, 64 bytes for a second, beside what ways[number] makes.
 local function measure(number)
-  package.path = (arg[0]:match "^(.*)/" or ".") .. "/peers/?.lua;" .. package.path
-  local dgram, uv = require "dgram", require "luv"
-  local beside = ways[number][2] and ways[number][2](dgram)
-  local is_last, b_port = require "turns"(1000, function() return uv.hrtime() / 1e9 end), nil
-  local a, b = dgram.createSocket "udp4", dgram.createSocket "udp4"
-  b:on("message", function(msg, rinfo) b:send(msg, rinfo.port, rinfo.address) end)
-  a:on("message", function(msg)
-    if is_last(msg) then os.exit(beside ~= 0) end -- it is alive until here
-    a:send(msg, b_port, "127.0.0.1")
-  end)
-  a:bind(0, "127.0.0.1")
-  b:bind(0, "127.0.0.1", function()
-    b_port = b:address().port
-    collectgarbage()
-    a:send(("x"):rep(64), b_port, "127.0.0.1")
-  end)
-  dgram.run()
+  local beside = ways[number][3] and ways[number][3]()
+  local program = (arg[0]:match "^(.*)/" or ".") .. "/peers/dgram/pingpong.lua"
+  arg = { [0] = program, "64", "1000", ways[number][2] } -- luacheck: ignore
+  dofile(program)
+  return beside -- which is alive until here
 end
 
 if arg[1] == "one" then return measure(tonumber(arg[2])) end

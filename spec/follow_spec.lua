@@ -9,17 +9,6 @@ local uv = require "luv"
 
 local expect, new = loop.expect, sockets.new
 
--- Counts the turns of the loop until stop() is called, which returns their number.
-local function count_turns()
-  local turns, prepare = 0, uv.new_prepare()
-  prepare:start(function() turns = turns + 1 end)
-  prepare:unref()
-  return function()
-    prepare:close()
-    return turns
-  end
-end
-
 -- Sockets in a ring: each sends what it hears, a number, to the next one, one higher, as `send` does it, until that is `last`.
 -- ring.heard counts each number; ring.on(number, fn) calls fn(socket's place) when that one is heard, and sends no more if it
 -- returns true.
@@ -64,7 +53,7 @@ describe("sockets that answer each other", function()
       local ring = ring_of(count, 600, type)
       ring.go()
       ring.wait(100)
-      local turns = count_turns()
+      local turns = loop.count_turns()
       ring.wait()
       local turned = turns()
       assert.is_true(turned < 250)      -- but for what a busy machine delivers late
@@ -78,7 +67,7 @@ describe("sockets that answer each other", function()
     local ring = ring_of(20, 3000)
     ring.go()
     ring.wait(400)
-    local turns = count_turns()
+    local turns = loop.count_turns()
     ring.wait()
     assert.is_true(turns() < 1300)
     ring.check()

@@ -4,6 +4,7 @@
 local loop = require "spec.support.loop"
 local child = require "spec.support.child"
 local peers = require "spec.support.peer"
+local polls = require "spec.support.polls"
 local sockets = require "spec.support.sockets"
 local unix = require "spec.support.unix"
 local uv = require "luv"
@@ -358,15 +359,6 @@ describe("a socket with nothing but its message listener", function()
     loop.run()
   end)
 
-  -- Runs body() while luv starts no poll.
-  local function without_polls(body)
-    local start = uv.poll_start
-    uv.poll_start = function() return nil, "ENOMEM: not enough memory", "ENOMEM" end
-    local ok, err = pcall(body)
-    uv.poll_start = start
-    if not ok then error(err, 0) end
-  end
-
   -- Failures that luv's functions do not know: they show what a change leaves that got half the way.
   for name, case in pairs {
     ["luv's unref fails, after the poll was started"] = { "unref", function() error "no" end },
@@ -399,12 +391,10 @@ describe("a socket with nothing but its message listener", function()
       assert.equal(case[3] == "succeeds", (pcall(socket.on, socket, "message", listener)))
       uv[case[1]] = real
       assert.equal(0, socket:listenerCount "message")
-      local peer, turns, prepare = peers.new(), 0, uv.new_prepare()
-      prepare:start(function() turns = turns + 1 end)
+      local peer, turns = peers.new(), loop.count_turns()
       peer:send("x", port)
       loop.pass(50)
-      prepare:close()
-      assert.is_true(turns < 50)
+      assert.is_true(turns() < 50)
       assert.equal(0, heard)
       socket:ref()
       socket:on("message", listener)
@@ -425,7 +415,7 @@ describe("a socket with nothing but its message listener", function()
       prepare(socket)
       local heard
       local function listener(msg) heard = msg end
-      without_polls(function()
+      polls.without(function()
         local ok, err = pcall(socket.on, socket, "message", listener)
         assert.is_false(ok)
         assert.equal("ENOMEM", err.code)
@@ -449,7 +439,7 @@ describe("a socket with nothing but its message listener", function()
     local function listener(msg) got[#got + 1] = msg end
     local socket, port = sockets.bound("udp4", listener)
     loop.turn()
-    without_polls(function()
+    polls.without(function()
       assert.is_false((pcall(socket.off, socket, "message", listener)))
       assert.is_false((pcall(socket.removeAllListeners, socket)))
     end)
@@ -469,7 +459,7 @@ describe("a socket with nothing but its message listener", function()
     loop.turn()
     local peer = peers.new()
     dgram.setUncaughtHandler(function() failed = failed + 1 end)
-    without_polls(function()
+    polls.without(function()
       peer:send("one", port)
       loop.wait(function() return failed == 1 end)
     end)
@@ -487,13 +477,11 @@ describe("a socket with nothing but its message listener", function()
     local got = {}
     local socket, port = sockets.bound("udp4", function(msg) got[#got + 1] = msg end)
     loop.turn()
-    without_polls(function() assert.is_false((pcall(socket.pause, socket))) end)
-    local peer, turns, prepare = peers.new(), 0, uv.new_prepare()
-    prepare:start(function() turns = turns + 1 end)
+    polls.without(function() assert.is_false((pcall(socket.pause, socket))) end)
+    local peer, turns = peers.new(), loop.count_turns()
     peer:send("x", port)
     loop.pass(50)
-    prepare:close()
-    assert.is_true(turns < 50)
+    assert.is_true(turns() < 50)
     assert.same({}, got)
     socket:resume()
     loop.wait(function() return #got == 1 end)

@@ -6,6 +6,7 @@ local dgram = require "dgram"
 local faults = require "spec.support.faults"
 local loop = require "spec.support.loop"
 local peers = require "spec.support.peer"
+local polls = require "spec.support.polls"
 local sockets = require "spec.support.sockets"
 local uv = require "luv"
 
@@ -498,15 +499,6 @@ describe("a socket with many wake-ups", function()
     stream.finish()
   end)
 
-  -- Runs body() while luv starts no poll.
-  local function without_polls(body)
-    local start = uv.poll_start
-    uv.poll_start = function() return nil, "ENOMEM: not enough memory", "ENOMEM" end
-    local ok, err = pcall(body)
-    uv.poll_start = start
-    if not ok then error(err, 0) end
-  end
-
   -- As finalizers do that run while luv allocates.
   for _, place in ipairs { "new_poll", "poll_start" } do
     it("may be closed, as the last one, while the alarm is made: in " .. place, function()
@@ -541,7 +533,7 @@ describe("a socket with many wake-ups", function()
 
   it("goes on if luv fails when it is to begin", function()
     local stream = streamed()
-    without_polls(function() not_moderated(stream) end)
+    polls.without(function() not_moderated(stream) end)
     stream.engage()
     run_until(stream.all_heard)
     stream.check()
@@ -551,7 +543,7 @@ describe("a socket with many wake-ups", function()
   it("goes on at intervals if luv fails when that is to end", function()
     local stream = streamed { moderation = 5000 }
     stream.engage()
-    without_polls(function()
+    polls.without(function()
       loop.pass(100)
       stream.send(1)
       run_until(stream.all_heard)

@@ -127,7 +127,7 @@ static int push_own_table(lua_State *L, int slot)
     if (!lua_isnil(L, -1)) /* a finalizer was first; what follows runs none */
         return 1;
     lua_settop(L, 5);
-    if (slot == DG_SLOT_EVENTS) {
+    if (slot == DG_SLOT_EVENTS) { /* slots.h: the receiver is the one listener so far */
         lua_rawgeti(L, 2, DG_SLOT_RECEIVER);
         lua_rawset(L, 4);
     }
@@ -156,7 +156,7 @@ static int core_kept(lua_State *L)
         lua_rawget(L, 5);
     } else if (lua_rawequal(L, 4, 2)) {
         lua_rawgeti(L, 3, DG_SLOT_RECEIVER);
-    }
+    } /* else the nil on top */
     return 1;
 }
 

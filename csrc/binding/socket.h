@@ -70,13 +70,13 @@ typedef struct dg_socket {
     unsigned char doing;  /* set of dg_due: what the running round has still to do */
     unsigned char listed; /* it is in the hub's list */
     unsigned char anchored;
-    unsigned burial;         /* its number in the hub's count, 0 before */
-    unsigned char happened;  /* set of dg_happened: what luv told, and nobody has looked at yet */
-    unsigned char moderated; /* its poll is silent, the alarm has it looked at */
-    unsigned char follows;   /* how often `follower` did, in a row; up to where that is sure (follow.h) */
-    unsigned char followed;  /* it was dispatched out of turn since the loop told of it */
+    unsigned burial;              /* its number in the hub's count, 0 before */
+    unsigned char happened;       /* set of dg_happened: what luv told, and nobody has looked at yet */
+    unsigned char moderated;      /* its poll is silent, the alarm has it looked at */
+    unsigned char follows;        /* how often `follower` did, in a row; up to where that is sure (follow.h) */
+    unsigned char followed;       /* it was dispatched out of turn since the loop told of it */
+    unsigned char follower_place; /* where the hub's store has `follower` (follow.c) */
     struct dg_socket *next_due;
-    unsigned char follower_place;     /* of the following in the store (follow.c) */
     const struct dg_socket *follower; /* whose turn came after its own, the last time that it had sent something */
     uint32_t interval;                /* the option moderation: microseconds, 0 for never */
     uint32_t window_at, window_seen;  /* when the window was opened (dg_timer_clock), how many datagrams had come, */

@@ -52,7 +52,7 @@ local function methods(listeners, kept_for, changed)
       kept(...)
       return true
     end
-    if kept ~= nil then return rest().emit(self, event, ...) end
+    if kept ~= nil then return rest().emit(self, event, kept, ...) end
     if event ~= "error" then return false end
     local err = ...
     error(err == nil and "an error event without a listener" or err, 0)
@@ -62,7 +62,7 @@ local function methods(listeners, kept_for, changed)
   local function fan_out(self, event)
     local kept = kept_for(self, event)
     if type(kept) ~= "table" then return kept end
-    return rest().fan_out(self, event)
+    return rest().fan_out(self, event, kept)
   end
 
   return emitter, fan_out

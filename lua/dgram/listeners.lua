@@ -139,16 +139,15 @@ return function(listeners, replace)
     end
   end
 
-  --- Calls those in the list of an event with the arguments; returns true.
-  function emitter.emit(self, event, ...)
-    for _, entry in ipairs(listeners(self)[event]) do call(self, event, entry, ...) end
+  --- Calls those in the list that is kept for an event with the arguments; returns true.
+  function emitter.emit(self, event, kept, ...)
+    for _, entry in ipairs(kept) do call(self, event, entry, ...) end
     return true
   end
 
-  --- One function that calls all in the list of those who listen to `message` now. Its arguments have names, because `...`
+  --- One function that calls all in the list that is kept for `message`. Its arguments have names, because `...`
   -- costs as much as a listener.
-  function emitter.fan_out(self, event)
-    local kept = listeners(self)[event]
+  function emitter.fan_out(self, event, kept)
     for _, entry in ipairs(kept) do
       if type(entry) ~= "function" then
         return function(msg, rinfo)

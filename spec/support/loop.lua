@@ -150,6 +150,17 @@ function loop.pass(milliseconds)
   loop.turn()
 end
 
+--- Counts the turns of the loop until the function that it returns is called, which returns their number.
+function loop.count_turns()
+  local turns, prepare = 0, uv.new_prepare()
+  prepare:start(function() turns = turns + 1 end)
+  prepare:unref()
+  return function()
+    prepare:close()
+    return turns
+  end
+end
+
 --- The number of open descriptors, or nil where the system does not show them.
 function loop.descriptors()
   local scan = uv.fs_scandir "/proc/self/fd"
