@@ -6,7 +6,6 @@
 
 #include <lauxlib.h>
 #include <lua.h>
-#include <math.h>
 
 static inline int dg_absindex(lua_State *L, int index)
 {
@@ -36,6 +35,17 @@ static inline size_t dg_rawlen(lua_State *L, int index)
     return (size_t)lua_rawlen(L, index);
 #else
     return lua_objlen(L, index);
+#endif
+}
+
+/* Pushes t[i], raw, and returns its type. */
+static inline int dg_rawgeti(lua_State *L, int index, size_t i)
+{
+#if LUA_VERSION_NUM >= 503
+    return lua_rawgeti(L, index, (lua_Integer)i);
+#else
+    lua_rawgeti(L, index, (int)i);
+    return lua_type(L, -1);
 #endif
 }
 
@@ -106,7 +116,7 @@ static inline int dg_isinteger(lua_State *L, int index, lua_Integer *out)
     return integral;
 #else
     lua_Number number = lua_tonumber(L, index);
-    if (!(number >= -9007199254740992.0 && number <= 9007199254740992.0) || floor(number) != number)
+    if (!(number >= -9007199254740992.0 && number <= 9007199254740992.0)) /* what is no number is neither */
         return 0;
     *out = (lua_Integer)number;
     return (lua_Number)*out == number;

@@ -18,8 +18,7 @@ static size_t put_allowed(lua_State *L, dg_socket *s, int list, size_t first, si
         uint32_t mark = DG_MARK_NONE;
         if ((i - first) % DG_POP_AT_ONCE == 0)
             lua_settop(L, top);
-        lua_rawgeti(L, list, (int)i);
-        const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
+        const char *text = dg_rawgeti(L, list, i) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
         if (text == NULL || !dg_queue_is_allowed(&s->queue, length))
             break;
         if (group != NULL) {

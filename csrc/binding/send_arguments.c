@@ -40,21 +40,22 @@ const char *dg_argument_path(lua_State *L, int index, const char *name)
     return text_argument(L, index, name, 1);
 }
 
-/* Values are popped a few at a time: lua_settop costs more than looking at one. */
-static void take_list(lua_State *L, dg_payload *out, const char *name, const char *expected)
+/* Raises unless the table at the index holds only strings. Returns how many, and their bytes where somebody wants to know.
+ * Values are popped a few at a time: lua_settop costs more than looking at one. */
+static size_t take_list(lua_State *L, int index, const char *name, const char *expected, size_t *bytes)
 {
     const int top = lua_gettop(L);
-    out->parts = dg_rawlen(L, out->index);
-    out->length = 0;
-    for (size_t part = 1; part <= out->parts; part++) {
-        lua_rawgeti(L, out->index, (int)part);
-        if (lua_type(L, -1) != LUA_TSTRING)
+    const size_t count = dg_rawlen(L, index);
+    for (size_t i = 1; i <= count; i++) {
+        if (dg_rawgeti(L, index, i) != LUA_TSTRING)
             dg_error_arg_type(L, lua_gettop(L), name, expected);
-        out->length += dg_rawlen(L, -1);
-        if (part % DG_POP_AT_ONCE == 0)
+        if (bytes != NULL)
+            *bytes += dg_rawlen(L, -1);
+        if (i % DG_POP_AT_ONCE == 0)
             lua_settop(L, top);
     }
     lua_settop(L, top);
+    return count;
 }
 
 static void take_payload(lua_State *L, dg_payload *out)
@@ -62,10 +63,11 @@ static void take_payload(lua_State *L, dg_payload *out)
     out->index = 2;
     out->parts = 0;
     out->text = NULL;
+    out->length = 0;
     if (lua_type(L, 2) == LUA_TSTRING)
         out->text = lua_tolstring(L, 2, &out->length);
     else if (lua_istable(L, 2))
-        take_list(L, out, "msg", "a string, or a list of strings");
+        out->parts = take_list(L, 2, "msg", "a string, or a list of strings", &out->length);
     else
         dg_error_arg_type(L, 2, "msg", "a string, or a list of strings");
 }
@@ -187,9 +189,7 @@ void dg_arguments_of_send_many(lua_State *L, enum dg_form form, dg_arguments *ou
 {
     if (!lua_istable(L, 2))
         dg_error_arg_type(L, 2, "list", "a list of strings");
-    out->payload.index = 2;
-    out->payload.text = NULL;
-    take_list(L, &out->payload, "list", "a list of strings");
+    out->payload.parts = take_list(L, 2, "list", "a list of strings", NULL);
     take_destination(L, form, out, 3);
 }
 
