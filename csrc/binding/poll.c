@@ -66,9 +66,10 @@ static void start_poll(lua_State *L, int index, dg_socket *s, unsigned watch)
 
 static void reference_poll(lua_State *L, int index, dg_socket *s)
 {
+    const int unreferenced = dg_socket_unreferenced(s);
     push_poll(L, index);
-    dg_luv_call(L, dg_socket_unreferenced(s) ? "unref" : "ref");
-    s->poll_unreferenced = (unsigned char)dg_socket_unreferenced(s);
+    dg_luv_call(L, unreferenced ? "unref" : "ref");
+    s->poll_unreferenced = (unsigned char)unreferenced;
 }
 
 void dg_poll_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds)
@@ -155,12 +156,15 @@ static unsigned wanted_watch(const dg_socket *s)
 void dg_poll_update(lua_State *L, int index, dg_socket *s)
 {
     unsigned watch = wanted_watch(s);
+    int unreferenced = dg_socket_unreferenced(s);
     dg_socket_anchor(L, index, s);
-    if (s->busy || (watch == s->watching && dg_socket_unreferenced(s) == s->poll_unreferenced))
+    if (s->busy || (watch == s->watching && unreferenced == s->poll_unreferenced))
         return;
-    watch_for(L, index, s, watch);
-    if (wanted_watch(s) != watch) /* a finalizer that ran while luv allocated was not served */
-        watch_for(L, index, s, wanted_watch(s));
+    do { /* again where a finalizer that ran while luv allocated has changed its mind: it was not served */
+        watch = wanted_watch(s);
+        unreferenced = dg_socket_unreferenced(s);
+        watch_for(L, index, s, watch);
+    } while (wanted_watch(s) != watch || dg_socket_unreferenced(s) != unreferenced);
     if (s->life == DG_CLOSING)
         dg_tick_due(L, index, s, DG_DUE_CLOSE);
 }

@@ -76,11 +76,22 @@ static void push_or_nil(lua_State *L, int index)
         lua_pushnil(L);
 }
 
+/* Arguments: those of the hook, the socket first. */
+static int start_look_up(lua_State *L)
+{
+    dg_poll_update(L, 1, lua_touserdata(L, 1));
+    dg_hub_get(L, DG_STORE_HOOKS);
+    lua_getfield(L, -1, "sendToName");
+    lua_insert(L, 1);
+    lua_pop(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 0);
+    return 0;
+}
+
 /* A name: the Lua side looks it up, and comes back through core.sendResolved with what is at load->index. */
 static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments, const load *held)
 {
-    dg_hub_get(L, DG_STORE_HOOKS);
-    lua_getfield(L, -1, "sendToName");
+    lua_pushcfunction(L, start_look_up);
     lua_pushvalue(L, 1);
     lua_pushvalue(L, held->index);
     lua_pushinteger(L, (lua_Integer)arguments->port);
@@ -89,7 +100,6 @@ static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments, cons
     s->held += (unsigned)held->count;
     s->held_bytes += held->bytes;
     dg_queue_disallow(&s->queue); /* what is held counts against the limit */
-    dg_poll_update(L, 1, s);
     if (lua_pcall(L, 5, 0, 0) == 0)
         return;
     s->held -= (unsigned)held->count;

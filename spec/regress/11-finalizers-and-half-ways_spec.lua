@@ -108,6 +108,51 @@ describe("once wrong", function()
     for _, fd in ipairs(pair) do uv.fs_close(fd) end
   end)
 
+  it("a send to a name whose handle luv could not reference left what it held in the queue", function()
+    local socket = new { type = "udp4", lookup = function(_, _, cb) cb(nil, "127.0.0.1", 4) end }
+    socket:bind(0, "127.0.0.1")
+    loop.turn(3)
+    socket:unref()
+    replace("ref", function() error("no memory, say", 0) end)
+    for _, send in ipairs { socket.send, socket.sendMany } do
+      local what = send == socket.send and "x" or { "x", "y" }
+      assert.is_false((pcall(send, socket, what, 9, "some.name")))
+      assert.same({ 0, 0 }, { socket:getSendQueueCount(), socket:getSendQueueSize() })
+    end
+    uv.ref = originals.ref
+    socket:send("x", 9, "some.name", expect(1, function(err) assert.is_nil(err) end))
+    loop.run()
+    socket:close()
+    loop.run()
+  end)
+
+  it("what finalizers changed while luv was told of an earlier change was not told", function()
+    for times = 1, 5 do
+      local receiver, sender, got = new "udp4", new "udp4", 0
+      receiver:on("message", function() got = got + 1 end)
+      receiver:bind(0, "127.0.0.1")
+      loop.turn(3)
+      receiver:pause()
+      local start, paused, changes = uv.poll_start, false, 0
+      replace("poll_start", function(...)
+        if changes < times then
+          changes = changes + 1
+          paused = not paused
+          receiver[paused and "pause" or "resume"](receiver)
+        end
+        return start(...)
+      end)
+      receiver:resume()
+      uv.poll_start = originals.poll_start
+      assert.equal(times, changes)
+      sender:send("hi", receiver:address().port, "127.0.0.1")
+      if paused then loop.turn(5) else loop.wait(function() return got == 1 end) end
+      assert.equal(paused and 0 or 1, got)
+      sockets.close_all(sender, receiver)
+      loop.run()
+    end
+  end)
+
   it("an earlier connect's event called a later connect's callback", function()
     local found
     local socket = new { type = "udp4", lookup = function(_, _, cb) found = cb end }
