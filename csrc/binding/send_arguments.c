@@ -40,8 +40,8 @@ const char *dg_argument_path(lua_State *L, int index, const char *name)
     return text_argument(L, index, name, 1);
 }
 
-/* Raises unless the table at the index holds only strings. Returns how many, and their bytes where somebody wants to know.
- * Values are popped a few at a time: lua_settop costs more than looking at one. */
+/* Raises unless the table at the index holds only strings. Returns how many, and adds up their bytes where `bytes` is
+ * not NULL. Values are popped a few at a time: lua_settop costs more than looking at one. */
 static size_t take_list(lua_State *L, int index, const char *name, const char *expected, size_t *bytes)
 {
     const int top = lua_gettop(L);
