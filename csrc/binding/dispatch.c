@@ -27,6 +27,21 @@ static void report_pending_error(lua_State *L, dg_socket *s)
     dg_tick_emit(L, 1, "error");
 }
 
+/* Takes note of what luv tells of once: that the poll stopped (libuv stops one that has an error), that the timer ran
+ * out. Returns whether the queue may go on. */
+static int take_ends(dg_socket *s, unsigned happened)
+{
+    if (happened & DG_STOPPED)
+        dg_poll_stopped(s);
+    if (!(happened & DG_RETRY))
+        return 0;
+    s->resting = 0;
+    if (s->blocked != DG_BLOCKED_TIMER)
+        return 0;
+    s->blocked = DG_NOT_BLOCKED;
+    return 1;
+}
+
 /* What luv told of the socket; each thing is forgotten before it is looked at, because that may raise. */
 DG_COLD static void look_at(lua_State *L, dg_socket *s)
 {
@@ -34,15 +49,13 @@ DG_COLD static void look_at(lua_State *L, dg_socket *s)
     s->happened &= DG_READABLE;
     if (s->anchored && (happened & (DG_STOPPED | DG_RETRY))) /* told of only once, and what follows may raise */
         dg_tick_note(s, DG_DUE_RESUME);
-    if (happened & DG_STOPPED) /* libuv stops a poll that has an error */
-        dg_poll_stopped(s);
-    if (happened & DG_RETRY)
-        s->resting = 0;
-    if (((happened & DG_WRITABLE) && s->blocked == DG_BLOCKED_POLL) ||
-        ((happened & DG_RETRY) && s->blocked == DG_BLOCKED_TIMER)) {
+    int goes_on = take_ends(s, happened);
+    if ((happened & DG_WRITABLE) && s->blocked == DG_BLOCKED_POLL) {
         s->blocked = DG_NOT_BLOCKED;
-        dg_tick_due(L, 1, s, DG_DUE_FLUSH);
+        goes_on = 1;
     }
+    if (goes_on)
+        dg_tick_due(L, 1, s, DG_DUE_FLUSH);
     if (happened & (DG_ERROR | DG_STOPPED))
         report_pending_error(L, s);
     int in_vain = (happened & DG_WRITABLE) && s->blocked == DG_NOT_BLOCKED && !(s->due & DG_DUE_FLUSH);
@@ -78,13 +91,7 @@ DG_HOT static int body(lua_State *L)
 /* There was no memory to look at a socket: what nobody will tell of again is noted for the next round. */
 DG_COLD static void note_what_is_left(dg_socket *s)
 {
-    if (s->happened & DG_STOPPED)
-        dg_poll_stopped(s);
-    if (s->happened & DG_RETRY) {
-        s->resting = 0;
-        if (s->blocked == DG_BLOCKED_TIMER)
-            s->blocked = DG_NOT_BLOCKED;
-    }
+    take_ends(s, s->happened);
     if (s->anchored && (s->happened & (DG_STOPPED | DG_RETRY)))
         dg_tick_note(s, DG_DUE_FLUSH | DG_DUE_RESUME);
     else if (dg_receive_pending(s) || s->ahead != 0)

@@ -155,10 +155,10 @@ static unsigned wanted_watch(const dg_socket *s)
 
 void dg_poll_update(lua_State *L, int index, dg_socket *s)
 {
-    unsigned watch = wanted_watch(s);
-    int unreferenced = dg_socket_unreferenced(s);
+    unsigned watch;
+    int unreferenced;
     dg_socket_anchor(L, index, s);
-    if (s->busy || (watch == s->watching && unreferenced == s->poll_unreferenced))
+    if (s->busy || (wanted_watch(s) == s->watching && dg_socket_unreferenced(s) == s->poll_unreferenced))
         return;
     do { /* again where a finalizer that ran while luv allocated has changed its mind: it was not served */
         watch = wanted_watch(s);

@@ -217,8 +217,7 @@ static load push_copy(lua_State *L)
     lua_createtable(L, (int)copy.count, 0);
     copy.index = lua_gettop(L);
     for (size_t i = 1; i <= copy.count; i++) {
-        lua_rawgeti(L, 2, (int)i);
-        if (lua_type(L, -1) != LUA_TSTRING) {
+        if (dg_rawgeti(L, 2, i) != LUA_TSTRING) {
             lua_pop(L, 1);
             lua_pushliteral(L, "");
         }
@@ -238,7 +237,7 @@ static int socket_send_many(lua_State *L)
     int below = 1;
     dg_arguments_of_send_many(L, form_of(s), &arguments);
     int status = find_destination(L, s, &arguments, &to);
-    if (status == 0 || dg_rawlen(L, 2) == 0) {
+    if (status == 0 || arguments.payload.parts == 0) {
         below = dg_list_put(L, s, 2, &to, arguments.callback);
     } else if (status == DG_NOT_A_LITERAL) {
         load held = push_copy(L);

@@ -210,8 +210,7 @@ int dg_payload_copy_list(lua_State *L, const dg_payload *payload, char *place)
     size_t left = payload->length;
     for (size_t part = 1; part <= payload->parts; part++) {
         size_t length = 0;
-        lua_rawgeti(L, payload->index, (int)part);
-        const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
+        const char *text = dg_rawgeti(L, payload->index, part) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
         if (text == NULL || length > left) {
             lua_pop(L, 1);
             return -1;

@@ -153,6 +153,22 @@ describe("once wrong", function()
     end
   end)
 
+  it("a handle that a finalizer unreferenced while luv referenced it kept the loop alive", function()
+    local socket = new "udp4"
+    socket:bind(0, "127.0.0.1")
+    loop.turn(3)
+    socket:unref()
+    replace("ref", function(...)
+      uv.ref = originals.ref
+      socket:unref()
+      return uv.ref(...)
+    end)
+    socket:ref()
+    loop.run()
+    socket:close()
+    loop.run()
+  end)
+
   it("an earlier connect's event called a later connect's callback", function()
     local found
     local socket = new { type = "udp4", lookup = function(_, _, cb) found = cb end }
