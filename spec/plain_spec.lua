@@ -156,7 +156,7 @@ for _, kind in ipairs { "udp4", "udp6" } do
           list[i] = (("%07d "):format(i)):rep(size):sub(1, size)
         end
         local function sent(how)
-          local limit = n % 2 == 0 and 1000000 or 130000
+          local limit = n % 2 == 0 and 1000000 or 160000
           return outcome("plain", kind, { sendQueueLimit = limit }, function(world, say)
             say "begun"
             how(world, function(err, count)

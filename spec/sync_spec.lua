@@ -197,6 +197,7 @@ describe("connectSync", function()
     socket:send "hello"
     peer:wait(1)
     assert.equal(socket:address().port, peer.got[1].from.port)
+    loop.turn(3)
     peer:close()
     socket:close()
     loop.run()

@@ -61,10 +61,9 @@ int dg_alarm_need(lua_State *L, dg_hub *hub)
     return 1;
 }
 
-void dg_alarm_arm(const dg_hub *hub, uint32_t microseconds)
+int dg_alarm_arm(const dg_hub *hub, uint32_t microseconds)
 {
-    if (hub->alarm >= 0)
-        dg_timer_set(hub->alarm, microseconds);
+    return hub->alarm >= 0 ? dg_timer_set(hub->alarm, microseconds) : 0;
 }
 
 void dg_alarm_reference(lua_State *L, int references)

@@ -12,7 +12,7 @@ DG_HIDDEN_BEGIN
  * called again then. */
 int dg_alarm_need(lua_State *L, dg_hub *hub);
 /* Lets it ring after so many microseconds, once, or never (0), whether it has rung or not. */
-void dg_alarm_arm(const dg_hub *hub, uint32_t microseconds);
+int dg_alarm_arm(const dg_hub *hub, uint32_t microseconds);
 /* Whether it keeps the loop alive. May raise. */
 void dg_alarm_reference(lua_State *L, int references);
 /* From inside the loop only, like the closing of every handle (poll.h). */

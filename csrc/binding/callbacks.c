@@ -10,13 +10,32 @@ static int place(const dg_callbacks *callbacks, unsigned serial)
     return (int)(serial & (callbacks->room - 1)) + 1;
 }
 
+/* Pushes the table that has the ring in DG_SLOT_CALLBACKS. */
+static void push_slots(lua_State *L, const dg_callbacks *callbacks, int owner)
+{
+    dg_getuservalue(L, owner);
+    if (callbacks->key == NULL)
+        return;
+    lua_rawgeti(L, -1, DG_SLOT_LANES);
+    dg_rawgetp(L, -1, callbacks->key);
+    lua_insert(L, -3);
+    lua_pop(L, 2);
+}
+
+/* Serial numbers have the bits that tags leave them. */
+static unsigned next(unsigned serial)
+{
+    return (serial + 1) & (UINT32_MAX >> DG_TAG_BITS);
+}
+
 /* Puts a ring of `room` places, which is on top of the stack, in the old one's stead; pops it. */
 static void replace_ring(lua_State *L, dg_callbacks *callbacks, int slots, unsigned room)
 {
     dg_callbacks wider = *callbacks;
     wider.room = room;
     lua_rawgeti(L, slots, DG_SLOT_CALLBACKS);
-    for (unsigned serial = callbacks->head; callbacks->room != 0 && serial != callbacks->tail + 1; serial++) {
+    for (unsigned serial = callbacks->head; callbacks->room != 0 && serial != next(callbacks->tail);
+         serial = next(serial)) {
         lua_rawgeti(L, -1, place(callbacks, serial));
         lua_rawseti(L, -3, place(&wider, serial));
     }
@@ -26,51 +45,47 @@ static void replace_ring(lua_State *L, dg_callbacks *callbacks, int slots, unsig
     callbacks->rings++;
 }
 
-void dg_callbacks_make_room(lua_State *L, dg_callbacks *callbacks, int owner)
+static int has_room_for(const dg_callbacks *callbacks, unsigned more)
 {
-    dg_getuservalue(L, owner);
+    return dg_callbacks_used(callbacks) + more < callbacks->room;
+}
+
+void dg_callbacks_make_room(lua_State *L, dg_callbacks *callbacks, int owner, unsigned more)
+{
+    push_slots(L, callbacks, owner);
     int slots = lua_gettop(L);
-    while (!dg_callbacks_have_room(callbacks)) {
-        unsigned room = callbacks->room;
-        lua_createtable(L, (int)(room != 0 ? 2 * room : FIRST_ROOM), 0);
-        if (callbacks->room == room) /* else a finalizer sent something meanwhile, and made room itself */
-            replace_ring(L, callbacks, slots, room != 0 ? 2 * room : FIRST_ROOM);
+    while (!has_room_for(callbacks, more)) {
+        unsigned before = callbacks->room, room = before != 0 ? 2 * before : FIRST_ROOM;
+        while (room <= dg_callbacks_used(callbacks) + more)
+            room *= 2;
+        lua_createtable(L, (int)room, 0);
+        if (callbacks->room == before) /* else a finalizer sent something meanwhile, and made room itself */
+            replace_ring(L, callbacks, slots, room);
         else
             lua_pop(L, 1);
     }
     lua_pop(L, 1);
 }
 
-enum dg_mark dg_callbacks_add_next(lua_State *L, dg_callbacks *callbacks, int owner, int index)
+void dg_callbacks_add_next(lua_State *L, dg_callbacks *callbacks, int owner, int index)
 {
     callbacks->waiting++;
     callbacks->last = lua_topointer(L, index);
-    callbacks->tail++;
-    dg_getuservalue(L, owner);
+    callbacks->tail = next(callbacks->tail);
+    push_slots(L, callbacks, owner);
     lua_rawgeti(L, -1, DG_SLOT_CALLBACKS);
     lua_pushvalue(L, index);
     lua_rawseti(L, -2, place(callbacks, callbacks->tail));
     lua_pop(L, 2);
-    return DG_MARK_NEXT;
 }
 
-void dg_callbacks_undo(dg_callbacks *callbacks, enum dg_mark mark)
+void dg_callbacks_push(lua_State *L, const dg_callbacks *callbacks, int owner, uint32_t tag)
 {
-    if (mark == DG_MARK_NONE)
-        return;
-    callbacks->waiting--;
-    if (mark != DG_MARK_NEXT)
-        return;
-    callbacks->tail--;
-    callbacks->last = NULL; /* the one before it is no more at hand; at worst it is kept twice */
-}
-
-dg_taking dg_callbacks_begin(lua_State *L, int owner)
-{
-    dg_taking taking = {lua_gettop(L) + 1, lua_gettop(L) + 2, 0, 0};
-    dg_getuservalue(L, owner);
-    lua_pushnil(L);
-    return taking;
+    push_slots(L, callbacks, owner);
+    lua_rawgeti(L, -1, DG_SLOT_CALLBACKS);
+    lua_rawgeti(L, -1, place(callbacks, dg_tag_serial(tag)));
+    lua_insert(L, -3);
+    lua_pop(L, 2);
 }
 
 static void clear(lua_State *L, int table, int at)
@@ -79,25 +94,51 @@ static void clear(lua_State *L, int table, int at)
     lua_rawseti(L, table, at);
 }
 
-/* The head's place is cleared when the next one becomes the head, and when nobody waits: then the ring must not keep
- * the last one alive, nor much memory. */
-void dg_callbacks_take_next(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, enum dg_mark mark)
+/* Nobody waits any more: the ring, at an index, must not keep anything alive. */
+static void clear_rest(lua_State *L, dg_callbacks *callbacks, int ring)
+{
+    for (; callbacks->head != callbacks->tail; callbacks->head = next(callbacks->head))
+        clear(L, ring, place(callbacks, callbacks->head));
+    clear(L, ring, place(callbacks, callbacks->tail));
+}
+
+void dg_callbacks_give_away(lua_State *L, dg_callbacks *callbacks, int owner, unsigned count)
+{
+    callbacks->waiting -= count;
+    if (callbacks->waiting != 0 || callbacks->room == 0)
+        return;
+    push_slots(L, callbacks, owner);
+    lua_rawgeti(L, -1, DG_SLOT_CALLBACKS);
+    clear_rest(L, callbacks, lua_gettop(L));
+    lua_pop(L, 2);
+}
+
+dg_taking dg_callbacks_begin(lua_State *L, const dg_callbacks *callbacks, int owner)
+{
+    dg_taking taking = {lua_gettop(L) + 1, lua_gettop(L) + 2, callbacks->rings - 1, 0};
+    push_slots(L, callbacks, owner);
+    lua_pushnil(L);
+    return taking;
+}
+
+/* The places before that of the one that is taken are cleared, and its own when nobody waits: then the ring must not
+ * keep the last one alive, nor much memory. */
+void dg_callbacks_take_next(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, unsigned serial)
 {
     lua_rawgeti(L, taking->slots, DG_SLOT_CALLBACKS);
     int ring = lua_gettop(L);
-    if (mark == DG_MARK_NEXT) {
+    for (; callbacks->head != serial; callbacks->head = next(callbacks->head))
         clear(L, ring, place(callbacks, callbacks->head));
-        callbacks->head++;
-    }
-    lua_rawgeti(L, ring, place(callbacks, callbacks->head));
+    lua_rawgeti(L, ring, place(callbacks, serial));
     lua_replace(L, taking->callback);
     taking->ring = callbacks->rings;
-    taking->head = callbacks->head;
+    taking->head = serial;
     if (callbacks->waiting == 0)
-        clear(L, ring, place(callbacks, callbacks->head));
+        clear_rest(L, callbacks, ring);
     lua_pop(L, 1);
     if (callbacks->waiting == 0 && callbacks->room > KEPT_ROOM) {
         clear(L, taking->slots, DG_SLOT_CALLBACKS);
         callbacks->room = callbacks->head = callbacks->tail = 0;
+        callbacks->rings++;
     }
 }

@@ -12,6 +12,23 @@
 #include "poll.h"
 #include "tick.h"
 
+/* What is pending is the old peer's, or nobody's: it must not be told as the new one's. */
+static void take_pending_error(lua_State *L, dg_socket *s)
+{
+    int error = dg_descriptor_take_error(s->fd);
+    if (error == 0)
+        return;
+    dg_socket_push_error(L, s, error, "recvmsg", NULL);
+    dg_tick_emit(L, 1, "error");
+}
+
+/* The kernel's own name of the peer: that is what its datagrams carry. */
+static void note_peer(dg_socket *s, const dg_address *wanted)
+{
+    if (dg_descriptor_peer(s->fd, s->peer) != 0)
+        dg_address_copy(s->peer, wanted);
+}
+
 /* core.connect(socket, port | nil, address | nil): dg_endpoint_answer's values. What is queued goes where it was meant
  * to. */
 static int core_connect(lua_State *L)
@@ -31,11 +48,13 @@ static int core_connect(lua_State *L)
     if (status != 0)
         return dg_endpoint_answer(L, status, "bind", &address, port);
     dg_outbox_flush(L, 1, s);
+    take_pending_error(L, s);
     status = dg_endpoint_make_peer(s) ? dg_descriptor_connect(s->fd, &address) : -ENOMEM;
     if (status == 0) {
         s->connected = 1;
         s->connection++;
-        dg_address_copy(s->peer, &address);
+        s->has_strangers = 1;
+        note_peer(s, &address);
         lua_pushnil(L);
         dg_tick_emit(L, 1, "connect");
     }
@@ -74,7 +93,9 @@ static int socket_disconnect(lua_State *L)
     dg_queue_name_peer(&s->queue, s->peer);
     int status = disconnect(s);
     dg_address peer;
+    take_pending_error(L, s);
     s->connection++;
+    s->has_strangers = 0;
     s->connected = dg_descriptor_peer(s->fd, &peer) == 0;
     return status == 0 ? 0 : dg_error_raise_system(L, status, "disconnect", NULL);
 }

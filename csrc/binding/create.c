@@ -8,11 +8,13 @@
 #include "../net/option.h"
 #include "blocklists.h"
 #include "error.h"
-#include "moderation.h"
+#include "poll.h"
 #include "socket.h"
-#include "want.h"
 
-enum { QUEUE_LIMIT = 16 * 1024 * 1024 };
+enum {
+    QUEUE_LIMIT = 16 * 1024 * 1024, /* bytes */
+    SLOTS_AT_FIRST = 4,             /* as many datagrams as often wait for a loop that was asleep */
+};
 
 /* When the kernel is asked to coalesce. */
 enum coalescing { NEVER, AT_ONCE, WHEN_IT_PAYS };
@@ -55,10 +57,11 @@ static void set_up_offloads(dg_socket *s, const creation *wanted)
 
 static void open_descriptor(lua_State *L, dg_socket *s, const creation *wanted)
 {
-    int fd = dg_descriptor_open(s->family);
+    int fd = dg_poll_open(L, -1, s);
     if (fd < 0)
         dg_error_raise_system(L, fd, "socket", NULL);
     s->fd = fd;
+    s->made_by = dg_descriptor_process();
     s->v6only = (unsigned char)wanted->v6only;
     s->may_segment = (unsigned char)wanted->segment;
     int status = apply_creation(s, wanted);
@@ -67,8 +70,7 @@ static void open_descriptor(lua_State *L, dg_socket *s, const creation *wanted)
         s->life = DG_OPEN;
         return;
     }
-    dg_descriptor_close(fd);
-    s->fd = -1;
+    dg_poll_forget(L, -1, s);
     dg_error_raise_system(L, status, "setsockopt", NULL);
 }
 
@@ -84,8 +86,7 @@ static dg_socket *new_socket(lua_State *L, int family)
     s->fd = -1;
     s->family = family;
     s->life = DG_CLOSED;
-    s->want = DG_WANT_AT_FIRST;
-    s->interval = family != AF_UNIX ? DG_MODERATION_INTERVAL : 0; /* what that one does not take holds its peers up */
+    s->want = SLOTS_AT_FIRST;
     s->queue_limit = QUEUE_LIMIT;
     dg_queue_init(&s->queue, &hub->spare);
     dg_hub_get(L, DG_STORE_METATABLE);

@@ -1,118 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 #include "dispatch.h"
 
-#include <errno.h>
-
-#include "../net/descriptor.h"
-#include "follow.h"
+#include "loop.h"
 #include "luv.h"
 #include "moderation.h"
 #include "poll.h"
+#include "ready.h"
 #include "receive.h"
 #include "round.h"
 #include "tick.h"
+#include "turn.h"
 #include "uncaught.h"
-
-enum { MOST_HOPS = 16 }; /* sockets that follow each other before other handles of the loop have their turn */
-
-/* An error waits on the descriptor: an ICMP message's, most likely. */
-static void report_pending_error(lua_State *L, dg_socket *s)
-{
-    int error = dg_descriptor_take_error(s->fd);
-    if (error == 0)
-        return;
-    if (error == -EBADF || error == -ENOTSOCK) /* somebody closed it behind our back: watching it would spin */
-        s->paused = s->lost = 1;
-    dg_socket_push_error(L, s, error, "recvmsg", NULL);
-    dg_tick_emit(L, 1, "error");
-}
-
-/* Takes note of what luv tells of once: that the poll stopped (libuv stops one that has an error), that the timer ran
- * out. Returns whether the queue may go on. */
-static int take_ends(dg_socket *s, unsigned happened)
-{
-    if (happened & DG_STOPPED)
-        dg_poll_stopped(s);
-    if (!(happened & DG_RETRY))
-        return 0;
-    s->resting = 0;
-    if (s->blocked != DG_BLOCKED_TIMER)
-        return 0;
-    s->blocked = DG_NOT_BLOCKED;
-    return 1;
-}
-
-/* What luv told of the socket; each thing is forgotten before it is looked at, because that may raise. */
-DG_COLD static void look_at(lua_State *L, dg_socket *s)
-{
-    unsigned happened = s->happened;
-    s->happened &= DG_READABLE;
-    if (s->anchored && (happened & (DG_STOPPED | DG_RETRY))) /* told of only once, and what follows may raise */
-        dg_tick_note(s, DG_DUE_RESUME);
-    int goes_on = take_ends(s, happened);
-    if ((happened & DG_WRITABLE) && s->blocked == DG_BLOCKED_POLL) {
-        s->blocked = DG_NOT_BLOCKED;
-        goes_on = 1;
-    }
-    if (goes_on)
-        dg_tick_due(L, 1, s, DG_DUE_FLUSH);
-    if (happened & (DG_ERROR | DG_STOPPED))
-        report_pending_error(L, s);
-    int in_vain = (happened & DG_WRITABLE) && s->blocked == DG_NOT_BLOCKED && !(s->due & DG_DUE_FLUSH);
-    if ((happened & (DG_ERROR | DG_STOPPED | DG_RETRY)) || in_vain)
-        dg_poll_update(L, 1, s);
-}
 
 /* The work of a dispatch, under its protected call. Arguments: the socket, or nil for the tick; the hub. Entered again
  * after an error, it goes on behind what raised. */
-DG_HOT static int body(lua_State *L)
+static int body(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, 1);
     dg_hub *hub = lua_touserdata(L, 2);
-    hub->turn.entered = 1;
-    if (s != NULL && s->fd >= 0) {
-        if (s->happened & ~(unsigned)DG_READABLE)
-            look_at(L, s);
-        int readable = (s->happened & DG_READABLE) != 0;
-        s->happened = 0;
-        if (readable || dg_receive_pending(s))
-            dg_receive(L, 1, s, readable);
-        if (readable && !dg_socket_takes_messages(s)) /* what should have stopped the poll failed, perhaps */
-            dg_poll_update(L, 1, s);
-    }
-    if (hub->turn.opened || dg_tick_has_work(hub)) { /* a lone datagram and its answer leave none */
-        if (!hub->turn.opened)
+    hub->dispatch.entered = 1;
+    if (s != NULL && s->fd >= 0)
+        dg_ready_serve(L, 1, s);
+    if (hub->dispatch.opened || dg_tick_has_work(hub)) { /* a lone datagram and its answer leave none */
+        if (!hub->dispatch.opened)
             dg_round_open(hub);
         dg_round_run(L, hub);
     }
     return 0;
 }
 
-/* There was no memory to look at a socket: what nobody will tell of again is noted for the next round. */
-DG_COLD static void note_what_is_left(dg_socket *s)
-{
-    take_ends(s, s->happened);
-    if (s->anchored && (s->happened & (DG_STOPPED | DG_RETRY)))
-        dg_tick_note(s, DG_DUE_FLUSH | DG_DUE_RESUME);
-    else if (dg_receive_pending(s) || s->ahead != 0)
-        dg_tick_note(s, DG_DUE_RESUME);
-    s->happened &= (unsigned char)~(DG_STOPPED | DG_RETRY);
-}
-
 /* Runs the body for the socket, which is at `index`, or for the tick (NULL); again after each error. Without memory, or
  * where the C stack has no room for the body, it stops: what is left is still noted, and the next dispatch goes on. */
-DG_HOT static void run_body(lua_State *L, dg_hub *hub, dg_socket *s, int index)
+static void run_body(lua_State *L, dg_hub *hub, dg_socket *s, int index)
 {
-    dg_turn outer = hub->turn;
+    const dg_dispatch outer = hub->dispatch;
+    const dg_turn turn = dg_turn_enter(hub);
     int status;
-    hub->turn.opened = 0;
-    hub->turn.budget = DG_RECEIVE_BUDGET;
+    hub->dispatch.opened = 0;
     hub->depth++;
-    hub->dispatches++;
     lua_pushvalue(L, DG_UP_MESSAGE_HANDLER);
     int handler = lua_gettop(L);
     do {
-        hub->turn.entered = 0;
+        hub->dispatch.entered = 0;
         lua_pushvalue(L, DG_UP_BODY);
         if (s != NULL)
             lua_pushvalue(L, index);
@@ -120,14 +49,17 @@ DG_HOT static void run_body(lua_State *L, dg_hub *hub, dg_socket *s, int index)
             lua_pushnil(L);
         lua_pushlightuserdata(L, hub);
         status = lua_pcall(L, 2, 0, handler);
-        if (status != 0)
+        if (status != 0) {
             dg_uncaught_take(L, hub);
-    } while (status != 0 && status != LUA_ERRMEM && hub->turn.entered);
+            dg_turn_look(hub);
+        }
+    } while (status != 0 && status != LUA_ERRMEM && hub->dispatch.entered);
     if (status != 0 && s != NULL)
-        note_what_is_left(s);
+        dg_ready_note_left(s);
     lua_pop(L, 1);
     hub->depth--;
-    hub->turn = outer;
+    hub->dispatch = outer;
+    dg_turn_leave(hub, &turn);
 }
 
 static int settle(lua_State *L)
@@ -154,20 +86,32 @@ DG_COLD static int raise_uncaught(lua_State *L)
     return lua_error(L);
 }
 
-DG_COLD static void settle_protected(lua_State *L, dg_hub *hub)
+static int start_tick(lua_State *L)
 {
-    lua_pushcfunction(L, settle);
+    dg_loop_start_tick(L, dg_hub_of(L));
+    return 0;
+}
+
+static void protect(lua_State *L, dg_hub *hub, lua_CFunction function)
+{
+    lua_pushcfunction(L, function);
     if (lua_pcall(L, 0, 0, 0) != 0) { /* no memory to start the tick: dgram.run tries again */
         lua_pop(L, 1);
         hub->lost++;
     }
 }
 
-/* The way out of the outermost dispatch. */
-DG_HOT static int leave(lua_State *L, dg_hub *hub)
+/* Where the dispatch came from. libuv calls timers once more at the end of uv_run "once", behind the place where it ends
+ * closed handles: none may be closed there, as the state may end before the loop runs again. */
+enum origin { FROM_POLL, FROM_TIMER };
+
+/* The way out of a dispatch. Inside of a listener, in a nested loop, only the tick is started for what is left. */
+static int leave(lua_State *L, dg_hub *hub, enum origin origin)
 {
-    if (dg_round_unsettled(hub))
-        settle_protected(L, hub);
+    if (origin == FROM_POLL && dg_round_unsettled(hub))
+        protect(L, hub, settle);
+    else if (!hub->ticking && (dg_tick_has_work(hub) || (hub->depth == 0 && hub->graves != 0)))
+        protect(L, hub, start_tick);
     if (hub->depth == 0 && hub->running == 0 && (hub->uncaught != 0 || hub->lost != 0) && dg_uncaught_push(L))
         return raise_uncaught(L);
     return 0;
@@ -193,42 +137,17 @@ static unsigned told(lua_State *L)
 static void dispatch(lua_State *L, dg_socket *s, int index, unsigned happened)
 {
     s->happened |= (unsigned char)happened;
-    if (s->happened == DG_READABLE)
-        dg_receive_ahead(s);
-    dg_follow_learn(s->hub, s);
     run_body(L, s->hub, s, index);
 }
 
-/* Dispatches for those that are likely to have been sent something meanwhile, as long as that is one datagram a time
- * and leaves no other work: then it is the loop's turn. */
-DG_HOT static void follow(lua_State *L, dg_hub *hub, dg_socket *s)
-{
-    int top = lua_gettop(L), lone = 1;
-    for (int hops = 0; lone && hops < MOST_HOPS && !dg_round_unsettled(hub) && hub->uncaught == 0; hops++) {
-        dg_socket *next = dg_follow_guess(L, hub, s);
-        if (next == NULL)
-            break;
-        lone = next->ahead == 1 && !next->linger;
-        next->happened |= DG_READABLE;
-        run_body(L, hub, next, top + 1);
-        lua_settop(L, top);
-        s = next;
-    }
-    dg_follow_note(hub, s);
-}
-
 /* luv's callback for the poll of a socket that is read or written. */
-DG_HOT static int on_poll(lua_State *L)
+static int on_poll(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, DG_UP_SOCKET);
-    dg_hub *hub = s->hub;
     dispatch(L, s, DG_UP_SOCKET, told(L));
-    if (hub->depth == 0) {
-        follow(L, hub, s);
-        if (++s->wakes >= DG_MODERATION_WINDOW)
-            dg_moderation_consider(L, DG_UP_SOCKET, s);
-    }
-    return leave(L, hub);
+    if (s->interval != 0 && s->hub->depth == 0)
+        dg_moderation_woken(L, DG_UP_SOCKET, s);
+    return leave(L, s->hub, FROM_POLL);
 }
 
 /* luv's callback for the alarm of moderated sockets. */
@@ -236,7 +155,6 @@ static int on_alarm(lua_State *L)
 {
     dg_hub *hub = dg_hub_of(L);
     int top = lua_gettop(L);
-    dg_follow_note(hub, NULL);
     for (unsigned left = dg_moderation_rung(L, hub); left != 0; left--) {
         dg_socket *s = dg_moderation_next(hub);
         if (s == NULL)
@@ -245,17 +163,16 @@ static int on_alarm(lua_State *L)
         if (lua_isnil(L, -1)) {
             dg_moderation_forget(s); /* it is being collected */
         } else {
-            s->followed = 0; /* the loop has no event of it */
             dispatch(L, s, top + 1, DG_READABLE);
             dg_moderation_judge(L, top + 1, s);
         }
         lua_settop(L, top);
     }
-    return leave(L, hub);
+    return leave(L, hub, FROM_POLL);
 }
 
 /* Dispatches for a socket that may be gone: one that is being collected is nowhere to be found. */
-static int dispatch_if_there(lua_State *L, unsigned happened)
+static int dispatch_if_there(lua_State *L, unsigned happened, enum origin origin)
 {
     dg_hub_get(L, DG_STORE_SOCKETS);
     dg_rawgetp(L, -1, lua_touserdata(L, DG_UP_SOCKET));
@@ -263,26 +180,26 @@ static int dispatch_if_there(lua_State *L, unsigned happened)
     if (s == NULL)
         return 0;
     dispatch(L, s, lua_gettop(L), happened);
-    return leave(L, s->hub);
+    return leave(L, s->hub, origin);
 }
 
 /* luv's callback for a poll that only keeps the loop alive. */
 static int on_alive(lua_State *L)
 {
-    return dispatch_if_there(L, told(L));
+    return dispatch_if_there(L, told(L), FROM_POLL);
 }
 
 static int on_retry(lua_State *L)
 {
-    return dispatch_if_there(L, DG_RETRY);
+    return dispatch_if_there(L, DG_RETRY, FROM_TIMER);
 }
 
 static int on_tick(lua_State *L)
 {
     dg_hub *hub = dg_hub_of(L);
-    dg_follow_note(hub, NULL);
+    dg_turn_next(hub);
     run_body(L, hub, NULL, 0);
-    return leave(L, hub);
+    return leave(L, hub, FROM_POLL);
 }
 
 int dg_dispatch_run(lua_State *L)
@@ -293,8 +210,6 @@ int dg_dispatch_run(lua_State *L)
     dg_tick_resume(L, hub);
     dg_luv_push(L, "run");
     int arguments = !lua_isnil(L, 1);
-    if (arguments && hub->moderated_count != 0) /* once, nowait: what is there is to be delivered now */
-        dg_moderation_end_all(L, hub);
     if (arguments)
         lua_pushvalue(L, 1);
     hub->running++;

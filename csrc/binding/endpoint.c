@@ -175,6 +175,7 @@ int dg_endpoint_make_peer(dg_socket *s)
 static void take_descriptor(dg_socket *s, int fd, const dg_descriptor_facts *facts)
 {
     s->fd = fd;
+    s->shares_file = 1;
     s->family = facts->family;
     s->v6only = (unsigned char)facts->v6only;
     s->connected = facts->connected && dg_descriptor_peer(fd, s->peer) == 0;
@@ -209,9 +210,13 @@ static int core_adopt(lua_State *L)
     if (status == 0 && !dg_endpoint_make_peer(s))
         status = -ENOMEM;
     if (status == 0)
+        status = dg_poll_let_go(L, 1, s);
+    if (status == 0)
         status = dg_descriptor_adopt(fd);
     if (status != 0)
         return dg_error_raise_system(L, status, "bind", NULL);
+    own = s->fd;
+    const unsigned char shares_file = s->shares_file;
     dg_descriptor_facts before;
     const dg_offloads offloads = s->transmitter.offloads;
     dg_descriptor_inspect(own, &before);
@@ -223,6 +228,7 @@ static int core_adopt(lua_State *L)
     if (lua_pcall(L, 2, 0, 0) != 0) { /* luv does not watch it: somebody else does */
         s->bound = 0;
         take_descriptor(s, own, &before);
+        s->shares_file = shares_file;
         s->transmitter.offloads = offloads;
         dg_queue_disallow(&s->queue); /* a finalizer may have sent meanwhile */
         dg_poll_abandon(L, 1, s);

@@ -31,10 +31,9 @@ static int hub_gc(lua_State *L)
     return 0;
 }
 
-/* With so many places in its array at first. */
-static void new_weak_table(lua_State *L, int places)
+static void new_weak_table(lua_State *L)
 {
-    lua_createtable(L, places, 0);
+    lua_newtable(L);
     lua_newtable(L);
     lua_pushliteral(L, "v");
     lua_setfield(L, -2, "__mode");
@@ -54,10 +53,8 @@ dg_hub *dg_hub_open(lua_State *L)
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
     lua_rawseti(L, -2, DG_STORE_HUB);
-    new_weak_table(L, 0);
+    new_weak_table(L);
     lua_rawseti(L, -2, DG_STORE_SOCKETS);
-    new_weak_table(L, DG_FOLLOWER_PLACES);
-    lua_rawseti(L, -2, DG_STORE_FOLLOWERS);
     static const int tables[] = {DG_STORE_ANCHORS, DG_STORE_GRAVES};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         lua_newtable(L);

@@ -15,22 +15,33 @@ struct dg_socket;
 
 /* What the running dispatch may still do. Work that its callbacks make waits for the next one, so that the loop gets
  * its turn whatever they do. */
-typedef struct dg_turn {
+typedef struct dg_dispatch {
     unsigned char entered; /* the body has begun */
     unsigned char opened;  /* the round's share was measured */
-    unsigned budget;       /* datagrams to deliver before the kernel is asked for more */
     unsigned sockets;      /* due sockets to serve */
     unsigned events;       /* deferred calls */
+} dg_dispatch;
+
+/* The loop's turn, and what user code has used of it (turn.h). */
+typedef struct dg_turn {
+    uint32_t serial;         /* counts the turns whose begin was seen */
+    uint32_t spent;          /* microseconds, up to `since` */
+    uint32_t since;          /* when the clock was last read in a dispatch */
+    unsigned char calls;     /* calls of user code until it is read again */
+    unsigned char step;      /* how many calls there were between the last two readings */
+    unsigned char exhausted; /* user code has had its time: the rest waits for the next turn */
+    unsigned char ends;      /* a socket has handed out its share: the end of this turn must be seen */
 } dg_turn;
 
-enum { DG_FOLLOWER_PLACES = 8 }; /* more than a few do not answer each other so fast that finding them matters */
-enum { DG_MOST_MODERATED = 8 };  /* sockets; more than that cannot all have much to do */
+enum { DG_MOST_MODERATED = 8 }; /* sockets; more than that cannot all have much to do */
 
 typedef struct dg_moderated {
     struct dg_socket *socket;
-    uint32_t room;    /* what datagrams may take of its receive buffer */
-    uint32_t elapsed; /* microseconds since it was last received from */
-    uint32_t scarce;  /* intervals with little, less those with more */
+    uint32_t room;     /* bytes that datagrams may take of its receive buffer */
+    uint32_t interval; /* microseconds from one look to the next */
+    uint32_t elapsed;  /* and since the last one */
+    uint32_t seen;     /* datagrams, and bytes, that had come by then */
+    uint32_t bytes;
 } dg_moderated;
 
 typedef struct dg_hub {
@@ -43,22 +54,18 @@ typedef struct dg_hub {
     unsigned burials, closed_burials; /* sockets whose handles were put there, and how many of these are closed */
     unsigned depth;                   /* dispatches on the C stack; inside one the tick needs no handle */
     unsigned running;                 /* calls of dgram.run on the C stack */
+    dg_dispatch dispatch;             /* the running one */
     dg_turn turn;
-    unsigned dispatches;                       /* counts them */
-    unsigned sent_in;                          /* the last one that handed a datagram to the kernel */
-    struct dg_socket *before;                  /* whose dispatch was the last that luv asked for, or followed it */
-    unsigned doubt, chances_to_skip;           /* of guesses whose turn is next (follow.c) */
-    unsigned followers;                        /* counts those that were learnt: they take the places in turn */
     unsigned uncaught;                         /* errors in store[DG_STORE_UNCAUGHT] */
     unsigned lost;                             /* errors that there was no memory to keep */
     unsigned char large_events;                /* store[DG_STORE_EVENTS] has grown, and is let go when it is empty */
     unsigned char ticking;                     /* the idle handle is started */
     const void *sentinel;                      /* store[DG_STORE_SENTINEL] (luv.c) */
+    unsigned char closed;                      /* a socket was closed since the last datagram was delivered */
     unsigned char luv_gone;                    /* the state is being closed: call nothing of luv any more */
     lua_Integer first_event, end_event;        /* deferred calls: store[DG_STORE_EVENTS][first .. end) */
     dg_arena *arena;                           /* a receive arena that nobody uses now */
     dg_fifo spare;                             /* a send buffer that nobody uses now */
-    unsigned sends;                            /* counts calls that handed datagrams to the kernel */
     dg_moderated moderated[DG_MOST_MODERATED]; /* sockets that are received from when the alarm rings (moderation.c) */
     unsigned moderated_count, next_moderated;
     unsigned char moderating;    /* one is being put there: the alarm must stay as it is */
@@ -77,7 +84,6 @@ enum dg_store {
     DG_STORE_BLOCKLIST,       /* the block lists' metatable */
     DG_STORE_SOCKETS,         /* light userdata -> socket, weak */
     DG_STORE_ANCHORS,         /* light userdata -> socket: those that live though the program may have forgotten them */
-    DG_STORE_FOLLOWERS,       /* place -> socket, weak: those that follow others (follow.c) */
     DG_STORE_EVENTS,          /* deferred calls (tick.c), while there are some */
     DG_STORE_BODY,            /* the dispatch body, a function */
     DG_STORE_TICK,            /* luv's callback for the idle handle */
@@ -93,6 +99,7 @@ enum dg_store {
     DG_STORE_ALARM,           /* the poll handle of the alarm, while there is one */
     DG_STORE_SENTINEL,        /* says by its finalizer that luv's loop may be gone */
     DG_STORE_SENTINEL_META,
+    DG_STORE_CLOSED, /* {whether a socket was closed lately}: hub->closed says it, too */
     DG_STORE_CORE,   /* the module's table: one a state, however often it is loaded */
     DG_STORE_SOURCE, /* prefix of the chunk names of dgram's own Lua files */
 };

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "life.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "../net/descriptor.h"
 #include "error.h"
-#include "follow.h"
 #include "moderation.h"
+#include "lanes.h"
 #include "outbox.h"
 #include "poll.h"
 #include "receive.h"
+#include "report.h"
 #include "tick.h"
 
 static void remove_file(dg_socket *s)
@@ -21,30 +23,46 @@ static void remove_file(dg_socket *s)
 
 void dg_life_finish_close(lua_State *L, int index, dg_socket *s)
 {
-    if (s->life != DG_CLOSING || s->busy || dg_queue_count(&s->queue) != 0 || s->held != 0)
+    if (s->life != DG_CLOSING || s->busy || dg_outbox_waiting(s) != 0)
         return;
     if (s->fd >= 0) {
         s->blocked = DG_NOT_BLOCKED;
         remove_file(s);
         dg_poll_release(L, index, s);
     }
-    if (s->queue.to_report != 0)
+    if (dg_report_pending(s) != 0)
         return;
     s->life = DG_CLOSED;
     dg_queue_free(&s->queue);
+    dg_lanes_free(s);
     lua_pushnil(L);
     dg_tick_emit(L, index, "close");
     dg_socket_anchor(L, index, s);
 }
 
+/* What a Unix socket has left to send when it closes waits for peers, and they may wait for this one, which reads no
+ * more: they must go on, or fail. shutdown(2) acts on the open file: where others may have it, too, what is left fails
+ * instead. */
+static void refuse_senders(lua_State *L, int index, dg_socket *s)
+{
+    if (s->family != AF_UNIX || s->fd < 0 || dg_outbox_waiting(s) == s->held)
+        return;
+    if (!s->shares_file && s->made_by == dg_descriptor_process())
+        dg_descriptor_refuse_senders(s->fd);
+    else
+        dg_outbox_give_up(L, index, s, -ECANCELED);
+}
+
 static void begin_close(lua_State *L, int index, dg_socket *s)
 {
+    dg_socket_note_closed(L, s->hub, 1);
     s->life = DG_CLOSING;
     s->binding = s->connecting = 0;
     dg_receive_drop(s);
     /* What waits for nothing but its turn goes out now, and the port is free again when close() returns. */
     dg_tick_due(L, index, s, DG_DUE_FLUSH | DG_DUE_CLOSE);
-    dg_outbox_flush(L, index, s);
+    dg_outbox_flush_all(L, index, s);
+    refuse_senders(L, index, s);
     dg_poll_update(L, index, s);
     dg_life_finish_close(L, index, s);
 }
@@ -72,8 +90,7 @@ static int core_close_plain(lua_State *L)
 static int core_discard(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
-    dg_descriptor_close(s->fd);
-    s->fd = -1;
+    dg_poll_forget(L, 1, s);
     s->life = DG_CLOSED;
     return 0;
 }
@@ -91,10 +108,10 @@ static int socket_gc(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
     s->pinned = 0;
-    dg_follow_forget(s->hub, s);
     dg_moderation_forget(s);
     if (s->fd >= 0 && !s->blocked) /* without a loop, what nobody flushed goes now */
         dg_transmit(&s->transmitter, &s->queue, s->fd);
+    dg_lanes_free(s);
     dg_receive_drop(s);
     remove_file(s);
     dg_poll_forget(L, 1, s);

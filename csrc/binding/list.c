@@ -15,17 +15,17 @@ static size_t put_allowed(lua_State *L, dg_socket *s, int list, size_t first, si
     /* One place is enough: nobody else can add a callback meanwhile, so all but the first share it. */
     int more = s->queue.allowed_count != 0 && (group == NULL || dg_callbacks_have_room(&s->callbacks));
     for (; more && i <= last; i++) {
-        uint32_t mark = DG_MARK_NONE;
+        uint32_t tag = DG_TAG_NONE;
         if ((i - first) % DG_POP_AT_ONCE == 0)
             lua_settop(L, top);
         const char *text = dg_rawgeti(L, list, i) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
         if (text == NULL || !dg_queue_is_allowed(&s->queue, length))
             break;
         if (group != NULL) {
-            mark = (uint32_t)dg_callbacks_add(L, &s->callbacks, 1, reporting->callback) | (uint32_t)DG_MARK_GROUP;
+            tag = dg_callbacks_add(L, &s->callbacks, 1, reporting->callback) | (uint32_t)DG_TAG_GROUP;
             group->pending++;
         }
-        more = dg_queue_append(&s->queue, text, length, to, mark);
+        more = dg_queue_append(&s->queue, text, length, to, tag);
     }
     lua_settop(L, top);
     if (i != first)
@@ -86,8 +86,6 @@ int dg_list_put(lua_State *L, dg_socket *s, int list, const dg_address *to, int 
     target t;
     int below = 1;
     aim(&t, s, to);
-    if (count > 1)
-        s->singles = 0; /* they go together */
     if (callback != 0) {
         reporting.group = dg_group_new(L, callback);
         reporting.callback = lua_gettop(L);

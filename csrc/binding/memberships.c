@@ -9,6 +9,7 @@
 #include "../net/membership.h"
 #include "error.h"
 #include "luv.h"
+#include "outbox.h"
 #include "send_arguments.h"
 #include "tick.h"
 
@@ -109,6 +110,7 @@ static int change_membership(lua_State *L)
     if (!lua_isnoneornil(L, group + 1))
         dg_argument_address(L, group + 1, "multicastInterface");
     dg_error_surplus(L, group + 1);
+    dg_outbox_flush(L, 1, s);
     int status = change(L, s, op);
     if (status != 0)
         return dg_error_raise_system(L, status, op->method, NULL);

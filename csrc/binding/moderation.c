@@ -9,40 +9,16 @@
 #include "poll.h"
 
 enum {
+    WINDOW = 64,                /* wake-ups after which a socket is judged */
     LONGEST_INTERVAL = 1000000, /* microseconds */
-    MOST_PER_WAKE = 4,          /* datagrams, on the average: where there are more, batches do it all */
-    MOST_SCARCE = 4,            /* intervals, by and large in a row, with fewer than two datagrams */
+    SHORTEST_PART = 8,          /* of the interval that was asked for: below it the poll watches again */
     OVERHEAD = 832,             /* what the kernel takes of a receive buffer for a small datagram */
 };
-
-/* ---- What came */
 
 /* How many datagrams the kernel gave it, modulo 2^32. */
 static uint32_t seen(const dg_socket *s)
 {
-    return (uint32_t)(s->messages + s->refused);
-}
-
-/* How much of a receive buffer those had taken that came since the window was opened; with some to spare, as the kernel
- * takes twice a size that is just above a power of two. */
-static uint64_t load(const dg_socket *s)
-{
-    return 2 * (uint64_t)((uint32_t)s->bytes - s->window_bytes) +
-           (uint64_t)OVERHEAD * (uint32_t)(seen(s) - s->window_seen);
-}
-
-static void open_window(dg_socket *s)
-{
-    s->wakes = 0;
-    s->window_at = dg_timer_clock();
-    s->window_seen = seen(s);
-    s->window_bytes = (uint32_t)s->bytes;
-    s->window_sends = s->hub->sends;
-}
-
-static int was_sent_something(const dg_socket *s)
-{
-    return s->hub->sends != s->window_sends;
+    return (uint32_t)(s->messages + s->refused + s->strangers);
 }
 
 /* ---- The list of those that are moderated */
@@ -59,13 +35,20 @@ static void set_interval(dg_hub *hub)
 {
     hub->interval = LONGEST_INTERVAL;
     for (unsigned i = 0; i < hub->moderated_count; i++)
-        if (hub->moderated[i].socket->interval < hub->interval)
-            hub->interval = hub->moderated[i].socket->interval;
+        if (hub->moderated[i].interval < hub->interval)
+            hub->interval = hub->moderated[i].interval;
+}
+
+static void count_from_here(dg_moderated *entry)
+{
+    entry->seen = seen(entry->socket);
+    entry->bytes = (uint32_t)entry->socket->bytes;
 }
 
 static void put_in(dg_hub *hub, dg_socket *s, uint32_t room)
 {
-    const dg_moderated entry = {s, room, 0, 0};
+    dg_moderated entry = {s, room, s->interval, 0, 0, 0};
+    count_from_here(&entry);
     hub->moderated[hub->moderated_count++] = entry;
     s->moderated = 1;
     set_interval(hub);
@@ -103,22 +86,6 @@ static uint32_t room_of(const dg_socket *s)
     return dg_option_get_receive_buffer(s->fd, &bytes) == 0 && bytes > 0 ? (uint32_t)bytes / 2 : 0;
 }
 
-/* A program that runs single turns expects what has come to be delivered when it runs the next one. Where luv does not
- * know the mode, a host may do that. */
-static int loop_runs_on(lua_State *L)
-{
-    dg_luv_push(L, "loop_mode");
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        return 0;
-    }
-    lua_call(L, 0, 1);
-    const char *mode = lua_tostring(L, -1);
-    int runs_on = mode != NULL && mode[0] == 'd'; /* default */
-    lua_pop(L, 1);
-    return runs_on;
-}
-
 static int may_be_moderated(const dg_socket *s)
 {
     return dg_socket_takes_messages(s) && s->bound && !s->unreferenced;
@@ -127,17 +94,17 @@ static int may_be_moderated(const dg_socket *s)
 static void begin(lua_State *L, dg_socket *s)
 {
     dg_hub *hub = s->hub;
-    if (!loop_runs_on(L) || !dg_alarm_need(L, hub))
+    if (!dg_alarm_need(L, hub))
         return;
     if (hub->moderated_count == 0)
         dg_alarm_reference(L, 1); /* in place of the polls that are stopped */
-    if (!may_be_moderated(s) || s->moderated || hub->moderated_count == DG_MOST_MODERATED) { /* finalizers have run */
-        if (hub->moderated_count == 0)
-            dg_alarm_reference(L, 0);
-        return;
+    if (may_be_moderated(s) && !s->moderated && hub->moderated_count < DG_MOST_MODERATED) { /* finalizers have run */
+        put_in(hub, s, room_of(s));
+        if (dg_alarm_arm(hub, hub->interval) != 0)
+            dg_moderation_forget(s);
     }
-    put_in(hub, s, room_of(s));
-    dg_alarm_arm(hub, hub->interval);
+    if (hub->moderated_count == 0)
+        dg_alarm_reference(L, 0);
     dg_poll_update(L, 1, s);
 }
 
@@ -177,22 +144,15 @@ static int protect(lua_State *L, enum work work, int index, dg_socket *s)
 
 /* ---- When */
 
-/* Whether so many wake-ups came so fast that an interval has two of them or more, for little, and whether an interval's
- * datagrams will fit. */
-static int pays(const dg_socket *s)
-{
-    uint32_t passed = dg_timer_clock() - s->window_at;
-    return passed < DG_MODERATION_WINDOW / 2 * s->interval &&
-           seen(s) - s->window_seen <= DG_MODERATION_WINDOW * MOST_PER_WAKE && !was_sent_something(s) &&
-           load(s) * s->interval <= (uint64_t)room_of(s) * (passed + 1);
-}
-
-void dg_moderation_consider(lua_State *L, int index, dg_socket *s)
+void dg_moderation_woken(lua_State *L, int index, dg_socket *s)
 {
     dg_hub *hub = s->hub;
-    int begins = s->interval != 0 && !s->moderated && may_be_moderated(s) && pays(s) && !hub->moderating;
-    open_window(s);
-    if (!begins)
+    if (++s->wakes < WINDOW)
+        return;
+    uint32_t now = dg_timer_clock(), passed = now - s->window_at;
+    s->wakes = 0;
+    s->window_at = now;
+    if (passed / (WINDOW / 2) >= s->interval || s->moderated || hub->moderating || !may_be_moderated(s))
         return;
     hub->moderating = 1;
     if (!protect(L, BEGIN, index, s))
@@ -207,60 +167,11 @@ void dg_moderation_end(lua_State *L, int index, dg_socket *s)
         take_out(s->hub, s);
     else if (place_of(s->hub, s) != s->hub->moderated_count)
         s->moderated = 1; /* it has to be received from at intervals until its poll is started again */
-    open_window(s);
+    s->wakes = 0;
+    s->window_at = dg_timer_clock();
 }
 
-unsigned dg_moderation_rung(lua_State *L, dg_hub *hub)
-{
-    int needed = hub->moderated_count != 0 || !protect(L, REST, 0, NULL);
-    dg_alarm_arm(hub, needed ? hub->interval : 0);
-    hub->next_moderated = 0;
-    return hub->moderated_count;
-}
-
-/* Those with longer intervals than the alarm's wait until theirs is over. */
-dg_socket *dg_moderation_next(dg_hub *hub)
-{
-    while (hub->next_moderated < hub->moderated_count) {
-        dg_moderated *entry = &hub->moderated[hub->next_moderated++];
-        entry->elapsed += hub->interval;
-        if (entry->elapsed + hub->interval / 2 >= entry->socket->interval) {
-            entry->elapsed = 0;
-            return entry->socket;
-        }
-    }
-    return NULL;
-}
-
-/* Counts intervals with next to nothing; those with more make up for them. */
-static int is_scarce(dg_moderated *entry, uint32_t received)
-{
-    if (received < 2)
-        entry->scarce++;
-    else if (entry->scarce != 0)
-        entry->scarce--;
-    return entry->scarce >= MOST_SCARCE;
-}
-
-static int still_pays(const dg_socket *s, dg_moderated *entry)
-{
-    return may_be_moderated(s) && !was_sent_something(s) && load(s) <= entry->room &&
-           !is_scarce(entry, seen(s) - s->window_seen);
-}
-
-void dg_moderation_judge(lua_State *L, int index, dg_socket *s)
-{
-    dg_hub *hub = s->hub;
-    unsigned at = place_of(hub, s);
-    if (at == hub->moderated_count)
-        return;
-    if (still_pays(s, &hub->moderated[at]))
-        open_window(s);
-    else
-        dg_moderation_end(L, index, s);
-}
-
-void dg_moderation_end_all(lua_State *L, dg_hub *hub)
+static void end_all(lua_State *L, dg_hub *hub)
 {
     const int top = lua_gettop(L);
     for (unsigned left = hub->moderated_count; left != 0 && hub->moderated_count != 0; left--) {
@@ -274,6 +185,66 @@ void dg_moderation_end_all(lua_State *L, dg_hub *hub)
     }
 }
 
+unsigned dg_moderation_rung(lua_State *L, dg_hub *hub)
+{
+    int needed = hub->moderated_count != 0 || !protect(L, REST, 0, NULL);
+    if (dg_alarm_arm(hub, needed ? hub->interval : 0) != 0 && needed)
+        end_all(L, hub);
+    hub->next_moderated = 0;
+    return hub->moderated_count;
+}
+
+/* Those with longer intervals than the alarm's wait until theirs is over. */
+dg_socket *dg_moderation_next(dg_hub *hub)
+{
+    while (hub->next_moderated < hub->moderated_count) {
+        dg_moderated *entry = &hub->moderated[hub->next_moderated++];
+        entry->elapsed += hub->interval;
+        if (entry->elapsed + hub->interval / 2 >= entry->interval) {
+            entry->elapsed = 0;
+            return entry->socket;
+        }
+    }
+    return NULL;
+}
+
+/* How much of the receive buffer an interval's datagrams took; with some to spare, as the kernel takes twice a size that
+ * is just above a power of two. */
+static uint64_t load_of(const dg_moderated *entry)
+{
+    return 2 * (uint64_t)((uint32_t)entry->socket->bytes - entry->bytes) +
+           (uint64_t)OVERHEAD * (uint32_t)(seen(entry->socket) - entry->seen);
+}
+
+/* Halves the interval when it filled a half of what there is room for, and lets it grow again. Returns whether there
+ * still is one. */
+static int fit_interval(dg_hub *hub, dg_moderated *entry)
+{
+    const uint32_t longest = entry->socket->interval;
+    uint64_t load = load_of(entry);
+    if (load > entry->room / 2)
+        entry->interval /= 2;
+    else if (load < entry->room / 8 && entry->interval < longest)
+        entry->interval = 2 * entry->interval < longest ? 2 * entry->interval : longest;
+    else
+        return 1;
+    set_interval(hub);
+    return entry->interval > longest / SHORTEST_PART;
+}
+
+void dg_moderation_judge(lua_State *L, int index, dg_socket *s)
+{
+    dg_hub *hub = s->hub;
+    unsigned at = place_of(hub, s);
+    if (at == hub->moderated_count)
+        return;
+    dg_moderated *entry = &hub->moderated[at];
+    if (may_be_moderated(s) && seen(s) != entry->seen && fit_interval(hub, entry))
+        count_from_here(entry);
+    else
+        dg_moderation_end(L, index, s);
+}
+
 void dg_moderation_close(lua_State *L, dg_hub *hub)
 {
     if (hub->moderating) /* a finalizer has closed the last socket while the alarm is made: its maker will come here */
@@ -283,16 +254,16 @@ void dg_moderation_close(lua_State *L, dg_hub *hub)
     dg_alarm_close(L, hub);
 }
 
-/* core.setModeration(socket, boolean | microseconds) */
+/* core.setModeration(socket, false | microseconds) */
 static int core_set_moderation(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
-    lua_Integer interval = DG_MODERATION_INTERVAL;
-    if (!lua_isboolean(L, 2) && lua_type(L, 2) != LUA_TNUMBER)
-        dg_error_arg_type(L, 2, "options.moderation", "a boolean, or a number of microseconds");
-    if (lua_isboolean(L, 2))
-        interval = lua_toboolean(L, 2) ? DG_MODERATION_INTERVAL : 0;
-    else if (!dg_isinteger(L, 2, &interval) || interval < 1 || interval > LONGEST_INTERVAL)
+    lua_Integer interval = 0;
+    if (lua_isboolean(L, 2) && !lua_toboolean(L, 2))
+        return 0;
+    if (lua_type(L, 2) != LUA_TNUMBER)
+        dg_error_arg_type(L, 2, "options.moderation", "a number of microseconds, or false");
+    if (!dg_isinteger(L, 2, &interval) || interval < 1 || interval > LONGEST_INTERVAL)
         dg_error_range(L, 2, "options.moderation", "an integer of 1 to 1000000, or false");
     if (s->family != AF_UNIX) /* what such a socket does not take holds its peers up */
         s->interval = (uint32_t)interval;

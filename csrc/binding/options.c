@@ -6,6 +6,7 @@
 
 #include "../net/option.h"
 #include "error.h"
+#include "outbox.h"
 #include "send_arguments.h"
 #include "socket.h"
 
@@ -44,13 +45,14 @@ static int hops_argument(lua_State *L, const option *o)
     return (int)hops;
 }
 
-/* Every method of the table above: socket:<method>(value). setsockopt(2) */
+/* Every method of the table above: socket:<method>(value). What was sent before has left by then. setsockopt(2) */
 static int set_option(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
     const option *o = lua_touserdata(L, UP_OPTION);
     dg_error_surplus(L, 2);
     int value = o->kind == FLAG ? flag_argument(L) : hops_argument(L, o);
+    dg_outbox_flush(L, 1, s);
     int status = o->set(s->fd, s->family, value);
     if (status != 0)
         return dg_error_raise_system(L, status, o->method, NULL);
@@ -66,6 +68,7 @@ static int socket_set_multicast_interface(lua_State *L)
     dg_interface interface;
     dg_error_surplus(L, 2);
     int status = dg_interface_find(dg_argument_address(L, 2, "multicastInterface"), &interface);
+    dg_outbox_flush(L, 1, s);
     if (status == 0)
         status = dg_option_set_multicast_interface(s->fd, s->family, &interface);
     if (status != 0)
@@ -126,6 +129,7 @@ static int set_buffer(lua_State *L)
         return dg_error_raise(L, "TypeError", "ERR_SOCKET_BAD_BUFFER_SIZE",
                               "The buffer size must be an integer from 0 to 4294967295. Received %s",
                               dg_error_received(L, 2));
+    dg_outbox_flush(L, 1, s);
     int status = bytes <= INT32_MAX ? b->set(s->fd, s->family, (int)bytes) : -EINVAL;
     if (status != 0)
         return raise_buffer_error(L, b, status);

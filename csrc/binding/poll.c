@@ -18,6 +18,8 @@ static const char *const modes[] = {NULL, "rp", "wp", "rwp", "dp", "rdp", "wdp",
 static const char *const modes[] = {NULL, "r", "w", "rw", "d", "rd", "wd", "rwd"};
 #endif
 
+enum { UNKNOWN = 2 }; /* of poll_unreferenced */
+
 static void new_poll(lua_State *L, int index, dg_socket *s)
 {
     lua_pushinteger(L, s->fd);
@@ -230,6 +232,60 @@ void dg_poll_release(lua_State *L, int index, dg_socket *s)
         dg_loop_start_tick(L, hub);
 }
 
+/* Takes the handle of a grave, counted from 0, for the socket; the last grave takes its place. Allocates nothing. */
+static void take_grave(lua_State *L, int index, dg_socket *s, unsigned grave)
+{
+    dg_hub *hub = s->hub;
+    int last = (int)(2 * --hub->graves), at = (int)(2 * grave);
+    dg_getuservalue(L, index);
+    dg_hub_get(L, DG_STORE_GRAVES);
+    lua_rawgeti(L, -1, at + 1);
+    lua_rawseti(L, -3, DG_SLOT_POLL);
+    for (int i = 1; i <= 2; i++) {
+        lua_rawgeti(L, -1, last + i);
+        lua_rawseti(L, -2, at + i);
+    }
+    lua_pushnil(L);
+    lua_rawseti(L, -2, last + 1);
+    lua_pop(L, 2);
+    hub->watched++;
+    s->has_poll = 1;
+    s->poll_unreferenced = UNKNOWN;
+}
+
+/* The number that a grave of the table on top of the stack keeps; -1 where there is none, or where somebody else has
+ * closed the handle. */
+static int usable_number(lua_State *L, unsigned grave)
+{
+    lua_rawgeti(L, -1, (int)(2 * grave + 2));
+    int number = (int)lua_tointeger(L, -1);
+    lua_rawgeti(L, -2, (int)(2 * grave + 1));
+    if (number >= 0 && dg_luv_is_closing(L))
+        number = -1;
+    lua_pop(L, 2);
+    return number;
+}
+
+int dg_poll_open(lua_State *L, int index, dg_socket *s)
+{
+    dg_hub *hub = s->hub;
+    unsigned grave = hub->luv_gone ? 0 : hub->graves;
+    int number = -1;
+    index = dg_absindex(L, index);
+    dg_hub_get(L, DG_STORE_GRAVES);
+    while (number < 0 && grave-- != 0)
+        number = usable_number(L, grave);
+    int fd = number >= 0 ? dg_descriptor_open_as(s->family, number) : dg_descriptor_open(s->family);
+    if (number >= 0 && fd == number) {
+        take_grave(L, index, s, grave);
+    } else if (number >= 0 && !dg_descriptor_is_open(number)) { /* another thread was faster */
+        lua_pushinteger(L, -1);
+        lua_rawseti(L, -2, (int)(2 * grave + 2));
+    }
+    lua_pop(L, 1);
+    return fd;
+}
+
 static int protected_release(lua_State *L)
 {
     dg_poll_release(L, 1, lua_touserdata(L, 2));
@@ -271,11 +327,29 @@ void dg_poll_abandon(lua_State *L, int index, dg_socket *s)
     forget_handles(L, index);
 }
 
+int dg_poll_let_go(lua_State *L, int index, dg_socket *s)
+{
+    if (!s->has_poll)
+        return 0;
+    index = dg_absindex(L, index);
+    unsigned dug = bury(L, index, DG_SLOT_POLL, s->fd, s->hub->graves);
+    int fd = dg_descriptor_duplicate(s->fd);
+    if (fd < 0)
+        return fd;
+    dg_descriptor_retire(s->fd);
+    s->fd = fd;
+    s->hub->graves = dug;
+    s->hub->watched--;
+    s->has_poll = 0;
+    forget_handles(L, index);
+    return 0;
+}
+
 void dg_poll_close_graves(lua_State *L, dg_hub *hub)
 {
+    hub->closed_burials = hub->burials;
     if (hub->graves == 0 || hub->luv_gone)
         return;
-    hub->closed_burials = hub->burials;
     dg_hub_get(L, DG_STORE_GRAVES);
     while (hub->graves != 0) {
         unsigned last = --hub->graves;

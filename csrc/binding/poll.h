@@ -12,6 +12,9 @@ DG_HIDDEN_BEGIN
 void dg_poll_update(lua_State *L, int index, dg_socket *s);
 /* Comes back after so many milliseconds, to send what a full peer did not take. */
 void dg_poll_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds);
+/* Opens the descriptor of a new socket. A handle that waits to be closed, and the number that it keeps, are used again
+ * where there are some: so closed sockets never use up the descriptors. Returns it, or a negative errno. */
+int dg_poll_open(lua_State *L, int index, dg_socket *s);
 /* Closes the descriptor, and stops watching it before. */
 void dg_poll_release(lua_State *L, int index, dg_socket *s);
 /* The same for finalizers: it calls luv only while that is safe, and never raises. */
@@ -20,6 +23,9 @@ void dg_poll_forget(lua_State *L, int index, dg_socket *s);
 int dg_poll_is_buried(const dg_socket *s);
 /* Lets the poll go, whose descriptor is another's. */
 void dg_poll_abandon(lua_State *L, int index, dg_socket *s);
+/* The unbound socket's descriptor gets a number of its own, if it has one that a handle was made for (dg_poll_open). 0
+ * or a negative errno. */
+int dg_poll_let_go(lua_State *L, int index, dg_socket *s);
 /* Closes the handles of released sockets; from inside the loop only. */
 void dg_poll_close_graves(lua_State *L, dg_hub *hub);
 /* After luv stopped the poll by itself (it does on socket errors). */

@@ -8,10 +8,12 @@
 #include "luv.h"
 #include "poll.h"
 #include "tick.h"
-#include "want.h"
+#include "turn.h"
 
 enum {
-    REST = 50, /* milliseconds */
+    REST = 50,               /* milliseconds */
+    MOST_BYTES = 256 * 1024, /* in a batch: more would leave the cache before it is delivered */
+    MANY = 4,                /* datagrams that waited together: the next ones may come as trains */
 };
 
 /* What a batch keeps on the stack, from `base` on. */
@@ -44,8 +46,6 @@ int dg_receive_pending(const dg_socket *s)
 void dg_receive_drop(dg_socket *s)
 {
     s->batch_at = s->batch_count = 0;
-    if (s->ahead > 0)
-        s->ahead = 0;
     if (s->pinned) /* somebody reads from it, and will look again */
         return;
     if (s->batch != NULL)
@@ -64,7 +64,7 @@ static int same_sender(const dg_socket *s, const dg_address *from)
 }
 
 /* A Unix sender's name is kept in no other form than its string. */
-DG_APART static void keep_name(lua_State *L, kept *k, const dg_address *from)
+static void keep_name(lua_State *L, kept *k, const dg_address *from)
 {
     char text[DG_ADDRESS_TEXT];
     size_t length = dg_address_format(from, text), kept_length = 0;
@@ -78,14 +78,12 @@ DG_APART static void keep_name(lua_State *L, kept *k, const dg_address *from)
 }
 
 /* Another one than last time. */
-DG_APART static void new_sender(lua_State *L, const kept *k, dg_socket *s, const dg_address *from)
+static void new_sender(lua_State *L, const kept *k, dg_socket *s, const dg_address *from)
 {
     char text[DG_ADDRESS_TEXT];
     const dg_address sender = *from; /* finalizers that run now may receive into the slot that it is in */
     lua_pushlstring(L, text, dg_address_format(&sender, text));
-    const char *kept_text = lua_tolstring(L, -1, NULL);
     lua_rawseti(L, k->base + SLOTS, DG_SLOT_SENDER);
-    s->sender_text = kept_text; /* now that the table keeps it */
     dg_inet_store(&s->sender, &sender);
     s->sender_serial++;
 }
@@ -111,6 +109,7 @@ static inline void keep_sender(lua_State *L, kept *k, dg_socket *s, const dg_add
 static void advance(dg_socket *s, const dg_received *slot, uint32_t size)
 {
     s->messages++;
+    s->handed++;
     s->bytes += size;
     s->truncated += slot->truncated != 0;
     s->batch_offset += size;
@@ -137,8 +136,10 @@ static int push_origin(lua_State *L, const kept *k, const dg_socket *s, const dg
 }
 
 /* Delivers the datagram under the cursor. Nothing is lost for want of memory: the cursor moves when all is made.
- * Returns whether it did nothing, and is to be called again with the rinfo. */
-static int deliver(lua_State *L, kept *k, dg_socket *s, int with_rinfo)
+ * Finalizers run while it is made, perhaps: one that ran the loop has delivered this datagram, one may have closed the
+ * socket. Then nothing is delivered, and the caller looks again; likewise where one has put a listener there that takes
+ * more, for which it returns that a rinfo is to be made. */
+static int deliver(lua_State *L, kept *k, int index, dg_socket *s, int with_rinfo)
 {
     const int base = k->base;
     const uint64_t before = s->messages + s->receive_calls;
@@ -154,19 +155,21 @@ static int deliver(lua_State *L, kept *k, dg_socket *s, int with_rinfo)
     }
     lua_pushlstring(L, slot->data + s->batch_offset, size);
     s->pinned = outer;
-    /* Finalizers ran, perhaps: one that ran the loop has delivered this datagram, one may have closed the socket, or
-     * have put a listener there that takes more. */
     int gone = s->messages + s->receive_calls != before || !dg_receive_pending(s);
     if (gone || (s->takes_rinfo && !with_rinfo)) {
         lua_settop(L, base + KEPT - 1);
         return !gone;
     }
     int arguments = 1;
+    if (s->hub->closed)
+        dg_socket_note_closed(L, s->hub, 0);
     lua_rawgeti(L, base + SLOTS, DG_SLOT_RECEIVER);
-    if (with_rinfo)
-        arguments += 1 + push_origin(L, k, s, slot, size);
-    else
+    if (with_rinfo) {
+        lua_pushvalue(L, index);
+        arguments += 2 + push_origin(L, k, s, slot, size);
+    } else {
         lua_insert(L, -2);
+    }
     advance(s, slot, size);
     lua_call(L, arguments, 0);
     return 0;
@@ -200,83 +203,93 @@ static int receive_batch(dg_socket *s, unsigned wanted)
     return dg_os_receive(s->fd, s->batch, wanted, &s->transmitter.offloads);
 }
 
-static int is_train(const dg_received *slot)
-{
-    return slot->segment < slot->length;
-}
-
-/* Several datagrams waited together: the next ones may come as trains. Most sockets never get here. */
+/* Most sockets never get there. */
 static void coalesce_if_it_pays(dg_socket *s, int got)
 {
-    if (got >= DG_WANT_AT_FIRST && s->transmitter.offloads.can_coalesce)
+    if (got >= MANY && s->transmitter.offloads.can_coalesce)
         dg_os_coalesce(s->fd, &s->transmitter.offloads);
 }
 
-/* Receives the next batch. Returns what the system call does. */
-DG_HOT static int take_batch(dg_socket *s)
+/* How many slots there is a use for, by what the first one holds. */
+static unsigned most_slots(const dg_socket *s)
+{
+    uint32_t length = dg_arena_slot(s->batch, 0)->length;
+    return length > MOST_BYTES / DG_SLOTS ? MOST_BYTES / length : DG_SLOTS;
+}
+
+/* Sets how many slots the next receive offers: twice as many where all were filled, else as many as were. At intervals
+ * it is always as many as there is a use for. Returns whether it pays to look for more at once. */
+static int adapt(dg_socket *s, unsigned got)
+{
+    unsigned most = got != 0 ? most_slots(s) : DG_SLOTS;
+    int full = got == s->want;
+    if (s->moderated)
+        s->want = (unsigned char)most;
+    else if (got != 0)
+        s->want = (unsigned char)(!full ? got : 2 * got < most ? 2 * got : most);
+    return full && got > 1 && !s->moderated;
+}
+
+/* Receives the next batch. Returns whether to look for more behind it. */
+static int refill(lua_State *L, int index, dg_socket *s)
 {
     int got = receive_batch(s, s->want);
     coalesce_if_it_pays(s, got);
     s->batch_at = s->batch_offset = 0;
     s->batch_count = got > 0 ? (unsigned)got : 0;
-    if (s->family == AF_UNIX)
-        s->linger = got > 0; /* its queue is short, and it takes them singly */
-    else
-        dg_want_adapt(s, s->batch_count, got == 1 && is_train(dg_arena_slot(s->batch, 0)));
-    return got;
-}
-
-void dg_receive_ahead(dg_socket *s)
-{
-    if (s->ahead != 0 || s->fd < 0 || !dg_socket_takes_messages(s) || batch_left(s) || s->pinned)
-        return;
-    s->linger = 0; /* what was to be looked for before is not now */
-    s->ahead = take_batch(s);
-}
-
-int dg_receive_found_nothing(const dg_socket *s)
-{
-    return s->ahead == -EAGAIN || s->ahead == -EWOULDBLOCK;
-}
-
-int dg_receive_early(dg_socket *s)
-{
-    dg_receive_ahead(s);
-    if (!dg_receive_found_nothing(s))
-        return s->ahead != 0;
-    s->ahead = 0;
-    dg_receive_drop(s);
-    return 0;
-}
-
-/* The next batch, or the one that was received ahead. Returns whether to look for more behind it. */
-static int refill(lua_State *L, int index, dg_socket *s)
-{
-    int got = s->ahead != 0 ? s->ahead : take_batch(s);
-    s->ahead = 0;
-    if (got < 0 && got != -EAGAIN && got != -EWOULDBLOCK)
+    if (got == -EAGAIN || got == -EWOULDBLOCK)
+        s->has_strangers = 0;
+    else if (got < 0)
         report_failure(L, index, s, got);
-    return got > 0 && s->linger;
+    if (s->family == AF_UNIX) /* its queue is short, and it takes them singly */
+        return got > 0;
+    return adapt(s, s->batch_count);
 }
 
-/* Passes over what the block list refuses, before anything is made of it: the slots of a batch have one sender each. */
-static void skip_refused(dg_socket *s, dg_turn *turn)
+static unsigned datagrams_in(const dg_received *slot)
+{
+    return slot->segment == 0 ? 1 : (slot->length + slot->segment - 1) / slot->segment;
+}
+
+/* Counts the slot's datagrams and goes past it. */
+static void pass_over(dg_socket *s, const dg_received *slot, uint64_t *counter)
+{
+    *counter += datagrams_in(slot);
+    s->handed++;
+    s->batch_at++;
+}
+
+/* Passes over what the block list refuses, and what others than the peer had sent before the socket was connected,
+ * before anything is made of it: the slots of a batch have one sender each. */
+static void skip_refused(dg_socket *s)
 {
     while (batch_left(s) && s->batch_offset == 0) {
         const dg_received *slot = dg_arena_slot(s->batch, s->batch_at);
-        if (!dg_blocklist_has(s->receive_block, &slot->from))
+        if (s->has_strangers && !dg_address_same(&slot->from, s->peer))
+            pass_over(s, slot, &s->strangers);
+        else if (s->receive_block != NULL && dg_blocklist_has(s->receive_block, &slot->from))
+            pass_over(s, slot, &s->refused);
+        else
             return;
-        s->refused += slot->segment == 0 ? 1 : (slot->length + slot->segment - 1) / slot->segment;
-        s->batch_at++;
-        turn->budget -= turn->budget != 0;
     }
 }
 
-static int next_pending(dg_socket *s, dg_turn *turn)
+static int next_pending(dg_socket *s)
 {
-    if (s->receive_block != NULL)
-        skip_refused(s, turn);
+    if (s->receive_block != NULL || s->has_strangers)
+        skip_refused(s);
     return dg_receive_pending(s);
+}
+
+/* Whether the socket may hand out more in this turn of the loop. */
+static int has_share(dg_socket *s)
+{
+    const dg_turn *turn = &s->hub->turn;
+    if (s->handed_in != turn->serial) {
+        s->handed_in = turn->serial;
+        s->handed = 0;
+    }
+    return !turn->exhausted && s->handed < DG_TURN_MESSAGES;
 }
 
 static kept push_kept(lua_State *L, int index, const dg_socket *s)
@@ -289,24 +302,25 @@ static kept push_kept(lua_State *L, int index, const dg_socket *s)
     return k;
 }
 
+/* Delivers what is left of the batch, as far as the socket's share of the turn goes. */
+static void deliver_batch(lua_State *L, kept *k, int index, dg_socket *s)
+{
+    int makes_rinfo = 0;
+    while (next_pending(s) && has_share(s)) {
+        makes_rinfo = deliver(L, k, index, s, makes_rinfo || s->takes_rinfo);
+        dg_turn_called(s->hub);
+    }
+}
+
 void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
 {
-    dg_turn *turn = &s->hub->turn;
     kept k = push_kept(L, index, s);
-    int first = s->ahead == 0, again = 0;
     if (s->pinned >= s->hub->depth) /* by a reader of this dispatch, or of one inside of it, that raised */
         s->pinned = 0;
-    if (first)
-        s->linger = 0;
-    else
-        readable = refill(L, index, s);
-    for (;; first = 0) {
-        while (next_pending(s, turn)) {
-            again = deliver(L, &k, s, again || s->takes_rinfo);
-            turn->budget -= turn->budget != 0;
-        }
+    for (int first = 1;; first = 0) {
+        deliver_batch(L, &k, index, s);
         /* A nested loop may have received and left a batch that waits for resume. */
-        if (!readable || !dg_socket_takes_messages(s) || turn->budget == 0 || batch_left(s))
+        if (!readable || !dg_socket_takes_messages(s) || batch_left(s) || !has_share(s))
             break;
         if (!first && dg_queue_count(&s->queue) != 0) /* answers go first */
             break;
@@ -314,5 +328,9 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
     }
     if (!batch_left(s))
         dg_receive_drop(s);
+    else if (dg_receive_pending(s))
+        dg_tick_due(L, index, s, DG_DUE_RESUME);
+    if (s->handed >= DG_TURN_MESSAGES)
+        s->hub->turn.ends = 1;
     lua_settop(L, k.base - 1);
 }

@@ -7,8 +7,6 @@
 
 DG_HIDDEN_BEGIN
 
-enum { DG_RECEIVE_BUDGET = 2048 }; /* datagrams for one wake-up; then other handles of the loop have their turn */
-
 /* What the dispatch body keeps at hand as its upvalues: the Lua side's deliver, and the names of families. */
 #define DG_UP_DELIVER lua_upvalueindex(1)
 #define DG_UP_IPV4 lua_upvalueindex(2)
@@ -18,17 +16,10 @@ enum { DG_RECEIVE_UPVALUES = 4 };
 /* Pushes them; the hooks are set. */
 void dg_receive_push_upvalues(lua_State *L);
 
-/* Receives what dg_receive is to deliver in the dispatch that begins: before its protected call and the socket's table
- * come into it, so that their pages are found once, and not before the system call, and again after it. */
-DG_HOT void dg_receive_ahead(dg_socket *s);
-/* Whether it looked, and the kernel had nothing. */
-DG_HOT int dg_receive_found_nothing(const dg_socket *s);
-/* Looks for what may be there though the loop has not told of it. Returns whether dg_receive has something to deliver,
- * or to report. */
-DG_HOT int dg_receive_early(dg_socket *s);
-/* Delivers the rest of the batch at hand, then what the kernel has (`readable`), as far as the budget goes. To be
- * called from the dispatch body. Raises what a listener raises, with the cursor past its datagram. */
-DG_HOT void dg_receive(lua_State *L, int index, dg_socket *s, int readable);
+/* Delivers the rest of the batch at hand, then what the kernel has (`readable`), as far as the socket's share of the
+ * loop's turn goes. To be called from the dispatch body. Raises what a listener raises, with the cursor past its
+ * datagram. */
+void dg_receive(lua_State *L, int index, dg_socket *s, int readable);
 /* Whether datagrams of a batch wait for somebody who takes them now. */
 int dg_receive_pending(const dg_socket *s);
 /* Drops the batch. */

@@ -9,8 +9,11 @@
 #include "moderation.h"
 #include "outbox.h"
 #include "poll.h"
+#include "ready.h"
 #include "receive.h"
+#include "report.h"
 #include "tick.h"
+#include "turn.h"
 
 /* Looks again at an event that was true when it was noted, and takes it: whether it is not to be told any more. */
 static int is_stale(lua_State *L, int index, const char *event)
@@ -64,19 +67,23 @@ static void do_step(lua_State *L, int index, dg_socket *s)
             dg_error_push_system(L, status, "bind", NULL);
             dg_tick_emit(L, index, "error");
         }
+    } else if (doing & DG_DUE_READY) {
+        s->doing = (unsigned char)((doing & ~(unsigned)DG_DUE_READY) | DG_DUE_RESUME);
+        if (s->fd >= 0)
+            dg_ready_serve(L, index, s);
     } else if (doing & DG_DUE_FLUSH) {
         s->doing &= (unsigned char)~DG_DUE_FLUSH;
         dg_outbox_flush(L, index, s);
-        s->report_limit = s->queue.to_report;
+        s->report_limit = dg_report_pending(s);
         if (s->report_limit != 0)
             s->doing |= DG_DUE_REPORT;
     } else if (doing & DG_DUE_RESUME) {
         dg_receive(L, index, s, 0); /* having raised it goes on behind that datagram */
         s->doing &= (unsigned char)~DG_DUE_RESUME;
     } else if (doing & DG_DUE_REPORT) {
-        dg_outbox_report(L, index, s);
+        dg_report_run(L, index, s);
         s->doing &= (unsigned char)~DG_DUE_REPORT;
-        if (s->queue.to_report != 0)
+        if (dg_report_pending(s) != 0)
             dg_tick_due(L, index, s, DG_DUE_REPORT);
     } else {
         s->doing = 0;
@@ -106,29 +113,49 @@ static void serve(lua_State *L, dg_hub *hub)
 
 void dg_round_open(dg_hub *hub)
 {
-    hub->turn.opened = 1;
-    hub->turn.sockets = hub->due_count;
-    hub->turn.events = dg_tick_deferred(hub);
+    hub->dispatch.opened = 1;
+    hub->dispatch.sockets = hub->due_count;
+    hub->dispatch.events = dg_tick_deferred(hub);
+}
+
+/* The turn is used up: no user code runs any more, but what listeners have sent goes. */
+static void flush_due(lua_State *L, dg_hub *hub)
+{
+    for (unsigned left = hub->due_count; left != 0 && hub->due != NULL; left--) {
+        dg_socket *s = dg_tick_next(hub);
+        unsigned due = s->due;
+        s->due =
+            due & DG_DUE_FLUSH ? (unsigned char)((due & ~(unsigned)DG_DUE_FLUSH) | DG_DUE_REPORT) : (unsigned char)due;
+        dg_tick_note(s, 0);
+        if (due & DG_DUE_FLUSH) {
+            dg_socket_push(L, s);
+            dg_outbox_flush(L, lua_gettop(L), s);
+            lua_pop(L, 1);
+        }
+    }
 }
 
 void dg_round_run(lua_State *L, dg_hub *hub)
 {
     if (hub->serving != NULL)
         serve(L, hub);
-    while (hub->turn.events != 0 && dg_tick_deferred(hub) != 0) {
-        hub->turn.events--;
+    while (hub->dispatch.events != 0 && dg_tick_deferred(hub) != 0 && !hub->turn.exhausted) {
+        hub->dispatch.events--;
         run_event(L, hub);
+        dg_turn_called(hub);
     }
-    while (hub->turn.sockets != 0 && hub->due != NULL) {
+    while (hub->dispatch.sockets != 0 && hub->due != NULL && !hub->turn.exhausted) {
         dg_socket *s = dg_tick_next(hub);
-        hub->turn.sockets--;
+        hub->dispatch.sockets--;
         s->doing = s->due;
         s->due = 0;
-        s->report_limit = s->queue.to_report;
+        s->report_limit = dg_report_pending(s);
         hub->serving = s;
         while (hub->serving != NULL) /* a nested dispatch without memory has left another one */
             serve(L, hub);
     }
+    if (hub->turn.exhausted)
+        flush_due(L, hub);
 }
 
 void dg_round_settle(lua_State *L, dg_hub *hub)

@@ -4,6 +4,7 @@
 #define DG_BINDING_ROUND_H
 
 #include "tick.h"
+#include "turn.h"
 
 DG_HIDDEN_BEGIN
 
@@ -14,7 +15,8 @@ DG_HOT void dg_round_run(lua_State *L, dg_hub *hub);
 /* Whether dg_round_settle would do something. */
 static inline int dg_round_unsettled(const dg_hub *hub)
 {
-    return hub->depth == 0 && (hub->graves != 0 || dg_tick_has_work(hub) || hub->ticking || hub->watched == 0);
+    return hub->depth == 0 &&
+           (hub->graves != 0 || dg_tick_has_work(hub) || hub->ticking || hub->watched == 0 || dg_turn_must_end(hub));
 }
 /* At the end of a dispatch: closes handles, starts or stops the loop's tick. */
 void dg_round_settle(lua_State *L, dg_hub *hub);

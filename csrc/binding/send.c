@@ -8,6 +8,7 @@
 #include "list.h"
 #include "outbox.h"
 #include "poll.h"
+#include "report.h"
 #include "send_arguments.h"
 #include "tick.h"
 
@@ -23,6 +24,28 @@ static int parse_destination(lua_State *L, const dg_socket *s, const dg_argument
     return status;
 }
 
+/* The flush of what goes within the call. Returns what dg_outbox_put would if the kernel had taken it at once. */
+static int go_now(lua_State *L, dg_socket *s, int below)
+{
+    int waits = dg_queue_count(&s->queue) != 0;
+    dg_outbox_flush(L, 1, s);
+    return below || (waits && dg_outbox_has_room(s));
+}
+
+/* Puts the datagram, and hands it to the kernel where it may go now. Returns what dg_outbox_put does. */
+static int put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int callback)
+{
+    const dg_reporting reporting = {callback, NULL};
+    int now = dg_outbox_goes_now(L, s), below = dg_outbox_put(L, s, payload, to, &reporting);
+    return now ? go_now(L, s, below) : below;
+}
+
+static int put_list(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
+{
+    int now = dg_outbox_goes_now(L, s), below = dg_list_put(L, s, list, to, callback);
+    return now ? go_now(L, s, below) : below;
+}
+
 /* What the methods that send return. */
 static inline int answer(lua_State *L, dg_socket *s, int below)
 {
@@ -32,11 +55,9 @@ static inline int answer(lua_State *L, dg_socket *s, int below)
     return 1;
 }
 
-/* A literal that needs no parsing: the last sender's, or one that was parsed lately. NULL for all others. */
+/* A literal that was parsed lately. NULL for all others. */
 static inline const dg_inet *known_destination(const dg_socket *s, const char *text, size_t length, unsigned port)
 {
-    if (dg_socket_is_sender(s, text, port))
-        return &s->sender;
     return dg_memo_find(s->hub->memo, s->family, dg_socket_maps(s), text, length, port);
 }
 
@@ -113,7 +134,7 @@ DG_COLD static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *
                                 size_t value)
 {
     int status = dg_outbox_admit(L, s, held->count == 1 ? held->bytes : 0, NULL);
-    if (status == 0 && dg_queue_bytes(&s->queue) + s->held_bytes + held->bytes > s->queue_limit)
+    if (status == 0 && dg_outbox_is_over(s, held->count, held->bytes))
         status = -ENOBUFS;
     if (s->fd < 0) /* a finalizer has closed it meanwhile: a look-up would come too late */
         status = -ECANCELED;
@@ -139,8 +160,7 @@ DG_HOT static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *a
     int status = find_destination(L, s, arguments, &to), below;
     size_t length = arguments->payload.length;
     if (status == 0) {
-        dg_reporting reporting = {arguments->callback, NULL};
-        below = dg_outbox_put(L, s, &arguments->payload, &to, &reporting);
+        below = put(L, s, &arguments->payload, &to, arguments->callback);
     } else if (status == DG_NOT_A_LITERAL) {
         dg_payload_push(L, &arguments->payload);
         load held = {lua_gettop(L), 1, dg_rawlen(L, -1)};
@@ -209,6 +229,53 @@ static int socket_sendto(lua_State *L)
     return send_checked(L, s, &arguments);
 }
 
+/* Reads the sender in the rinfo at index 3, which came off the wire: whatever is in it, nothing raises. Returns 0, or why
+ * nothing can be sent there. */
+static int find_sender(lua_State *L, const dg_socket *s, dg_address *out)
+{
+    lua_Integer port = 0;
+    size_t length = 0;
+    int status;
+    lua_getfield(L, 3, "address");
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
+    lua_getfield(L, 3, "port");
+    int named = text != NULL && length != 0;
+    if (s->family != AF_UNIX)
+        named = named && strlen(text) == length && dg_isinteger(L, -1, &port) && port >= 1 && port <= 65535;
+    if (!named)
+        status = -EDESTADDRREQ;
+    else if (s->family == AF_UNIX)
+        status = dg_address_unix(out, text, length);
+    else
+        status = dg_address_parse(out, s->family, dg_socket_maps(s), text, (unsigned)port);
+    lua_pop(L, 2);
+    return status == DG_NOT_A_LITERAL ? -EINVAL : status;
+}
+
+/* socket:reply(msg, rinfo [, cb]) -> whether the queue is below its mark: to the sender of a message, by its rinfo. A
+ * sender that cannot be answered (port 0, no name) is EDESTADDRREQ to cb or the `error` event; only a wrong msg, and a
+ * rinfo that is no table, raise. */
+static int socket_reply(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    dg_payload payload;
+    dg_address to;
+    dg_arguments_of_reply(L, &payload);
+    int callback = lua_isfunction(L, 4) ? 4 : 0, status = find_sender(L, s, &to);
+    if (status == 0 && s->connected) {
+        if (dg_address_same(&to, s->peer))
+            to.length = 0;
+        else
+            status = -EISCONN;
+    }
+    if (status == 0)
+        return answer(L, s, put(L, s, &payload, &to, callback));
+    s->transmitter.errors++;
+    dg_error_push_system(L, status, "send", status == -EISCONN ? &to : NULL);
+    dg_tick_fail(L, 1, callback, (lua_Integer)payload.length);
+    return answer(L, s, dg_outbox_has_room(s));
+}
+
 /* Pushes a copy of the list at index 2, which its owner may change while a name is looked up: a finalizer may already.
  */
 static load push_copy(lua_State *L)
@@ -238,7 +305,7 @@ static int socket_send_many(lua_State *L)
     dg_arguments_of_send_many(L, form_of(s), &arguments);
     int status = find_destination(L, s, &arguments, &to);
     if (status == 0 || arguments.payload.parts == 0) {
-        below = dg_list_put(L, s, 2, &to, arguments.callback);
+        below = put_list(L, s, 2, &to, arguments.callback);
     } else if (status == DG_NOT_A_LITERAL) {
         load held = push_copy(L);
         below = send_to_name(L, s, &arguments, &held, 0);
@@ -253,10 +320,31 @@ static int socket_flush(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
     dg_error_surplus(L, 1);
-    dg_outbox_flush(L, 1, s);
-    if (s->queue.to_report != 0)
+    dg_outbox_flush_all(L, 1, s);
+    if (dg_report_pending(s) != 0)
         dg_tick_due(L, 1, s, DG_DUE_REPORT);
-    lua_pushboolean(L, dg_queue_count(&s->queue) == 0 && s->held == 0);
+    lua_pushboolean(L, dg_outbox_waiting(s) == 0);
+    return 1;
+}
+
+/* socket:discard() -> how many datagrams: gives up what waits to be sent, look-ups included. Each callback gets
+ * ECANCELED; those without one are counted in sendErrors. `drain` comes. */
+static int socket_discard(lua_State *L)
+{
+    dg_socket *s = dg_socket_check(L);
+    dg_error_surplus(L, 1);
+    size_t held = s->held;
+    if (held != 0) {
+        dg_hub_get(L, DG_STORE_HOOKS);
+        lua_getfield(L, -1, "cancelHeld");
+        lua_pushvalue(L, 1);
+        lua_call(L, 1, 0); /* comes back through core.sendResolved */
+    }
+    size_t count = held - s->held + dg_outbox_give_up(L, 1, s, -ECANCELED);
+    if (s->life == DG_CLOSING)
+        dg_tick_due(L, 1, s, DG_DUE_CLOSE);
+    dg_poll_update(L, 1, s);
+    lua_pushinteger(L, (lua_Integer)count);
     return 1;
 }
 
@@ -279,17 +367,28 @@ static load held_load(lua_State *L)
 static void send_held(lua_State *L, dg_socket *s, const dg_address *to)
 {
     dg_payload payload = {2, 0, NULL, 0};
-    dg_reporting reporting = {lua_isfunction(L, 5) ? 5 : 0, NULL};
+    int callback = lua_isfunction(L, 5) ? 5 : 0;
     if (lua_istable(L, 2)) {
-        dg_list_put(L, s, 2, to, reporting.callback);
+        put_list(L, s, 2, to, callback);
         return;
     }
     payload.text = lua_tolstring(L, 2, &payload.length);
-    dg_outbox_put(L, s, &payload, to, &reporting);
+    put(L, s, &payload, to, callback);
+}
+
+/* Tells that what was held was given up: who has a callback. */
+static void cancel_held(lua_State *L, dg_socket *s, const load *held)
+{
+    s->transmitter.errors += held->count;
+    if (!lua_isfunction(L, 5))
+        return;
+    dg_socket_push_error(L, s, -ECANCELED, "send", NULL);
+    dg_tick_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)held->bytes);
 }
 
 /* core.sendResolved(socket, msg | list, port, address, callback): a look-up's answer for what was held.
- * address nil: it failed with the error object in the sixth argument. The socket may be closing by now. */
+ * address nil: it failed with the error object in the sixth argument; false: it was given up. The socket may be closing
+ * by now. */
 static int core_send_resolved(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
@@ -300,7 +399,9 @@ static int core_send_resolved(lua_State *L)
     s->held_bytes -= held.bytes;
     if (s->life == DG_CLOSED) /* finalized: the state is being closed */
         return 0;
-    if (lua_isnil(L, 4)) {
+    if (lua_isboolean(L, 4)) {
+        cancel_held(L, s, &held);
+    } else if (lua_isnil(L, 4)) {
         lua_pushvalue(L, 6);
         dg_tick_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)held.bytes);
     } else {
@@ -308,8 +409,7 @@ static int core_send_resolved(lua_State *L)
         dg_address_parse(&to, s->family, dg_socket_maps(s), luaL_checkstring(L, 4), (unsigned)luaL_checkinteger(L, 3));
         send_held(L, s, &to);
     }
-    if (s->held == 0 && dg_queue_count(&s->queue) == 0)
-        dg_outbox_tell_drain(L, 1, s);
+    dg_outbox_tell_drain(L, 1, s);
     if (s->life == DG_CLOSING)
         dg_tick_due(L, 1, s, DG_DUE_FLUSH | DG_DUE_CLOSE);
     dg_poll_update(L, 1, s);
@@ -322,8 +422,7 @@ static int core_cancel_queue(lua_State *L)
     dg_socket *s = dg_socket_check(L);
     while (dg_queue_count(&s->queue) != 0)
         dg_queue_failed(&s->queue, -ECANCELED);
-    if (s->held == 0)
-        dg_outbox_tell_drain(L, 1, s);
+    dg_outbox_tell_drain(L, 1, s);
     dg_tick_due(L, 1, s, DG_DUE_REPORT);
     return 0;
 }
@@ -333,7 +432,7 @@ static int socket_get_send_queue_size(lua_State *L)
 {
     const dg_socket *s = dg_socket_check(L);
     dg_error_surplus(L, 1);
-    lua_pushinteger(L, (lua_Integer)(dg_queue_bytes(&s->queue) + s->held_bytes));
+    lua_pushinteger(L, (lua_Integer)(dg_queue_bytes(&s->queue) + s->held_bytes + dg_lanes_bytes(s)));
     return 1;
 }
 
@@ -342,7 +441,7 @@ static int socket_get_send_queue_count(lua_State *L)
 {
     const dg_socket *s = dg_socket_check(L);
     dg_error_surplus(L, 1);
-    lua_pushinteger(L, (lua_Integer)(dg_queue_count(&s->queue) - s->queue.refused + s->held));
+    lua_pushinteger(L, (lua_Integer)(dg_outbox_waiting(s) - s->queue.refused));
     return 1;
 }
 
@@ -351,6 +450,8 @@ static const luaL_Reg methods[] = {
     {"sendto", socket_sendto},
     {"sendMany", socket_send_many},
     {"flush", socket_flush},
+    {"discard", socket_discard},
+    {"reply", socket_reply},
     {"getSendQueueSize", socket_get_send_queue_size},
     {"getSendQueueCount", socket_get_send_queue_count},
     {NULL, NULL},

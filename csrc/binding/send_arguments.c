@@ -185,6 +185,16 @@ void dg_arguments_of_send(lua_State *L, enum dg_form form, dg_arguments *out)
     take_destination(L, form, out, sliced ? 5 : 3);
 }
 
+void dg_arguments_of_reply(lua_State *L, dg_payload *out)
+{
+    take_payload(L, out);
+    if (!lua_istable(L, 3))
+        dg_error_arg_type(L, 3, "rinfo", "a table, as listeners get it");
+    if (!is_absent(L, 4) && !lua_isfunction(L, 4))
+        dg_error_arg_type(L, 4, "callback", "a function");
+    dg_error_surplus(L, 4);
+}
+
 void dg_arguments_of_send_many(lua_State *L, enum dg_form form, dg_arguments *out)
 {
     if (!lua_istable(L, 2))

@@ -14,6 +14,7 @@ enum dg_slot {
     DG_SLOT_CALLBACKS,     /* the ring of send callbacks (callbacks.h) */
     DG_SLOT_RECEIVE_BLOCK, /* block lists, to keep them */
     DG_SLOT_SEND_BLOCK,
+    DG_SLOT_LANES,   /* key of a lane -> table with its ring of callbacks (lanes.h), once there was one */
     DG_SLOT_PRIVATE, /* what the Lua side keeps for it */
 };
 

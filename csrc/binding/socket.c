@@ -37,6 +37,15 @@ void dg_socket_push_error(lua_State *L, const dg_socket *s, int error, const cha
     dg_error_push_system(L, error, syscall, to);
 }
 
+void dg_socket_note_closed(lua_State *L, dg_hub *hub, int closed)
+{
+    hub->closed = (unsigned char)closed;
+    dg_hub_get(L, DG_STORE_CLOSED);
+    lua_pushboolean(L, closed);
+    lua_rawseti(L, -2, 1);
+    lua_pop(L, 1);
+}
+
 void dg_socket_push(lua_State *L, const dg_socket *s)
 {
     dg_hub_get(L, DG_STORE_SOCKETS);
@@ -46,8 +55,8 @@ void dg_socket_push(lua_State *L, const dg_socket *s)
 
 static int wants_anchor(const dg_socket *s)
 {
-    if (s->due != 0 || s->doing != 0 || s->hub->serving == s || s->blocked || s->held != 0 || s->binding ||
-        s->connecting)
+    if (s->due != 0 || s->doing != 0 || s->hub->serving == s || s->blocked || s->waits_for_peers || s->held != 0 ||
+        s->binding || s->connecting)
         return 1;
     return s->life == DG_OPEN && s->bound && s->receiving && !s->paused;
 }
@@ -181,6 +190,7 @@ static int socket_fileno(lua_State *L)
     dg_socket *s = dg_socket_running(L);
     dg_error_surplus(L, 1);
     s->transmitter.offloads.can_coalesce = 0;
+    s->shares_file = 1;
     lua_pushinteger(L, s->fd);
     return 1;
 }
@@ -218,6 +228,12 @@ void dg_socket_add_meta(lua_State *L, const luaL_Reg *new_metamethods)
 
 void dg_socket_open(lua_State *L)
 {
+    lua_createtable(L, 1, 0);
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, -2, 1);
+    lua_pushvalue(L, -1);
+    dg_hub_set(L, DG_STORE_CLOSED);
+    lua_setfield(L, -3, "closed");
     dg_socket_add_meta(L, metamethods);
     dg_socket_add(L, methods, core);
 }

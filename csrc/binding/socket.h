@@ -20,9 +20,9 @@ DG_HIDDEN_BEGIN
 
 typedef enum dg_life { DG_OPEN, DG_CLOSING, DG_CLOSED } dg_life;
 
-/* How a socket waits until the kernel takes more. A Unix socket that is not connected is writable all the time, though
- * its peer's queue be full: polling it would spin. */
-enum dg_blocked { DG_NOT_BLOCKED, DG_BLOCKED_POLL, DG_BLOCKED_TIMER };
+/* How a socket waits until the kernel takes more. (A Unix socket that is not connected is writable all the time, though
+ * its peer's queue be full: lanes.h.) */
+enum dg_blocked { DG_NOT_BLOCKED, DG_BLOCKED_POLL };
 
 /* Whether a `drain` is to come: owed since a method that sends returned false, until nothing waits; noted then, and
  * owed again if something waits by the time it would be told. */
@@ -35,6 +35,7 @@ enum dg_due {
     DG_DUE_RESUME = 4, /* deliver what a pause or an error left of a batch */
     DG_DUE_CLOSE = 8,  /* see whether a closing socket can close */
     DG_DUE_BIND = 16,  /* bind to any port, unless somebody has bound it by then */
+    DG_DUE_READY = 32, /* look at what luv told of it, in a turn that was used up */
 };
 
 /* What luv's callbacks tell. */
@@ -56,11 +57,14 @@ typedef struct dg_socket {
     unsigned char receiving;   /* there is a receiver */
     unsigned char takes_rinfo; /* it may see more than the message */
     unsigned char paused;
-    unsigned char lost;    /* somebody has closed its descriptor: the loop must not be asked to watch it */
-    unsigned char resting; /* there was no memory to receive: a timer goes on */
-    unsigned char blocked; /* dg_blocked: the kernel took no more */
-    unsigned char backoff; /* milliseconds that the retry timer waited last */
-    unsigned char drains;  /* dg_drains */
+    unsigned char lost;            /* somebody has closed its descriptor: the loop must not be asked to watch it */
+    unsigned char resting;         /* there was no memory to receive: a timer goes on */
+    unsigned char blocked;         /* dg_blocked: the kernel took no more */
+    unsigned char waits_for_peers; /* a timer has the lanes tried again, */
+    unsigned char backoff;         /* after so many milliseconds */
+    unsigned char tries_lanes;     /* the next flush tries them */
+    unsigned char shares_file;     /* the open file may be others', too: it was adopted, or its number was handed out */
+    unsigned char drains;          /* dg_drains */
     unsigned char unreferenced;
     unsigned char has_poll; /* there is a poll handle of luv's */
     unsigned char busy;     /* luv is being told of the descriptor: it must not be closed now */
@@ -70,39 +74,27 @@ typedef struct dg_socket {
     unsigned char doing;  /* set of dg_due: what the running round has still to do */
     unsigned char listed; /* it is in the hub's list */
     unsigned char anchored;
-    unsigned burial;              /* its number in the hub's count, 0 before */
-    unsigned char happened;       /* set of dg_happened: what luv told, and nobody has looked at yet */
-    unsigned char moderated;      /* its poll is silent, the alarm has it looked at */
-    unsigned char follows;        /* how often `follower` did, in a row; up to where that is sure (follow.h) */
-    unsigned char followed;       /* it was dispatched out of turn since the loop told of it */
-    unsigned char follower_place; /* where the hub's store has `follower` (follow.c) */
+    unsigned burial;         /* its number in the hub's count, 0 before */
+    unsigned char happened;  /* set of dg_happened: what luv told, and nobody has looked at yet */
+    unsigned char moderated; /* its poll is silent, the alarm has it looked at */
+    unsigned char wakes;     /* wake-ups since window_at */
     struct dg_socket *next_due;
-    const struct dg_socket *follower; /* whose turn came after its own, the last time that it had sent something */
-    uint32_t interval;                /* the option moderation: microseconds, 0 for never */
-    uint32_t window_at, window_seen;  /* when the window was opened (dg_timer_clock), how many datagrams had come, */
-    uint32_t window_bytes;            /* and bytes, */
-    unsigned window_sends;            /* and how many sends had been made in the state */
+    uint32_t interval;  /* the option moderation: microseconds, 0 for never */
+    uint32_t window_at; /* when wake-ups were last counted from 0 (dg_timer_clock) */
 
-    /* What each received datagram needs stands close together: a socket that slept finds no cache warm. */
     unsigned pinned; /* the dispatch (by depth) that reads the batch: it must not be given away; 0 for none */
     dg_arena *batch; /* received and not yet delivered: slots [at .. count), the first from `offset` on */
     unsigned batch_count, batch_at;
     uint32_t batch_offset;
-    int ahead; /* what the receive before the dispatch returned, until dg_receive takes it; 0: there was none */
-    unsigned char want;   /* slots for the next receive; 1 only after several misses */
-    unsigned char linger; /* look for more at once */
-    unsigned char luck;   /* grows with each looking for more that found something, and is halved by one that did not */
-    unsigned char misses; /* receives of several slots, in a row, that found one datagram */
-    unsigned char singles;   /* flushes in a row that had one datagram to hand over */
-    unsigned char streak;    /* receives of one slot since the last of them */
-    unsigned char wakes;     /* since the window was opened (moderation.h) */
-    dg_inet sender;          /* of the last rinfo; its text is in DG_SLOT_SENDER, a Unix socket's is only there */
-    const char *sender_text; /* where that text is */
-    uint32_t sender_serial;  /* changes with it */
-    unsigned at_once_in;     /* the dispatch in which a datagram last went without the queue */
-    uint64_t receive_calls, messages, bytes, refused, truncated;
+    unsigned char want;          /* slots for the next receive */
+    unsigned char has_strangers; /* what others than the peer had sent before connect may still come */
+    dg_inet sender;              /* of the last rinfo; its text is in DG_SLOT_SENDER, a Unix socket's is only there */
+    uint32_t sender_serial;      /* changes with it */
+    uint32_t handed, handed_in;  /* datagrams that were handed out in a turn of the loop; its serial number */
+    uint64_t receive_calls, messages, bytes, refused, strangers, truncated;
 
     dg_queue queue;
+    struct dg_lane *lanes; /* what waits for Unix peers (lanes.h) */
     dg_transmitter transmitter;
     size_t report_limit; /* callbacks that the running round may still run */
     dg_callbacks callbacks;
@@ -113,6 +105,7 @@ typedef struct dg_socket {
     const dg_blocklist *receive_block, *send_block; /* NULL without */
     dg_unix_file file;
     dg_address *peer; /* the connected one, once there was one */
+    long made_by;     /* the process that made the descriptor */
 } dg_socket;
 
 extern const char dg_socket_tag; /* its address is the tag */
@@ -131,6 +124,10 @@ void dg_socket_push(lua_State *L, const dg_socket *s);
 /* Keeps it from being collected while it has work, or may receive; lets it go else. For changes that the poll need not
  * hear of (poll.h has the function for the others). */
 void dg_socket_anchor(lua_State *L, int index, dg_socket *s);
+
+/* Notes that a socket was closed, or forgets it. What makes a rinfo looks at it: a finalizer that runs meanwhile may
+ * close the socket, and then no message may come any more. Allocates nothing. */
+void dg_socket_note_closed(lua_State *L, dg_hub *hub, int closed);
 
 /* Pushes the error of a system call on a datagram's way, with the connected peer's address where `to` is NULL or empty.
  */
@@ -167,16 +164,10 @@ static inline int dg_socket_takes_messages(const dg_socket *s)
     return s->life == DG_OPEN && s->receiving && !s->paused && !s->resting;
 }
 
-/* Whether this is the address string, and the port, that came with the last rinfo: answers are sent there. */
-static inline int dg_socket_is_sender(const dg_socket *s, const char *text, unsigned port)
-{
-    return text == s->sender_text && s->sender.u.in.sin_port == htons((uint16_t)port);
-}
-
 /* What is still to be sent keeps the loop alive, unreferenced or not. */
 static inline int dg_socket_unreferenced(const dg_socket *s)
 {
-    return s->unreferenced && !s->blocked && s->held == 0;
+    return s->unreferenced && !s->blocked && !s->waits_for_peers && s->held == 0;
 }
 
 /* Adds functions to the table of methods and to core, which are on top of the stack (core, methods). */

@@ -3,6 +3,7 @@
 
 #include "loop.h"
 #include "luv.h"
+#include "turn.h"
 
 /* A deferred call takes EVENT_PLACES places of store[DG_STORE_EVENTS]: socket (or false), event name or function, and
  * two arguments. A table of more than KEPT_PLACES is let go when it is empty: ten thousand binds leave one of a
@@ -145,13 +146,13 @@ dg_socket *dg_tick_next(dg_hub *hub)
 
 void dg_tick_resume(lua_State *L, dg_hub *hub)
 {
-    if (hub->depth == 0 && dg_tick_has_work(hub))
+    if (dg_tick_has_work(hub))
         dg_loop_start_tick(L, hub);
 }
 
 void dg_tick_rest(lua_State *L, dg_hub *hub)
 {
-    if (dg_tick_has_work(hub)) {
+    if (dg_tick_has_work(hub) || dg_turn_must_end(hub)) {
         dg_loop_start_tick(L, hub);
         return;
     }

@@ -173,6 +173,15 @@ void dg_address_set_port(dg_address *address, unsigned port)
     address->u.in.sin_port = htons((in_port_t)port);
 }
 
+int dg_address_same(const dg_address *a, const dg_address *b)
+{
+    if (a->u.any.sa_family != AF_INET6 || a->length == 0 || a->length != b->length)
+        return dg_address_equal(a, b);
+    return b->u.any.sa_family == AF_INET6 && a->u.in6.sin6_port == b->u.in6.sin6_port &&
+           a->u.in6.sin6_scope_id == b->u.in6.sin6_scope_id &&
+           memcmp(&a->u.in6.sin6_addr, &b->u.in6.sin6_addr, sizeof a->u.in6.sin6_addr) == 0;
+}
+
 int dg_address_is_multicast(const dg_address *address)
 {
     if (address->u.any.sa_family == AF_INET6)

@@ -98,6 +98,8 @@ static inline int dg_inet_equal(const dg_inet *a, const dg_address *b)
     return a->length == sizeof a->u.in ? memcmp(&a->u.in, &b->u.in, sizeof a->u.in) == 0
                                        : memcmp(&a->u, &b->u, a->length) == 0;
 }
+/* Whether they name the same endpoint: what does not matter for that (IPv6's flow label) may differ. */
+int dg_address_same(const dg_address *a, const dg_address *b);
 int dg_address_is_multicast(const dg_address *address);
 
 DG_HIDDEN_END

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE /* SOCK_NONBLOCK, SOCK_CLOEXEC */
+#define _GNU_SOURCE /* SOCK_NONBLOCK, SOCK_CLOEXEC, struct ucred */
 #include "descriptor.h"
 
 #include <errno.h>
@@ -8,9 +8,21 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { MOST_ERRORS = 64, MOST_UNREAD = 65536 };
+
+static void tell_errors(int fd)
+{
+#if defined(SO_SELECT_ERR_QUEUE)
+    int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SELECT_ERR_QUEUE, &on, sizeof on); /* without it libuv prints at times */
+#else
+    (void)fd;
+#endif
+}
+
 #if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
 
-int dg_descriptor_open(int family)
+static int open_socket(int family)
 {
     int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     return fd >= 0 ? fd : -errno;
@@ -18,7 +30,7 @@ int dg_descriptor_open(int family)
 
 #else
 
-int dg_descriptor_open(int family)
+static int open_socket(int family)
 {
     int fd = socket(family, SOCK_DGRAM, 0);
     if (fd < 0)
@@ -31,6 +43,55 @@ int dg_descriptor_open(int family)
 }
 
 #endif
+
+int dg_descriptor_open(int family)
+{
+    int fd = open_socket(family);
+    if (fd >= 0)
+        tell_errors(fd);
+    return fd;
+}
+
+static int move_to(int fd, int number)
+{
+    int status;
+    do
+        status = dup2(fd, number) >= 0 ? 0 : -errno;
+    while (status == -EINTR || status == -EBUSY);
+    if (status == 0)
+        fcntl(number, F_SETFD, FD_CLOEXEC);
+    close(fd);
+    return status;
+}
+
+int dg_descriptor_open_as(int family, int number)
+{
+    int fd = dg_descriptor_open(family);
+    if (fd == -EMFILE || fd == -ENFILE) {
+        close(number);
+        return dg_descriptor_open(family);
+    }
+    if (fd < 0)
+        return fd;
+    int status = move_to(fd, number);
+    return status == 0 ? number : status;
+}
+
+int dg_descriptor_is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+int dg_descriptor_duplicate(int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return copy >= 0 ? copy : -errno;
+}
+
+long dg_descriptor_process(void)
+{
+    return (long)getpid();
+}
 
 int dg_descriptor_bind(int fd, const dg_address *address)
 {
@@ -96,6 +157,7 @@ int dg_descriptor_adopt(int fd)
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
         return -errno;
+    tell_errors(fd);
     return 0;
 }
 
@@ -106,18 +168,61 @@ int dg_descriptor_take_error(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? -error : -errno;
 }
 
+void dg_descriptor_drop_error_queue(int fd)
+{
+#if defined(MSG_ERRQUEUE)
+    for (int left = MOST_ERRORS; left != 0; left--) {
+        char byte;
+        struct iovec buffer = {&byte, 1};
+        struct msghdr header;
+        memset(&header, 0, sizeof header);
+        header.msg_iov = &buffer;
+        header.msg_iovlen = 1;
+        if (recvmsg(fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0 && errno != EINTR)
+            return;
+    }
+#else
+    (void)fd;
+#endif
+}
+
+/* Takes one datagram; returns whether there was one. Once the socket is shut down, an empty queue and an empty datagram
+ * both read as nothing: the sender's credentials come with datagrams only (unix(7), SO_PASSCRED). */
+static int drop_one(int fd)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(64)];
+    } control;
+    char byte;
+    struct iovec buffer = {&byte, 1};
+    struct msghdr header;
+    memset(&header, 0, sizeof header);
+    header.msg_iov = &buffer;
+    header.msg_iovlen = 1;
+    header.msg_control = &control;
+#if defined(SO_PASSCRED)
+    header.msg_controllen = CMSG_SPACE(sizeof(struct ucred)); /* no room for descriptors that somebody passes */
+#endif
+    ssize_t length = recvmsg(fd, &header, MSG_DONTWAIT);
+    return length > 0 || (length == 0 && header.msg_controllen != 0) || (length < 0 && errno == EINTR);
+}
+
+void dg_descriptor_refuse_senders(int fd)
+{
+#if defined(SO_PASSCRED)
+    int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on); /* at worst an empty datagram ends the emptying */
+#endif
+    shutdown(fd, SHUT_RD);
+    for (int left = MOST_UNREAD; left != 0 && drop_one(fd); left--)
+        ;
+}
+
 int dg_descriptor_retire(int fd)
 {
-    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC), status;
-    if (nothing < 0)
-        return -errno;
-    do
-        status = dup2(nothing, fd) >= 0 ? 0 : -errno;
-    while (status == -EINTR || status == -EBUSY);
-    if (status == 0)
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-    close(nothing);
-    return status;
+    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return nothing >= 0 ? move_to(nothing, fd) : -errno;
 }
 
 void dg_descriptor_close(int fd)

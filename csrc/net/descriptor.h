@@ -8,8 +8,17 @@
 
 DG_HIDDEN_BEGIN
 
-/* socket(2), non-blocking and close-on-exec. */
+/* socket(2), non-blocking and close-on-exec; its errors are told as prioritized events, too (socket(7),
+ * SO_SELECT_ERR_QUEUE): libuv stops watching a descriptor that is readable and has an error, but for those. */
 int dg_descriptor_open(int family);
+/* The same under this number, which is taken already (dg_descriptor_retire). Where there is no other one to be had, that
+ * is given up for it: then the descriptor may get another number, or none. Returns it, or a negative errno. */
+int dg_descriptor_open_as(int family, int number);
+int dg_descriptor_is_open(int fd);
+/* fcntl(2), F_DUPFD_CLOEXEC: another number for the same open file. */
+int dg_descriptor_duplicate(int fd);
+/* getpid(2): whose descriptors these are. */
+long dg_descriptor_process(void);
 int dg_descriptor_bind(int fd, const dg_address *address);
 /* getsockname(2). */
 int dg_descriptor_name(int fd, dg_address *out);
@@ -29,10 +38,15 @@ typedef struct dg_descriptor_facts {
 
 /* Finds that out: 0, -EBADF, or -ENOTSOCK for what is no datagram socket of these families. Changes nothing. */
 int dg_descriptor_inspect(int fd, dg_descriptor_facts *out);
-/* Makes it non-blocking and close-on-exec. */
+/* Makes it non-blocking and close-on-exec, and has its errors told as dg_descriptor_open does. */
 int dg_descriptor_adopt(int fd);
 /* Takes the pending error (SO_ERROR), as a negative errno; 0 when there is none. */
 int dg_descriptor_take_error(int fd);
+/* Empties the error queue (ip(7), IP_RECVERR; timestamps of sent datagrams), or a part of it. */
+void dg_descriptor_drop_error_queue(int fd);
+/* A Unix socket that reads no more: others' sends to it fail from now on, and those that wait for room in its queue are
+ * woken. shutdown(2), which acts on the open file. */
+void dg_descriptor_refuse_senders(int fd);
 /* Closes the socket but keeps its number taken, so that nobody gets it whom somebody mistakes for the old one. The
  * number is to be closed later. 0 or a negative errno (nothing changed). */
 int dg_descriptor_retire(int fd);

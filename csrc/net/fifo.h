@@ -58,6 +58,14 @@ static inline void dg_fifo_consume(dg_fifo *fifo, size_t bytes)
         fifo->head = fifo->tail = 0;
 }
 
+/* Drops bytes from the end. */
+static inline void dg_fifo_shorten(dg_fifo *fifo, size_t bytes)
+{
+    fifo->tail -= bytes;
+    if (fifo->head == fifo->tail)
+        fifo->head = fifo->tail = 0;
+}
+
 /* Frees the block; the fifo is empty and may be used again. */
 void dg_fifo_free(dg_fifo *fifo);
 

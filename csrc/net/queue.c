@@ -66,71 +66,56 @@ static void swap_blocks(dg_fifo *a, dg_fifo *b)
     *b = held;
 }
 
-char *dg_queue_reserve(dg_queue *queue, size_t length)
+int dg_queue_make_room(dg_queue *queue, size_t count, size_t bytes)
 {
     dg_queue_disallow(queue);
-    if (queue->payload.room < length && dg_fifo_size(&queue->payload) == 0 && queue->spare->room > queue->payload.room)
+    if (queue->payload.room < bytes && dg_fifo_size(&queue->payload) == 0 && queue->spare->room > queue->payload.room)
         swap_blocks(&queue->payload, queue->spare);
+    if (dg_fifo_reserve(&queue->payload, bytes) == NULL ||
+        dg_fifo_reserve(&queue->entries, count * sizeof(dg_entry)) == NULL ||
+        dg_fifo_reserve(&queue->routes, sizeof(dg_address)) == NULL)
+        return -ENOMEM;
+    return 0;
+}
+
+char *dg_queue_reserve(dg_queue *queue, size_t length)
+{
+    if (dg_queue_make_room(queue, 1, length) != 0)
+        return NULL;
     return dg_fifo_reserve(&queue->payload, length);
 }
 
 /* Two datagrams share a route when they follow each other to one destination. */
-static int add_route(dg_queue *queue, const dg_address *to)
+static void add_route(dg_queue *queue, const dg_address *to)
 {
     uint32_t count = queue->end_route - queue->first_route;
     if (count != 0 && dg_address_equal(route_at(queue, count - 1), to))
-        return 0;
+        return;
     dg_address *route = dg_fifo_reserve(&queue->routes, sizeof *route);
-    if (route == NULL)
-        return -ENOMEM;
     dg_address_copy(route, to);
     dg_fifo_commit(&queue->routes, sizeof *route);
     queue->end_route++;
-    return 0;
 }
 
-static dg_entry *add_entry(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback)
+static void add_entry(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback, int error)
 {
     dg_queue_disallow(queue);
+    add_route(queue, to);
     dg_entry *entry = dg_fifo_reserve(&queue->entries, sizeof *entry);
-    if (entry == NULL || add_route(queue, to) != 0)
-        return NULL;
-    entry->length = (uint32_t)length;
-    entry->callback = callback;
-    entry->route = queue->end_route - 1;
-    entry->error = 0;
+    *entry = (dg_entry){(uint32_t)length, callback, queue->end_route - 1, error};
     dg_fifo_commit(&queue->entries, sizeof *entry);
-    return entry;
 }
 
-int dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback)
+void dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback)
 {
-    if (add_entry(queue, length, to, callback) == NULL)
-        return -ENOMEM;
+    add_entry(queue, length, to, callback, 0);
     dg_fifo_commit(&queue->payload, length);
-    return 0;
 }
 
-int dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback, int error)
+void dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback, int error)
 {
-    dg_entry *entry = add_entry(queue, length, to, callback);
-    if (entry == NULL)
-        return -ENOMEM;
-    entry->error = error;
+    add_entry(queue, length, to, callback, error);
     queue->refused++;
-    return 0;
-}
-
-const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry)
-{
-    return route_at(queue, entry->route - queue->first_route);
-}
-
-void dg_queue_name_peer(dg_queue *queue, const dg_address *peer)
-{
-    for (uint32_t i = 0; i < queue->end_route - queue->first_route; i++)
-        if (route_at(queue, i)->length == 0)
-            dg_address_copy(route_at(queue, i), peer);
 }
 
 /* Drops at least those that were reported. Routes before that of the first entry are of no more use. */
@@ -165,6 +150,75 @@ static void settle(dg_queue *queue, size_t count, size_t bytes)
         drop_entries(queue, queue->next);
     if (dg_queue_count(queue) == 0)
         retire_block(queue);
+}
+
+size_t dg_queue_give_up(dg_queue *queue, int error)
+{
+    size_t count = dg_queue_count(queue), given_up = count - queue->refused;
+    for (size_t i = 0; i < count; i++) {
+        dg_entry *entry = dg_queue_waiting(queue, i);
+        if (entry->error == 0 && entry->callback != 0)
+            entry->error = error;
+        queue->to_report += entry->error != 0;
+    }
+    queue->refused = 0;
+    settle(queue, count, dg_queue_bytes(queue));
+    return given_up;
+}
+
+static int goes_to(const dg_queue *queue, const dg_entry *entry, const dg_address *to)
+{
+    return entry->error == 0 && dg_address_equal(dg_queue_route(queue, entry), to);
+}
+
+size_t dg_queue_count_to(const dg_queue *queue, const dg_address *to, size_t *bytes)
+{
+    size_t found = 0;
+    *bytes = 0;
+    for (size_t i = 0; i < dg_queue_count(queue); i++) {
+        const dg_entry *entry = dg_queue_waiting(queue, i);
+        if (!goes_to(queue, entry, to))
+            continue;
+        found++;
+        *bytes += entry->length;
+    }
+    return found;
+}
+
+void dg_queue_move(dg_queue *queue, const dg_address *to, dg_queue *other,
+                   uint32_t (*renamed)(void *context, uint32_t callback), void *context)
+{
+    char *from = dg_fifo_first(&queue->payload), *kept = from;
+    size_t count = dg_queue_count(queue), left = 0;
+    for (size_t i = 0; i < count; i++) {
+        dg_entry *entry = dg_queue_waiting(queue, i);
+        size_t length = entry->error == 0 ? entry->length : 0;
+        if (goes_to(queue, entry, to)) {
+            memcpy(dg_fifo_reserve(&other->payload, length), from, length);
+            dg_queue_push(other, length, to, entry->callback != 0 ? renamed(context, entry->callback) : 0);
+        } else {
+            memmove(kept, from, length);
+            kept += length;
+            *dg_queue_waiting(queue, left++) = *entry;
+        }
+        from += length;
+    }
+    dg_queue_disallow(queue);
+    dg_fifo_shorten(&queue->payload, (size_t)(from - kept));
+    dg_fifo_shorten(&queue->entries, (count - left) * sizeof(dg_entry));
+    settle(queue, 0, 0);
+}
+
+const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry)
+{
+    return route_at(queue, entry->route - queue->first_route);
+}
+
+void dg_queue_name_peer(dg_queue *queue, const dg_address *peer)
+{
+    for (uint32_t i = 0; i < queue->end_route - queue->first_route; i++)
+        if (route_at(queue, i)->length == 0)
+            dg_address_copy(route_at(queue, i), peer);
 }
 
 void dg_queue_failed(dg_queue *queue, int error)

@@ -42,10 +42,13 @@ typedef struct dg_queue {
 void dg_queue_init(dg_queue *queue, dg_fifo *spare);
 void dg_queue_free(dg_queue *queue);
 
-/* Where to write a datagram of `length` bytes, or NULL without memory. Nothing is queued until dg_queue_push. */
+/* Makes room for a datagram of `length` bytes; returns where to write it, or NULL without memory. Nothing is queued
+ * until dg_queue_push or dg_queue_refuse, which then cannot fail. */
 char *dg_queue_reserve(dg_queue *queue, size_t length);
-/* Queues the datagram that was written there. `to` has length 0 for the connected peer. 0 or -ENOMEM. */
-int dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback);
+/* Queues the datagram that was written there. `to` has length 0 for the connected peer. */
+void dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback);
+/* Queues a datagram that will not be sent (room for 0 bytes is enough), so that its error is reported in its turn. */
+void dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback, int error);
 
 /* Allows appending so much, or as much of it as needs no memory; and nothing any more. */
 void dg_queue_allow(dg_queue *queue, size_t bytes, size_t count);
@@ -58,9 +61,6 @@ static inline int dg_queue_is_allowed(const dg_queue *queue, size_t length);
  * Returns whether another one like it is allowed. */
 static inline int dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to,
                                   uint32_t callback);
-
-/* Queues a datagram that will not be sent, so that its error is reported in its turn. 0 or -ENOMEM. */
-int dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback, int error);
 
 /* Waiting for the kernel, those that were refused included: */
 static inline size_t dg_queue_count(const dg_queue *queue)
@@ -81,6 +81,17 @@ const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry);
 void dg_queue_name_peer(dg_queue *queue, const dg_address *peer);
 /* The first waiting datagram failed, with a negative errno. */
 void dg_queue_failed(dg_queue *queue, int error);
+/* All that wait are given up: each fails with this error, but nothing is reported of those that have no callback.
+ * Returns how many there were that had not been refused before. */
+size_t dg_queue_give_up(dg_queue *queue, int error);
+/* How many datagrams wait for an address, and how many bytes they have. */
+size_t dg_queue_count_to(const dg_queue *queue, const dg_address *to, size_t *bytes);
+/* Moves these to the end of another queue, in which dg_queue_make_room has made room for them. `renamed` gives the other
+ * queue's word for who is told of each one. */
+void dg_queue_move(dg_queue *queue, const dg_address *to, dg_queue *other,
+                   uint32_t (*renamed)(void *context, uint32_t callback), void *context);
+/* Makes room for so many datagrams of so many bytes together, to one destination. 0 or -ENOMEM. */
+int dg_queue_make_room(dg_queue *queue, size_t count, size_t bytes);
 /* The first `count` waiting datagrams, of `bytes` together, were handed over. */
 void dg_queue_sent(dg_queue *queue, size_t count, size_t bytes);
 

@@ -1,7 +1,7 @@
 --- Datagram sockets for Lua with Node.js' dgram API, on luv's event loop.
 -- Compiling is most of what a start costs: so what few programs need is in files that are read when it is first called.
 local core = require "dgram.core"
-local check = core.check
+local check, closed = core.check, core.closed
 
 local dgram = { _VERSION = "dgram " .. core.version }
 
@@ -40,9 +40,10 @@ function dgram.Socket.connectSync(...) return require("dgram.connect").connectSy
 core.configure {
   --- The last step to a listener. A table constructor costs the interpreter less than building it through the C API; LuaJIT
   -- compiles it together with the listener.
-  deliver = function(msg, receiver, address, family, port, size, truncated)
+  deliver = function(msg, receiver, socket, address, family, port, size, truncated)
     local rinfo = { address = address, family = family, port = port, size = size }
     if truncated then rinfo.truncated = true end
+    if closed[1] and core.state(socket) ~= "open" then return end -- by a finalizer that ran while the table was made
     return receiver(msg, rinfo)
   end,
   emit = function(socket, event, ...)
@@ -54,11 +55,8 @@ core.configure {
     if not done then error(err, 0) end
   end,
   findUv = function() return require "dgram.luv"() end,
-  sendToName = function(socket, msg, port, name, cb)
-    require("dgram.lookup").find(socket, name, function(err, address)
-      core.sendResolved(socket, msg, port, address, cb, err)
-    end)
-  end,
+  sendToName = function(...) require("dgram.lookup").send(...) end,
+  cancelHeld = function(...) require("dgram.lookup").give_up(...) end,
 }
 
 local families = { udp4 = 4, udp6 = 6, unix_dgram = 0 }

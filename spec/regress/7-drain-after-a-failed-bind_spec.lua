@@ -23,9 +23,9 @@ describe("drain", function()
     socket:on("drain", loop.expect(function() drained = true end))
     socket:bind(0, "some.name")
     local below
-    for _ = 1, 7 do below = socket:send(("x"):rep(100), 9, "127.0.0.1") end
+    for _ = 1, 5 do below = socket:send(("x"):rep(100), 9, "127.0.0.1") end
     assert.is_false(below)
-    loop.wait(function() return drained and cancelled == 7 end)
+    loop.wait(function() return drained and cancelled == 5 end)
     assert.equal(0, socket:getSendQueueCount())
     timer:close()
     socket:close()

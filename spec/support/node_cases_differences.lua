@@ -131,8 +131,8 @@ return {
   }, node = { "sent(Error EINVAL send 127.0.0.1 <a>)" }, here = {
     "sent(nothing, 1)", "a message 'x', {address='::ffff:127.0.0.1', family='IPv6', port=<a>, size=1}",
   } },
-  { differs = "the queue is what waits", name = "the send queue right after send", steps = bound(
-    { "a", "send", "12345", 9, LO }, { "a", "getSendQueueSize", show = true },
+  { differs = "the queue is what waits", name = "the send queue right after two sends", steps = bound(
+    { "a", "send", "first", 9, LO }, { "a", "send", "12345", 9, LO }, { "a", "getSendQueueSize", show = true },
     { "a", "getSendQueueCount", show = true }
   ), node = { "a.getSendQueueSize = 0", "a.getSendQueueCount = 0" },
   here = { "a.getSendQueueSize = 5", "a.getSendQueueCount = 1" } },

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "turn.h"
+
+#include "../net/timer.h"
+
+enum {
+    MOST_CALLS = 8,                /* between two readings of the clock */
+    LONG_STEP = DG_TURN_TIME / 10, /* microseconds: after such calls it is read after each one */
+};
+
+static uint32_t add_time(dg_turn *turn)
+{
+    uint32_t now = dg_timer_clock(), passed = now - turn->since, left = DG_TURN_TIME - turn->spent;
+    turn->since = now;
+    turn->spent += passed < left ? passed : left;
+    turn->exhausted = passed >= left;
+    return passed;
+}
+
+static void set_step(dg_turn *turn, unsigned step)
+{
+    turn->step = turn->calls = (unsigned char)step;
+}
+
+dg_turn dg_turn_enter(dg_hub *hub)
+{
+    dg_turn *turn = &hub->turn;
+    const dg_turn outer = *turn;
+    turn->since = dg_timer_clock();
+    set_step(turn, 1);
+    if (hub->depth != 0)
+        turn->spent = turn->exhausted = 0;
+    return outer;
+}
+
+void dg_turn_leave(dg_hub *hub, const dg_turn *outer)
+{
+    const uint32_t serial = hub->turn.serial;
+    if (hub->depth == 0) {
+        add_time(&hub->turn);
+    } else {
+        hub->turn = *outer;
+        hub->turn.serial = serial;
+    }
+}
+
+int dg_turn_look(dg_hub *hub)
+{
+    dg_turn *turn = &hub->turn;
+    if (add_time(turn) >= LONG_STEP)
+        set_step(turn, 1);
+    else
+        set_step(turn, turn->step < MOST_CALLS ? 2U * turn->step : MOST_CALLS);
+    return turn->exhausted;
+}
+
+void dg_turn_next(dg_hub *hub)
+{
+    hub->turn.serial++;
+    hub->turn.spent = 0;
+    hub->turn.exhausted = hub->turn.ends = 0;
+}

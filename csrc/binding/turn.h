@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* How long user code may run in one turn of the loop: listeners, callbacks and deferred events of all sockets of the
+ * state share some milliseconds, and a socket hands out so many datagrams at most. What is left waits for the next
+ * turn, so that timers and other handles of the loop get theirs.
+ *
+ * A turn begins when the idle handle is called (dispatch.c). It runs only while it is needed: so user code that has
+ * used a fifth of its time asks for it. */
+#ifndef DG_BINDING_TURN_H
+#define DG_BINDING_TURN_H
+
+#include "hub.h"
+
+DG_HIDDEN_BEGIN
+
+enum {
+    DG_TURN_TIME = 5000,     /* microseconds for user code */
+    DG_TURN_MESSAGES = 2048, /* datagrams of one socket */
+};
+
+/* A dispatch begins, and ends (with what its begin returned): its user code is timed. One that runs inside of a
+ * listener, in a nested loop, has a time of its own; for the listener around it, all of that is its time. */
+dg_turn dg_turn_enter(dg_hub *hub);
+void dg_turn_leave(dg_hub *hub, const dg_turn *outer);
+/* The idle handle was called: a new turn. */
+void dg_turn_next(dg_hub *hub);
+/* Reads the clock; returns whether the time is used up. */
+int dg_turn_look(dg_hub *hub);
+
+/* After each call of user code: whether the time is used up. The clock is read after the first calls of a dispatch, and
+ * then after every eighth, as long as these are short. */
+static inline int dg_turn_called(dg_hub *hub)
+{
+    return --hub->turn.calls == 0 ? dg_turn_look(hub) : hub->turn.exhausted;
+}
+
+/* Whether the end of this turn must be seen. */
+static inline int dg_turn_must_end(const dg_hub *hub)
+{
+    return hub->turn.ends || hub->turn.spent >= DG_TURN_TIME / 5;
+}
+
+DG_HIDDEN_END
+
+#endif
