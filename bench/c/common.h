@@ -29,7 +29,8 @@ enum {
     SEGMENTS = 64,            /* datagrams a segmented send carries on every kernel that has it */
     MOST_SEGMENTS = 128,      /* and on newer ones */
     LARGEST_TRAIN = 65507,
-    END = 3, /* a datagram of so many bytes says that the measurement is over */
+    END = 3,                /* a datagram of so many bytes says that the measurement is over */
+    LATENCIES = 256 * 1024, /* the last ones count */
 };
 
 static inline void die(const char *what)
@@ -53,6 +54,31 @@ static inline double now(void)
 static inline double cpu(void)
 {
     return seconds(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+static double latencies[LATENCIES];
+static unsigned long latency_count;
+
+static inline void note_latency(double value)
+{
+    latencies[latency_count++ % LATENCIES] = value;
+}
+
+static inline int compare_latencies(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The rest of a line: the percentiles in microseconds. */
+static inline void print_latencies(void)
+{
+    size_t count = latency_count < LATENCIES ? latency_count : LATENCIES;
+    qsort(latencies, count, sizeof *latencies, compare_latencies);
+    if (count != 0)
+        printf(" p50=%.3f p90=%.3f p99=%.3f", latencies[count / 2] * 1e6, latencies[count * 9 / 10] * 1e6,
+               latencies[count * 99 / 100] * 1e6);
+    printf("\n");
 }
 
 static inline struct sockaddr_in loopback(int port)
