@@ -42,7 +42,6 @@ local function report(plan, contenders)
   print("| --- | ---" .. (" | ---:"):rep(#head - 2) .. " |")
   for _, each in ipairs(plan) do
     local shown = { table.unpack(each[1].measure.figures) }
-    if shown[1] == "time" then shown[#shown + 1] = "cpu" end
     for _, name in ipairs { "receives", "calls" } do shown[#shown + 1] = name end
     for _, figure in ipairs(shown) do
       if each[1].median[figure] then row(each[1].measure.name, figure, each) end

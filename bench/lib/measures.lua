@@ -18,11 +18,11 @@ end
 
 local function flood(size)
   return { name = "flood-" .. size, title = ("receive, %d B, from a GSO sender"):format(size), role = "receive",
-    size = size, load = "gso", figures = { "time" } }
+    size = size, load = "gso", figures = { "cpu", "time" } }
 end
 
 local function sending(name, title, role, size, against)
-  return { name = name, title = title, role = role, size = size, figures = { "time" }, against = against }
+  return { name = name, title = title, role = role, size = size, figures = { "cpu", "time" }, against = against }
 end
 
 return {

@@ -58,7 +58,7 @@ local function on_lua(lua)
     } } },
     { name = "least", needs = { lua, "least" }, variants = { {
       name = "least", receive = least "receive.lua", send = least "send.lua PORT SIZE MS",
-      burst = least "burst.lua PORT SIZE MS",
+      burst = least "burst.lua PORT SIZE MS", echo = least "echo.lua",
     } } },
     { name = "luvit's way", variants = { {
       name = "luvit's way", receive = luvit "receive.lua", send = luvit "send.lua PORT SIZE MS",

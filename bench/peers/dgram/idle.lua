@@ -11,9 +11,9 @@ local function resident()
   end
 end
 
-local sockets, count = {}, tonumber(arg[1])
+local sockets, count, given = {}, tonumber(arg[1]), options {}
 local function open()
-  local socket = dgram.createSocket(options {}, function() end)
+  local socket = dgram.createSocket(given, function() end)
   socket:bind(0, "127.0.0.1")
   sockets[#sockets + 1] = socket
 end
