@@ -128,6 +128,19 @@ static inline void set_int(int fd, int level, int name, int value, const char *w
         die(what);
 }
 
+/* Sends end markers from a connected socket until the other end has closed its port. */
+static inline void end(int fd)
+{
+    struct timespec pause = {0, 1000000};
+    for (int i = 0; i < 3000; i++) {
+        if (send(fd, "end", END, 0) < 0 && errno == ECONNREFUSED)
+            return;
+        nanosleep(&pause, NULL);
+    }
+    fprintf(stderr, "the receiver did not end\n");
+    exit(1);
+}
+
 /* How many datagrams a message of `length` bytes carries. */
 static inline unsigned segments_in(struct msghdr *header, size_t length, int *size)
 {

@@ -94,18 +94,6 @@ static unsigned long send_paced(int fd, unsigned size, double until, double rate
     return sent;
 }
 
-static void end(int fd)
-{
-    struct timespec pause = {0, 1000000};
-    for (int i = 0; i < 3000; i++) {
-        if (send(fd, "end", END, 0) < 0 && errno == ECONNREFUSED)
-            return;
-        nanosleep(&pause, NULL);
-    }
-    fprintf(stderr, "the receiver did not end\n");
-    exit(1);
-}
-
 int main(int argc, char **argv)
 {
     if (argc != 5 && argc != 6) {

@@ -31,9 +31,12 @@ command -v timeout >/dev/null 2>&1 || die "needs timeout (package coreutils)"
 # shellcheck disable=SC3045 # every sh of Linux has it
 ulimit -n 20000 2>/dev/null || ulimit -n "$(ulimit -H -n)"
 
-# A higher priority, where it may be had, keeps other programs of the machine out.
+# A higher priority, where it may be had, keeps other programs of the machine out; $realtime does so whatever they are.
 prefix='timeout 60'
-if nice -n -10 true 2>/dev/null && [ "$(nice -n -10 nice 2>/dev/null)" -lt 0 ]; then prefix="nice -n -10 $prefix"; fi
+if [ -n "${realtime:-}" ]; then
+    chrt -f 1 true || die "--realtime needs chrt (package util-linux), and the right to use it"
+    prefix="chrt -f 1 $prefix"
+elif nice -n -10 true 2>/dev/null && [ "$(nice -n -10 nice 2>/dev/null)" -lt 0 ]; then prefix="nice -n -10 $prefix"; fi
 
 terminal=''
 if [ -t 2 ]; then terminal=yes; fi # others want no line that is written again and again

@@ -90,6 +90,7 @@ function roles.echo(entry)
   local asked, trouble = result(tool("client", ready.port, entry.measure, entry.measure.load))
   local got, why = result(pipe)
   if not (asked and got) then return nil, trouble or why end
+  got.served = got.count
   for _, name in ipairs { "count", "seconds", "lost", "p50", "p90", "p99" } do got[name] = asked[name] end
   return got
 end
@@ -124,9 +125,11 @@ end
 --- Figures of which less is better; nil where the run does not tell.
 local figures = {}
 function figures.time(got) return got.seconds / got.count * 1e6 end
-function figures.cpu(got) return got.cpu and got.cpu / got.count * 1e6 end
-function figures.receives(got) return got.receives and got.receives / got.count end
-function figures.calls(got) return got.receives and (got.receives + got.sends + got.others) / got.count end
+function figures.cpu(got) return got.cpu and got.cpu / (got.served or got.count) * 1e6 end
+function figures.receives(got) return got.receives and got.receives / (got.served or got.count) end
+function figures.calls(got)
+  return got.receives and (got.receives + got.sends + got.others) / (got.served or got.count)
+end
 function figures.bytes(got) return got.bytes and got.bytes / got.count end
 function figures.start(got) return got.seconds / got.count * 1e3 end
 for _, name in ipairs { "p50", "p90", "p99" } do figures[name] = function(got) return got[name] end end
@@ -139,7 +142,7 @@ function run.once(entry)
   if not got then return nil, why end
   got.took = machine.uptime() - began
   if before and got.took > 0 then got.waiting = (machine.waited() - before) / 1e6 / got.took end
-  if got.count == 0 then return nil, "nothing came" end
+  if got.count == 0 or got.served == 0 then return nil, "nothing came" end
   got.figures = {}
   for name, figure in pairs(figures) do got.figures[name] = figure(got) end
   -- The share of the time in which the measured program had its CPU: near 1 for one that never waits.
