@@ -69,8 +69,8 @@ local function collect(plan, all)
   return results
 end
 
-local kept = { "count", "seconds", "cpu", "p50", "p90", "p99", "receives", "sends", "others", "sent", "arrived", "served",
-  "lost", "buffer", "disturbed" }
+local kept = { "count", "seconds", "cpu", "p50", "p90", "p99", "receives", "sends", "others", "sent", "arrived",
+  "served", "lost", "buffer", "disturbed" }
 
 local function rounds_of(entry)
   local all = {}
