@@ -183,7 +183,7 @@ check "the documents and the code agree" "$root/scripts/with.sh" lua5.4 lua5.4 s
 
 # ---- Scripts
 
-for file in scripts/*.sh bench/run bench/instructions; do
+for file in scripts/*.sh bench/run bench/compare bench/instructions bench/lib/*.sh; do
     check "sh reads $file" sh -n "$file"
 done
 

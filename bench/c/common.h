@@ -29,7 +29,8 @@ enum {
     SEGMENTS = 64,            /* datagrams a segmented send carries on every kernel that has it */
     MOST_SEGMENTS = 128,      /* and on newer ones */
     LARGEST_TRAIN = 65507,
-    END = 3, /* a datagram of so many bytes says that the measurement is over */
+    END = 3,                /* a datagram of so many bytes says that the measurement is over */
+    LATENCIES = 256 * 1024, /* the last ones count */
 };
 
 static inline void die(const char *what)
@@ -53,6 +54,31 @@ static inline double now(void)
 static inline double cpu(void)
 {
     return seconds(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+static double latencies[LATENCIES];
+static unsigned long latency_count;
+
+static inline void note_latency(double value)
+{
+    latencies[latency_count++ % LATENCIES] = value;
+}
+
+static inline int compare_latencies(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The rest of a line: the percentiles in microseconds. */
+static inline void print_latencies(void)
+{
+    size_t count = latency_count < LATENCIES ? latency_count : LATENCIES;
+    qsort(latencies, count, sizeof *latencies, compare_latencies);
+    if (count != 0)
+        printf(" p50=%.3f p90=%.3f p99=%.3f", latencies[count / 2] * 1e6, latencies[count * 9 / 10] * 1e6,
+               latencies[count * 99 / 100] * 1e6);
+    printf("\n");
 }
 
 static inline struct sockaddr_in loopback(int port)
@@ -100,6 +126,19 @@ static inline void set_int(int fd, int level, int name, int value, const char *w
 {
     if (setsockopt(fd, level, name, &value, sizeof value) != 0)
         die(what);
+}
+
+/* Sends end markers from a connected socket until the other end has closed its port. */
+static inline void end(int fd)
+{
+    struct timespec pause = {0, 1000000};
+    for (int i = 0; i < 3000; i++) {
+        if (send(fd, "end", END, 0) < 0 && errno == ECONNREFUSED)
+            return;
+        nanosleep(&pause, NULL);
+    }
+    fprintf(stderr, "the receiver did not end\n");
+    exit(1);
 }
 
 /* How many datagrams a message of `length` bytes carries. */

@@ -1,14 +1,13 @@
 /* The sender that receivers are measured with, and (to a sink) the limit that senders are measured against.
  *
- *     load PORT SIZE MILLISECONDS gso|long|mmsg|fan|plain|paced|end
+ *     load PORT SIZE MILLISECONDS gso|long|mmsg|fan|plain|paced|end [RATE]
  *
  * gso: trains of up to 64 datagrams a call. long: of up to 128, which newer kernels take. mmsg: 64 datagrams a call.
- * fan: 64 a call, to as many addresses, 127.0.0.1 and on. plain: one. paced: one each 10 microseconds.
+ * fan: 64 a call, to as many addresses, 127.0.0.1 and on. plain: one. paced: RATE a second, each of
+ * which begins with the time at which it is sent: nanoseconds of the monotonic clock, in 16 digits.
  * After it: end markers, until the receiver has closed its port. */
 #define _GNU_SOURCE
 #include "common.h"
-
-enum { PACE = 100000 };
 
 static char payload[SLOT];
 
@@ -75,37 +74,30 @@ static unsigned long send_singly(int fd, unsigned size, double until)
 }
 
 /* Never catches up in a burst: after a delay the schedule begins anew. */
-static unsigned long send_paced(int fd, unsigned size, double until)
+static unsigned long send_paced(int fd, unsigned size, double until, double rate)
 {
     unsigned long sent = 0;
     double next = now(), t;
+    char stamp[17];
+    if (size < sizeof stamp)
+        die("the size");
     while ((t = now()) < until) {
         if (t < next)
             continue;
+        snprintf(stamp, sizeof stamp, "%016.0f", t * 1e9);
+        memcpy(payload, stamp, sizeof stamp - 1);
         if (send(fd, payload, size, 0) < 0)
             die("send");
         sent++;
-        next = t - next > 2.0 / PACE ? t + 1.0 / PACE : next + 1.0 / PACE;
+        next = t - next > 2 / rate ? t + 1 / rate : next + 1 / rate;
     }
     return sent;
 }
 
-static void end(int fd)
-{
-    struct timespec pause = {0, 1000000};
-    for (int i = 0; i < 3000; i++) {
-        if (send(fd, "end", END, 0) < 0 && errno == ECONNREFUSED)
-            return;
-        nanosleep(&pause, NULL);
-    }
-    fprintf(stderr, "the receiver did not end\n");
-    exit(1);
-}
-
 int main(int argc, char **argv)
 {
-    if (argc != 5) {
-        fprintf(stderr, "usage: load PORT SIZE MILLISECONDS gso|long|mmsg|fan|plain|paced|end\n");
+    if (argc != 5 && argc != 6) {
+        fprintf(stderr, "usage: load PORT SIZE MILLISECONDS gso|long|mmsg|fan|plain|paced|end [RATE]\n");
         return 2;
     }
     unsigned size = (unsigned)atoi(argv[2]);
@@ -130,12 +122,12 @@ int main(int argc, char **argv)
         sent = send_fan(atoi(argv[1]), size, until);
         break;
     case 'p':
-        sent = argv[4][1] == 'l' ? send_singly(fd, size, until) : send_paced(fd, size, until);
+        sent = argv[4][1] == 'l' ? send_singly(fd, size, until)
+                                 : send_paced(fd, size, until, argc == 6 ? atof(argv[5]) : 1);
         break;
     }
     printf("count=%lu bytes=%lu seconds=%.6f cpu=%.6f\n", sent, sent * size, now() - start, cpu() - used);
     fflush(stdout);
-    if (argv[4][0] == 'e' || argc == 5)
-        end(fd);
+    end(fd);
     return 0;
 }

@@ -1,24 +1,27 @@
 --- Charts as SVG, drawn by gnuplot: for each family of measures one, peers side by side.
 local chart = {}
 
--- Each measure: its name, and what stands below its bars.
+-- Each measure: its name, what stands below its bars, and its figure. `rate`: one divided by it is drawn.
 local families = {
-  { name = "receive", title = "received from a GSO sender, million datagrams a second (more is better)", scale = 1e-6,
-    measures = { { "receive-gso-64", "64 bytes" }, { "receive-gso-1200", "1200 bytes" } } },
-  { name = "cpu", title = "CPU time for each received datagram, microseconds (less is better)", scale = 1,
-    measures = { { "receive-paced", "100,000 a second" }, { "receive-plain", "without pause" } } },
-  { name = "send", title = "sent, million datagrams a second (more is better)", scale = 1e-6,
-    measures = { { "send-64", "64 bytes, callbacks" }, { "send-1200", "1200 bytes, callbacks" },
-      { "burst-64", "64 bytes, none" }, { "fan-64", "64 bytes, 64 peers" } } },
-  { name = "turn", title = "ping-pong, microseconds a round (less is better)", scale = 1,
-    measures = { { "pingpong", "two sockets" }, { "crowd", "beside 10,000 idle ones" } } },
-  { name = "echo", title = "echo server, million answers a second (more is better)", scale = 1e-6,
-    measures = { { "echo-gso", "client with GSO" }, { "echo-mmsg", "client without" } } },
+  { name = "receive", title = "received from a GSO sender, million datagrams a second (more is better)", rate = true,
+    measures = { { "flood-64", "64 bytes", "time" }, { "flood-1200", "1200 bytes", "time" } } },
+  { name = "send", title = "sent, million datagrams a second (more is better)", rate = true,
+    measures = { { "send-64", "64 bytes, callbacks", "time" }, { "send-1200", "1200 bytes, callbacks", "time" },
+      { "burst-64", "64 bytes, none", "time" }, { "fan-64", "64 bytes, 64 peers", "time" } } },
+  { name = "echo", title = "echo server, CPU time for each answer, microseconds (less is better)",
+    measures = { { "echo-1", "one in flight", "cpu" }, { "echo-64", "64 in flight", "cpu" },
+      { "echo-gso", "64, client with GSO", "cpu" }, { "echo-many", "64, 1,000 clients", "cpu" } } },
+  { name = "cpu", title = "CPU time for each received datagram, microseconds (less is better)",
+    measures = { { "paced-20k", "20,000 a second", "cpu" }, { "paced-100k", "100,000 a second", "cpu" },
+      { "paced-sink", "100,000, some answered", "cpu" } } },
+  { name = "latency", title = "from send to listener, median, microseconds (less is better)",
+    measures = { { "paced-20k", "20,000 a second", "p50" }, { "paced-100k", "100,000 a second", "p50" },
+      { "paced-sink", "100,000, some answered", "p50" } } },
 }
 
 -- A peer has one colour in all charts of one Lua.
 local colours = {
-  dgram = "#0b5fa5", prompt = "#6baed6", luv = "#e08214", ["luvit's way"] = "#fdb863", luasocket = "#5aae61",
+  dgram = "#0b5fa5", moderated = "#6baed6", luv = "#e08214", ["luvit's way"] = "#fdb863", luasocket = "#5aae61",
   cqueues = "#a6dba0", node = "#762a83", bun = "#c2a5cf", asyncio = "#999999",
 }
 
@@ -35,7 +38,8 @@ local function data(family, results)
     local row = { ('"%s"'):format(measure[2]) }
     for _, peer in ipairs(columns) do
       local entry = results.best(measure[1], peer)
-      row[#row + 1] = entry and ("%.6g"):format(entry.median * family.scale) or "-"
+      local value = entry and entry.median[measure[3]]
+      row[#row + 1] = value and ("%.6g"):format(family.rate and 1 / value or value) or "-"
     end
     rows[#rows + 1] = table.concat(row, " ")
   end

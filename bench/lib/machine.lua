@@ -50,6 +50,14 @@ function machine.cpus()
   return allowed[1], allowed[2], true
 end
 
+local can_pin
+
+--- The beginning of a command that shall run on one CPU; empty where there is no taskset.
+function machine.pin(cpu)
+  if can_pin == nil then can_pin = machine.has "taskset" end
+  return can_pin and ("taskset -c %d"):format(cpu) or ""
+end
+
 --- Microseconds in which some program of the machine waited for a CPU, since it started; nil where the kernel does not tell.
 function machine.waited()
   return tonumber(file_line("/proc/pressure/cpu", "^some.*total=(%d+)"))
@@ -79,7 +87,7 @@ function machine.describe(options)
   end
   versions.luasocket = line_of [[lua5.4 -e 'print(require("socket")._VERSION)']]
   versions.cqueues = line_of [[lua5.4 -e 'print(require("cqueues").VERSION)']]
-  versions.node, versions.bun = line_of "node --version", line_of(options.bun .. " --version")
+  versions.node, versions.bun = line_of(options.node .. " --version"), line_of(options.bun .. " --version")
   versions.python, versions.cc = line_of "python3 --version", line_of "cc --version"
   return {
     date = os.date "!%Y-%m-%d", kernel = line_of("uname -r"):match "^[%d.]*%d", system = line_of "uname -s -m",

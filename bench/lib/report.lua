@@ -2,12 +2,9 @@
 local goals, stats = require "goals", require "stats"
 local report = {}
 
-local function shown(figure, value)
-  if figure == "rate" then return ("%.3f M/s"):format(value / 1e6) end
-  if figure == "bytes" then return ("%.0f B"):format(value) end
-  if figure == "time" then return ("%.2f ms"):format(value) end
-  return ("%.2f us"):format(value)
-end
+local units = { bytes = "%.0f B", start = "%.2f ms" }
+
+local function shown(figure, value) return (units[figure] or "%.2f us"):format(value) end
 
 local function median_of(entry, field)
   local values = {}
@@ -18,13 +15,14 @@ local function median_of(entry, field)
   return values[1] and stats.median(values)
 end
 
-local function times(entry, other)
-  return entry and other and ("%.2f"):format(entry.median / other.median) or ""
+local function times(entry, other, figure)
+  local a, b = entry and entry.median[figure], other and other.median[figure]
+  return a and b and ("%.2f"):format(a / b) or ""
 end
 
 local function cell(value, format) return value and format:format(value) or "" end
 
---- One line for each measure: dgram, and its ratio to each of the others' best.
+--- One line for each figure of each measure: dgram, and its ratio to each of the others' best way.
 local function summary(out, results, lua)
   local others, mine = {}, nil
   for _, peer in ipairs(results.peers) do
@@ -35,20 +33,20 @@ local function summary(out, results, lua)
     end
   end
   if not mine then return end
-  local head, rule = { "measure", "dgram" }, { "---", "---:" }
+  local head, rule = { "measure", "figure", "dgram" }, { "---", "---", "---:" }
   for _, peer in ipairs(others) do
     head[#head + 1], rule[#rule + 1] = "/ " .. peer.name, "---:"
   end
   out(("## %s: dgram, and its figure divided by the others'\n"):format(lua))
-  out "For rates (M/s) above 1 is better, for the rest below 1. Of each peer its best way counts.\n"
+  out "Below 1 is better. Of each peer its best way counts, by the first figure.\n"
   out("| " .. table.concat(head, " | ") .. " |")
   out("| " .. table.concat(rule, " | ") .. " |")
   for _, measure in ipairs(results.measures) do
     local entry = results.best(measure.name, mine)
-    if entry then
-      local row = { measure.title, shown(measure.figure, entry.median) }
+    for i, figure in ipairs(entry and measure.figures or {}) do
+      local row = { i == 1 and measure.title or "", figure, shown(figure, entry.median[figure]) }
       for _, peer in ipairs(others) do
-        row[#row + 1] = times(entry, results.best(measure.against or measure.name, peer))
+        row[#row + 1] = times(entry, results.best(measure.against or measure.name, peer), figure)
       end
       out("| " .. table.concat(row, " | ") .. " |")
     end
@@ -56,24 +54,29 @@ local function summary(out, results, lua)
   out ""
 end
 
-local columns = { "who", "on", "median", "spread", "/ luv", "/ C", "CPU us each", "CPU share", "came of sent", "buffer",
-  "quiet rounds" }
+local columns = { "who", "on", "figures", "spread", "/ luv", "/ C", "CPU us each", "CPU share", "receive calls each",
+  "calls each", "came of sent", "buffer", "quiet rounds" }
 
-local function cpu_each(got) return got.cpu and got.cpu > 0 and got.cpu / got.count * 1e6 end
 local function share(got) return got.share end
 local function came(got) return got.sent and got.count / got.sent or got.arrived and got.arrived / got.count end
 
 local function detail(results, entry)
-  local measure, peer = entry.measure, entry.peer
+  local measure, peer, first = entry.measure, entry.peer, entry.measure.figures[1]
   local against = measure.against or measure.name
-  if not entry.median then
-    return ("| %s | %s | %s | | | | | | | | |"):format(entry.variant.name, peer.lua or "", entry.failed or "no run")
+  if not entry.median[first] then
+    return ("| %s | %s | %s |%s"):format(entry.variant.name, peer.lua or "", entry.failed or "no run",
+      " |"):rep(#columns - 3)
   end
-  local cells = { entry.variant.name, peer.lua or "", shown(measure.figure, entry.median),
-    ("%.0f %%"):format(entry.spread * 100), times(entry, results.best_of(against, "luv", peer.lua)),
-    times(entry, results.best_of(against, "C")), cell(median_of(entry, cpu_each), "%.3f"),
-    cell(median_of(entry, share), "%.2f"), cell(median_of(entry, came), "%.2f"), entry.got[1].buffer or "",
-    ("%d of %d"):format(entry.quiet, #entry.got) }
+  local figures = {}
+  for i, figure in ipairs(measure.figures) do
+    local median = entry.median[figure]
+    figures[i] = figure .. " " .. (median and shown(figure, median) or "unknown")
+  end
+  local cells = { entry.variant.name, peer.lua or "", table.concat(figures, ", "),
+    ("%.0f %%"):format(entry.spread[first] * 100), times(entry, results.best_of(against, "luv", peer.lua), first),
+    times(entry, results.best_of(against, "C"), first), cell(entry.median.cpu, "%.3f"),
+    cell(median_of(entry, share), "%.2f"), cell(entry.median.receives, "%.3f"), cell(entry.median.calls, "%.3f"),
+    cell(median_of(entry, came), "%.2f"), entry.got[1].buffer or "", ("%d of %d"):format(entry.quiet, results.rounds) }
   return "| " .. table.concat(cells, " | ") .. " |"
 end
 
@@ -121,7 +124,8 @@ function report.text(results)
   out "## Each measure\n"
   out "Spread: half the distance between the quartiles. CPU share: CPU time by elapsed time of the measured program,"
   out "below 1 where it waits. Came of sent: below 1 where the kernel dropped datagrams for want of buffer."
-  out "A rate counts what came (receivers), or what was sent."
+  out "Times for each datagram count what came (receivers), what was sent, or what was answered. Spread and ratios are"
+  out "the first figure's. Calls are those of the kernel that send, receive, wait and watch."
   out "Quiet rounds: those in which no other program kept anybody waiting for a CPU for more than 5 % of the time;"
   out "where there are three or more of them, only they count.\n"
   for _, measure in ipairs(results.measures) do details(out, results, measure) end

@@ -1,12 +1,13 @@
 -- Sends without callbacks, 256 at a turn of the loop. Arguments: PORT SIZE MILLISECONDS [PEERS]
 -- PEERS: to so many addresses in turn, 127.0.0.1 and on.
-local dgram, uv = require "dgram", require "luv"
+package.path = (arg[0]:match "^(.*)/" or ".") .. "/?.lua;" .. package.path
+local dgram, options, uv = require "dgram", require "socket_options", require "luv"
 
 local port, payload, milliseconds = tonumber(arg[1]), ("x"):rep(tonumber(arg[2])), tonumber(arg[3])
 local addresses = {}
 for i = 1, tonumber(arg[4] or 1) do addresses[i] = "127.0.0." .. i end
 
-local socket, idle = dgram.createSocket "udp4", uv.new_idle()
+local socket, idle = dgram.createSocket(options {}), uv.new_idle()
 local sent, next_peer = 0, 1
 local start, cpu = uv.hrtime(), os.clock()
 local deadline = start + milliseconds * 1e6

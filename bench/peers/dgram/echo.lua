@@ -1,8 +1,9 @@
 -- Sends back what comes, until a datagram of 3 bytes does.
-local dgram, uv = require "dgram", require "luv"
+package.path = (arg[0]:match "^(.*)/" or ".") .. "/?.lua;" .. package.path
+local dgram, options, uv = require "dgram", require "socket_options", require "luv"
 
 local echoed, start, cpu = 0, 0, 0
-local socket = dgram.createSocket "udp4"
+local socket = dgram.createSocket(options {})
 
 socket:on("message", function(msg, rinfo)
   if echoed == 0 then start, cpu = uv.hrtime(), os.clock() end

@@ -1,5 +1,6 @@
 -- Memory that bound and listening sockets take. Argument: COUNT
-local dgram = require "dgram"
+package.path = (arg[0]:match "^(.*)/" or ".") .. "/?.lua;" .. package.path
+local dgram, options = require "dgram", require "socket_options"
 
 local function resident()
   collectgarbage()
@@ -10,9 +11,9 @@ local function resident()
   end
 end
 
-local sockets, count = {}, tonumber(arg[1])
+local sockets, count, given = {}, tonumber(arg[1]), options {}
 local function open()
-  local socket = dgram.createSocket("udp4", function() end)
+  local socket = dgram.createSocket(given, function() end)
   socket:bind(0, "127.0.0.1")
   sockets[#sockets + 1] = socket
 end

@@ -1,8 +1,9 @@
 -- Sends with a callback each, 64 in flight. Arguments: PORT SIZE MILLISECONDS
-local dgram, uv = require "dgram", require "luv"
+package.path = (arg[0]:match "^(.*)/" or ".") .. "/?.lua;" .. package.path
+local dgram, options, uv = require "dgram", require "socket_options", require "luv"
 
 local port, payload, milliseconds = tonumber(arg[1]), ("x"):rep(tonumber(arg[2])), tonumber(arg[3])
-local socket = dgram.createSocket "udp4"
+local socket = dgram.createSocket(options {})
 local sent, done, running = 0, 0, true
 local start, cpu = uv.hrtime(), os.clock()
 local deadline = start + milliseconds * 1e6

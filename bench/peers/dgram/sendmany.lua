@@ -1,13 +1,10 @@
 -- Sends lists of 256, one at a turn of the loop. Arguments: PORT SIZE MILLISECONDS
-local dgram, uv = require "dgram", require "luv"
+package.path = (arg[0]:match "^(.*)/" or ".") .. "/?.lua;" .. package.path
+local dgram, options, uv = require "dgram", require "socket_options", require "luv"
 
 local port, payload, milliseconds = tonumber(arg[1]), ("x"):rep(tonumber(arg[2])), tonumber(arg[3])
-local socket, idle, list = dgram.createSocket "udp4", uv.new_idle(), {}
+local socket, idle, list = dgram.createSocket(options {}), uv.new_idle(), {}
 for i = 1, 256 do list[i] = payload end
-if not socket.sendMany then
-  print "this dgram has no sendMany yet"
-  os.exit(1)
-end
 
 local sent = 0
 local start, cpu = uv.hrtime(), os.clock()

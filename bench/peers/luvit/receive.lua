@@ -1,21 +1,26 @@
--- Receives until a datagram of 3 bytes comes. Keeps the last rinfo: no compiler may leave it out.
-package.path = arg[0]:match "^(.*)/" .. "/?.lua;" .. package.path
-local udp, uv = require "udp", require "luv"
+-- Receives until a datagram of 3 bytes comes, and tells how late they came. Argument: ANSWER, one in so many is answered
+-- (none). Keeps the last rinfo: no compiler may leave it out.
+local folder = arg[0]:match "^(.*)/" or "."
+package.path = folder .. "/?.lua;" .. folder .. "/../?.lua;" .. package.path
+local latency, udp, uv = require "latency", require "udp", require "luv"
 
+local answer = tonumber(arg[1] or math.huge)
 local received, bytes, start, cpu, last = 0, 0, 0, 0
 local socket = udp.createSocket()
 
 socket:on("message", function(msg, rinfo)
   if received == 0 then start, cpu = uv.hrtime(), os.clock() end
   if #msg == 3 then
-    print(("count=%d bytes=%d seconds=%.6f cpu=%.6f from=%s"):format(
-      received, bytes, (uv.hrtime() - start) / 1e9, os.clock() - cpu, last and last.port))
+    print(("count=%d bytes=%d seconds=%.6f cpu=%.6f from=%s %s"):format(
+      received, bytes, (uv.hrtime() - start) / 1e9, os.clock() - cpu, last and last.port, latency.text()))
     socket:close()
     return
   end
   received = received + 1
   bytes = bytes + #msg
   last = rinfo
+  if received % latency.EVERY == 0 then latency.note(msg, uv.hrtime()) end
+  if received % answer == 0 then socket:send(msg, rinfo.port, rinfo.ip) end
 end)
 socket:bind(0, "127.0.0.1")
 uv.recv_buffer_size(socket.handle, 4 * 1024 * 1024)
