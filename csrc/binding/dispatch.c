@@ -2,8 +2,10 @@
 #include "dispatch.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "../net/descriptor.h"
+#include "error.h"
 #include "follow.h"
 #include "luv.h"
 #include "moderation.h"
@@ -285,8 +287,26 @@ static int on_tick(lua_State *L)
     return leave(L, hub);
 }
 
+/* Argument: the mode, or nil. */
+static void check_mode(lua_State *L)
+{
+    static const char *const modes[] = {"default", "once", "nowait"};
+    dg_error_surplus_function(L, 1);
+    if (lua_isnoneornil(L, 1))
+        return;
+    if (lua_type(L, 1) != LUA_TSTRING)
+        dg_error_arg_type(L, 1, "mode", "a string");
+    for (int i = 0; i < 3; i++)
+        if (strcmp(lua_tostring(L, 1), modes[i]) == 0)
+            return;
+    dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE",
+                   "The \"mode\" argument must be \"default\", \"once\" or \"nowait\". Received %s",
+                   dg_error_received(L, 1));
+}
+
 int dg_dispatch_run(lua_State *L)
 {
+    check_mode(L);
     dg_luv_need(L, "dgram.run");
     dg_hub *hub = dg_hub_of(L);
     lua_settop(L, 1);

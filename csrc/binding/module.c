@@ -32,8 +32,8 @@
 
 enum { ROOM = 64 }; /* for the fields of core, and for the methods: growing there means rehashing all, six times */
 
-/* core.configure(hooks): functions of the Lua side that C calls: deliver, emit, findUv, sendToName. The caller's folder
- * is from now on passed over when an error says where it comes from. */
+/* core.configure(hooks): functions of the Lua side that C calls: deliver, emit, sendToName. The caller's folder is
+ * from now on passed over when an error says where it comes from. */
 static int core_configure(lua_State *L)
 {
     lua_Debug caller;
