@@ -20,10 +20,10 @@ end
 --- Where to bind, checked -> address, port (nil for unix_dgram), fd. Values and no table: nothing is left to collect.
 local function target(self, port, address, fd)
   if core.family(self) == 0 then
-    if address ~= nil then check.path(address, "path") end
+    if type(address) ~= "nil" then check.path(address, "path") end
     return address, nil, fd
   end
-  if address ~= nil then check.host(address, "address") end
+  check.host(address, "address")
   return address, check.port(port == nil and 0 or port, 0), fd
 end
 
@@ -54,7 +54,7 @@ local function arguments(self, ...)
     cb = third
   end
   check.surplus(most, ...)
-  if cb ~= nil then check.fn(cb, "callback") end
+  check.callback(cb)
   if type(first) == "table" then return cb, from_options(self, first) end
   if core.family(self) == 0 then return cb, target(self, nil, first) end
   return cb, target(self, first, second)
@@ -119,8 +119,9 @@ end
 function Socket.bindSync(self, given, ...)
   check.open(self)
   check.surplus(1, given, ...)
-  if given ~= nil and type(given) ~= "table" then check.wrongType(given, "options", "a table") end
-  local address, port, fd = from_options(self, given or {})
+  if type(given) == "nil" then given = {} end
+  if type(given) ~= "table" then check.wrongType(given, "options", "a table") end
+  local address, port, fd = from_options(self, given)
   must_be_unbound(self)
   if self:listenerCount "message" > 0 then core.needLoop "Listening for messages" end
   if fd ~= nil and address ~= nil and core.family(self) ~= 0 and not core.isLiteral(address) then
@@ -141,6 +142,7 @@ function Socket.close(self, cb, ...)
   if core.closePlain(self, cb, ...) then return self end
   check.open(self)
   check.surplus(1, cb, ...)
-  if cb ~= nil then self:once("close", check.fn(cb, "callback")) end
+  check.callback(cb)
+  if cb then self:once("close", cb) end
   return core.close(self)
 end

@@ -16,10 +16,10 @@ local function arguments(self, ...)
     most, address, cb = 2, nil, address
   end
   check.surplus(most, ...)
-  if cb ~= nil then check.fn(cb, "callback") end
+  check.callback(cb)
   if core.family(self) ~= 0 then
     port = check.port(port, 1)
-    if address ~= nil then check.host(address, "address") end
+    check.host(address, "address")
   end
   return port, address, cb
 end
@@ -87,7 +87,7 @@ end
 -- what connect(2) says.
 function Socket.connectSync(self, port, address, ...)
   check.open(self)
-  if core.family(self) ~= 0 and address ~= nil then check.host(address, "address") end
+  if core.family(self) ~= 0 then check.host(address, "address") end
   if core.family(self) == 0 and address ~= nil then check.surplus(1, port, address) end
   check.surplus(2, port, address, ...)
   local to_port, to_address = arguments(self, port, address)

@@ -56,7 +56,7 @@ function dgram.createSocket(options, callback, ...)
       core.describe(kind)), 0)
   end
   if options ~= no_options then options_of.check(options) end
-  if callback ~= nil then check.fn(callback, "callback") end
+  check.callback(callback)
   local socket = core.open(family, options.reuseAddr, options.reusePort, options.ipv6Only, options.gso ~= false,
     options.gro)
   if options ~= no_options then

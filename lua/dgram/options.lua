@@ -44,7 +44,7 @@ function options.check(given)
       check.wrongType(value, "options." .. name, "a " .. expected)
     end
   end
-  if given.signal ~= nil and not method(given.signal, "on") then
+  if type(given.signal) ~= "nil" and not method(given.signal, "on") then
     check.wrongType(given.signal, "options.signal", 'an emitter: it must have a method "on"')
   end
 end
