@@ -25,7 +25,8 @@ local values = {
   ["no number"] = 0 / 0, infinity = 1 / 0, ["less than zero"] = -1, ["2^53"] = 2 ^ 53, ["-2^63"] = -2 ^ 63, half = 0.5,
   empty = "", zero = "\0", word = "\255word", ["true"] = true, ["false"] = false,
   table = {}, ["a list"] = { 1, {}, "x" },
-  ["function"] = function() end, ["C function"] = coroutine.running, userdata = io.stdout, thread = coroutine.create(raise),
+  ["function"] = function() end, ["C function"] = coroutine.running,
+  userdata = io.stdout, thread = coroutine.create(raise),
   ["a raising __index"] = hostile "__index", ["a raising __newindex"] = hostile "__newindex",
   ["a raising __len"] = hostile "__len", ["a raising __tostring"] = hostile "__tostring",
   ["a raising __eq"] = hostile "__eq", ["a raising __pairs"] = hostile("__pairs", "__ipairs"),
@@ -50,7 +51,8 @@ end
 local right = {
   bind = { 0, "127.0.0.1" }, bindSync = { { port = 0, address = "127.0.0.1" } }, connect = { 9, "127.0.0.1" },
   connectSync = { 9, "127.0.0.1" }, send = { "hello", 9, "127.0.0.1" }, sendto = { "hello", 0, 5, 9, "127.0.0.1" },
-  sendMany = { { "a", "b" }, 9, "127.0.0.1" }, on = { "thing", coroutine.running }, setTTL = { 1 }, setBroadcast = { true },
+  sendMany = { { "a", "b" }, 9, "127.0.0.1" }, on = { "thing", coroutine.running },
+  setTTL = { 1 }, setBroadcast = { true },
   addMembership = { "239.255.77.9", "127.0.0.1" },
   addSourceSpecificMembership = { "127.0.0.1", "232.77.0.9", "127.0.0.1" },
   createSocket = { "udp4" }, addAddress = { "10.0.0.1", "ipv4" }, addRange = { "10.0.0.1", "10.0.0.9", "ipv4" },
@@ -167,7 +169,9 @@ describe("any value anywhere ends in a result or an error object:", function()
 
   it("methods of emitters", function()
     for name, method in pairs(methods_of(dgram.EventEmitter())) do
-      try(name, method, function() return dgram.EventEmitter():on("thing", coroutine.running):once("thing", coroutine.running) end)
+      try(name, method, function()
+        return dgram.EventEmitter():on("thing", function() end):once("thing", coroutine.running)
+      end)
     end
     verdict()
   end)

@@ -196,7 +196,7 @@ describe("the module", function()
   loop.guard()
 
   it("has what the contract names", function()
-    for _, name in ipairs { "createSocket", "EventEmitter", "run", "setUncaughtHandler", "isSocket" } do
+    for _, name in ipairs { "createSocket", "EventEmitter", "run", "protect", "setUncaughtHandler", "isSocket" } do
       assert.equal("function", type(dgram[name]), name)
     end
     assert.equal("string", type(dgram._VERSION))

@@ -138,24 +138,6 @@ static int settle(lua_State *L)
     return 0;
 }
 
-/* What nobody caught goes to luv, as a string: it prints what it is given. */
-DG_COLD static int raise_uncaught(lua_State *L)
-{
-    if (!lua_isstring(L, -1)) {
-        dg_tolstring(L, -1, NULL);
-        if (lua_istable(L, -2))
-            lua_getfield(L, -2, "traceback");
-        else
-            lua_pushnil(L);
-        if (lua_isstring(L, -1)) {
-            lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
-        } else {
-            lua_pop(L, 1);
-        }
-    }
-    return lua_error(L);
-}
-
 DG_COLD static void settle_protected(lua_State *L, dg_hub *hub)
 {
     lua_pushcfunction(L, settle);
@@ -170,9 +152,7 @@ DG_HOT static int leave(lua_State *L, dg_hub *hub)
 {
     if (dg_round_unsettled(hub))
         settle_protected(L, hub);
-    if (hub->depth == 0 && hub->running == 0 && (hub->uncaught != 0 || hub->lost != 0) && dg_uncaught_push(L))
-        return raise_uncaught(L);
-    return 0;
+    return hub->uncaught != 0 || hub->lost != 0 ? dg_uncaught_raise(L, hub) : 0;
 }
 
 /* luv names what came by letters: r, w, d, p. It is "r" nearly always. */

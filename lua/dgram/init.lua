@@ -102,6 +102,19 @@ dgram.isSocket = core.isSocket
 -- Raises ERR_INVALID_ARG_VALUE and ERR_INVALID_ARG_TYPE for another mode.
 dgram.run = core.run
 
+local function echo(value) return value end
+
+--- Lua's own, where that passes arguments: it lets the function yield, too.
+local xpcall = select(2, xpcall(echo, echo, true)) and xpcall or core.xpcall
+
+--- A function that calls fn and returns what that returns. What fn raises goes where the errors of dgram's own listeners go.
+function dgram.protect(fn, ...)
+  check.surplus(1, fn, ...)
+  check.fn(fn, "fn")
+  local handler, finish = core.messageHandler, core.finish
+  return function(...) return finish(xpcall(fn, handler, ...)) end
+end
+
 --- fn(err, traceback) gets every error that a listener or callback raised and every `error` event without a listener,
 -- instead of dgram.run or luv; nil ends that.
 dgram.setUncaughtHandler = core.setUncaughtHandler
