@@ -2,7 +2,6 @@
 #include "dispatch.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "../net/descriptor.h"
 #include "error.h"
@@ -276,9 +275,11 @@ static void check_mode(lua_State *L)
         return;
     if (lua_type(L, 1) != LUA_TSTRING)
         dg_error_arg_type(L, 1, "mode", "a string");
-    for (int i = 0; i < 3; i++)
-        if (strcmp(lua_tostring(L, 1), modes[i]) == 0)
+    for (int i = 0; i < 3; i++) {
+        lua_pushstring(L, modes[i]);
+        if (lua_rawequal(L, 1, -1))
             return;
+    }
     dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE",
                    "The \"mode\" argument must be \"default\", \"once\" or \"nowait\". Received %s",
                    dg_error_received(L, 1));

@@ -43,13 +43,16 @@ static int is_luv(lua_State *L)
     return is;
 }
 
-/* Returns luv, or nothing: as the program has loaded it, as Neovim has it (`vim`, the argument), or as a module, `luv`
- * (luarocks, Debian) or `uv` (luvit). */
+/* Returns luv, or nothing: as the program has loaded it, as Neovim has it, or as a module: `luv` (luarocks, Debian) or
+ * `uv` (luvit). The global `vim` is looked for without metamethods, which may raise for what is not declared. */
 static int search(lua_State *L)
 {
     static const char *const names[] = {"luv", "uv"}, *const fields[] = {"uv", "loop"};
-    enum { VIM = 1, LOADED };
+    enum { LOADED = 1, GLOBALS, VIM };
     lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+    lua_getfield(L, LOADED, "_G");
+    lua_pushliteral(L, "vim");
+    lua_rawget(L, GLOBALS);
     for (int i = 0; i < 2; i++) {
         lua_getfield(L, LOADED, names[i]);
         if (is_luv(L))
@@ -76,8 +79,7 @@ static void find_uv(lua_State *L, dg_hub *hub)
     lua_State *main = hub->main != NULL ? hub->main : L;
     luaL_checkstack(main, 10, "dgram");
     lua_pushcfunction(main, search);
-    lua_getglobal(main, "vim");
-    int status = lua_pcall(main, 1, 1, 0);
+    int status = lua_pcall(main, 0, 1, 0);
     if (status != 0) {
         lua_pop(main, 1);
         lua_pushnil(main);
