@@ -85,17 +85,12 @@ build = {
       },
     },
     -- list of Lua modules (scripts/rockspec.sh writes it)
-    ["dgram.abort"] = "lua/dgram/abort.lua",
     ["dgram.bind"] = "lua/dgram/bind.lua",
     ["dgram.connect"] = "lua/dgram/connect.lua",
     ["dgram.emitter"] = "lua/dgram/emitter.lua",
-    ["dgram.events"] = "lua/dgram/events.lua",
     ["dgram"] = "lua/dgram/init.lua",
-    ["dgram.listeners"] = "lua/dgram/listeners.lua",
     ["dgram.lookup"] = "lua/dgram/lookup.lua",
-    ["dgram.luv"] = "lua/dgram/luv.lua",
     ["dgram.options"] = "lua/dgram/options.lua",
-    ["dgram.systemd"] = "lua/dgram/systemd.lua",
     ["dgram.types"] = "lua/dgram/types.lua",
     -- end of list
   },

@@ -93,7 +93,7 @@ local there = {
   list = keys_of(list_methods, { rules = true }),
   socket = {},
   ["options of createSocket"] = keys_of(table_with("reuseAddr", require("dgram.options").check) or {}),
-  ["options of bind"] = keys_of(table_with("exclusive", require("dgram.bind").bind) or {}),
+  ["options of bind"] = keys_of(table_with("exclusive", dgram.Socket.bind) or {}),
   events = {}, codes = {}, ["fields of errors"] = {}, rinfo = {}, stats = {},
 }
 for name in pairs(dgram.Socket) do

@@ -232,6 +232,29 @@ for kind, make in pairs(kinds) do
       assert.same({ "error my own error" }, log)
     end)
 
+    it("an error event without an error raises one that says so", function()
+      faults.raised({ name = "Error", code = "ERR_UNHANDLED_ERROR" }, emitter.emit, emitter, "error")
+    end)
+
+    it("any value but nil and NaN is a name; nobody listens to those", function()
+      for _, name in ipairs { 1, 0.5, true, {}, print, io.stdout } do
+        emitter:on(name, note "heard")
+        assert.is_true(emitter:emit(name))
+        emitter:removeAllListeners(name)
+        assert.is_false(emitter:emit(name))
+      end
+      local nan = 0 / 0
+      for _, method in ipairs { "on", "once", "off", "prependListener", "prependOnceListener" } do
+        faults.raised(faults.bad_type, emitter[method], emitter, nan, print)
+      end
+      emitter:on("thing", note "heard")
+      assert.equal(emitter, emitter:removeAllListeners(nan))
+      assert.equal(1, emitter:listenerCount "thing")
+      assert.is_false(emitter:emit(nan))
+      assert.same({}, emitter:listeners(nan))
+      assert.equal(0, emitter:listenerCount(nan))
+    end)
+
     it("refuses what cannot listen", function()
       for _, name in ipairs { "on", "addListener", "once", "prependListener", "prependOnceListener", "off",
         "removeListener" } do

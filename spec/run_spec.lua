@@ -42,7 +42,7 @@ describe("dgram.run", function()
   end)
 
   it("refuses a mode that there is not", function()
-    for _, mode in ipairs { "sometimes", "", "once " } do
+    for _, mode in ipairs { "sometimes", "", "once ", "once\0" } do
       faults.raised(faults.bad_value, dgram.run, mode)
     end
     for _, mode in ipairs { 7, true, {}, print } do

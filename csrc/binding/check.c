@@ -48,10 +48,19 @@ static int check_port(lua_State *L)
     return 1;
 }
 
-/* check.host(value, name): a host name or address */
+/* check.callback(value): a function, or nil. Lua's own comparison takes LuaJIT's null pointers for nil, too. */
+static int check_callback(lua_State *L)
+{
+    if (!lua_isnoneornil(L, 1) && !lua_isfunction(L, 1))
+        dg_error_arg_type(L, 1, "callback", "a function");
+    return 0;
+}
+
+/* check.host(value, name): a host name or address, or nil */
 static int check_host(lua_State *L)
 {
-    dg_argument_address(L, 1, luaL_checkstring(L, 2));
+    if (!lua_isnil(L, 1))
+        dg_argument_address(L, 1, luaL_checkstring(L, 2));
     return 0;
 }
 
@@ -95,6 +104,7 @@ static const luaL_Reg checks[] = {
     {"socket", check_socket},
     {"open", check_open},
     {"fn", check_function},
+    {"callback", check_callback},
     {"port", check_port},
     {"host", check_host},
     {"path", check_path},

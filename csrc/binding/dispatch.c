@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dispatch.h"
 
+#include "error.h"
 #include "loop.h"
 #include "luv.h"
 #include "moderation.h"
@@ -68,24 +69,6 @@ static int settle(lua_State *L)
     return 0;
 }
 
-/* What nobody caught goes to luv, as a string: it prints what it is given. */
-DG_COLD static int raise_uncaught(lua_State *L)
-{
-    if (!lua_isstring(L, -1)) {
-        dg_tolstring(L, -1, NULL);
-        if (lua_istable(L, -2))
-            lua_getfield(L, -2, "traceback");
-        else
-            lua_pushnil(L);
-        if (lua_isstring(L, -1)) {
-            lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
-        } else {
-            lua_pop(L, 1);
-        }
-    }
-    return lua_error(L);
-}
-
 static int start_tick(lua_State *L)
 {
     dg_loop_start_tick(L, dg_hub_of(L));
@@ -112,9 +95,7 @@ static int leave(lua_State *L, dg_hub *hub, enum origin origin)
         protect(L, hub, settle);
     else if (!hub->ticking && (dg_tick_has_work(hub) || (hub->depth == 0 && hub->graves != 0)))
         protect(L, hub, start_tick);
-    if (hub->depth == 0 && hub->running == 0 && (hub->uncaught != 0 || hub->lost != 0) && dg_uncaught_push(L))
-        return raise_uncaught(L);
-    return 0;
+    return hub->uncaught != 0 || hub->lost != 0 ? dg_uncaught_raise(L, hub) : 0;
 }
 
 /* luv names what came by letters: r, w, d, p. It is "r" nearly always. */
@@ -202,8 +183,28 @@ static int on_tick(lua_State *L)
     return leave(L, hub, FROM_POLL);
 }
 
+/* Argument: the mode, or nil. */
+static void check_mode(lua_State *L)
+{
+    static const char *const modes[] = {"default", "once", "nowait"};
+    dg_error_surplus_function(L, 1);
+    if (lua_isnoneornil(L, 1))
+        return;
+    if (lua_type(L, 1) != LUA_TSTRING)
+        dg_error_arg_type(L, 1, "mode", "a string");
+    for (int i = 0; i < 3; i++) {
+        lua_pushstring(L, modes[i]);
+        if (lua_rawequal(L, 1, -1))
+            return;
+    }
+    dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE",
+                   "The \"mode\" argument must be \"default\", \"once\" or \"nowait\". Received %s",
+                   dg_error_received(L, 1));
+}
+
 int dg_dispatch_run(lua_State *L)
 {
+    check_mode(L);
     dg_luv_need(L, "dgram.run");
     dg_hub *hub = dg_hub_of(L);
     lua_settop(L, 1);

@@ -63,6 +63,7 @@ typedef struct dg_hub {
     const void *sentinel;                      /* store[DG_STORE_SENTINEL] (luv.c) */
     unsigned char closed;                      /* a socket was closed since the last datagram was delivered */
     unsigned char luv_gone;                    /* the state is being closed: call nothing of luv any more */
+    unsigned char luv_sought;                  /* in vain, unless store[DG_STORE_UV] has it */
     lua_Integer first_event, end_event;        /* deferred calls: store[DG_STORE_EVENTS][first .. end) */
     dg_arena *arena;                           /* a receive arena that nobody uses now */
     dg_fifo spare;                             /* a send buffer that nobody uses now */
@@ -91,7 +92,7 @@ enum dg_store {
     DG_STORE_TRACEBACK,       /* of the last error that a protected call caught */
     DG_STORE_UNCAUGHT,        /* errors that nobody has been told of yet: {error, traceback, ...} */
     DG_STORE_HANDLER,         /* setUncaughtHandler's */
-    DG_STORE_HOOKS,           /* functions of the Lua side, by name: deliver, emit, findUv, sendToName */
+    DG_STORE_HOOKS,           /* functions of the Lua side, by name: deliver, emit, sendToName */
     DG_STORE_UV,              /* luv's module table, once it was found */
     DG_STORE_GRAVES,          /* poll handles to be closed, each with its descriptor's number */
     DG_STORE_IDLE,            /* luv's idle handle, while there is one */

@@ -32,58 +32,77 @@ static void guard(lua_State *L)
     dg_hub_set(L, DG_STORE_SENTINEL);
 }
 
-/* Pushes package.loaded.luv if that is luv, else nothing. Returns which. Nearly everybody has loaded it by now. */
-static int push_loaded(lua_State *L)
+/* Whether the value on top of the stack is luv. */
+static int is_luv(lua_State *L)
 {
-    int top = lua_gettop(L);
+    if (!lua_istable(L, -1))
+        return 0;
+    lua_getfield(L, -1, "new_poll");
+    int is = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    return is;
+}
+
+/* Returns luv, or nothing: as the program has loaded it, as Neovim has it, or as a module: `luv` (luarocks, Debian) or
+ * `uv` (luvit). The global `vim` is looked for without metamethods, which may raise for what is not declared. */
+static int search(lua_State *L)
+{
+    static const char *const names[] = {"luv", "uv"}, *const fields[] = {"uv", "loop"};
+    enum { LOADED = 1, GLOBALS, VIM };
     lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
-    if (lua_istable(L, -1)) {
-        lua_pushliteral(L, "luv");
-        lua_rawget(L, -2);
-    }
-    if (lua_istable(L, -1) && lua_gettop(L) == top + 2) {
-        lua_pushliteral(L, "new_poll");
-        lua_rawget(L, -2);
-        if (lua_isfunction(L, -1)) {
-            lua_pop(L, 1);
-            lua_replace(L, top + 1);
+    lua_getfield(L, LOADED, "_G");
+    lua_pushliteral(L, "vim");
+    lua_rawget(L, GLOBALS);
+    for (int i = 0; i < 2; i++) {
+        lua_getfield(L, LOADED, names[i]);
+        if (is_luv(L))
             return 1;
-        }
     }
-    lua_settop(L, top);
+    for (int i = 0; i < 2 && lua_istable(L, VIM); i++) {
+        lua_getfield(L, VIM, fields[i]);
+        if (is_luv(L))
+            return 1;
+    }
+    for (int i = 0; i < 2; i++) {
+        lua_getglobal(L, "require");
+        lua_pushstring(L, names[i]);
+        if (lua_pcall(L, 1, 1, 0) == 0 && is_luv(L))
+            return 1;
+    }
     return 0;
 }
 
-/* Pushes luv, or whatever else the Lua side finds. luv calls back on the thread that it was loaded from, for ever: that
- * must not be a coroutine, which ends. */
-static void find_uv(lua_State *L)
+/* Pushes what the search finds, or nil. luv calls back on the thread that it was loaded from, for ever: that must not
+ * be a coroutine, which ends. */
+static void find_uv(lua_State *L, dg_hub *hub)
 {
-    if (push_loaded(L))
-        return;
-    dg_hub *hub = dg_hub_of(L);
     lua_State *main = hub->main != NULL ? hub->main : L;
     luaL_checkstack(main, 10, "dgram");
-    dg_hub_get(main, DG_STORE_HOOKS);
-    lua_getfield(main, -1, "findUv");
-    lua_remove(main, -2);
-    if (lua_pcall(main, 0, 1, 0) != 0) {
+    lua_pushcfunction(main, search);
+    int status = lua_pcall(main, 0, 1, 0);
+    if (status != 0) {
         lua_pop(main, 1);
         lua_pushnil(main);
     }
+    hub->luv_sought = status == 0;
     if (main != L)
         lua_xmove(main, L, 1);
 }
 
-/* Pushes luv's module table and returns 1, or pushes nothing and returns 0. */
-static int push_uv(lua_State *L)
+/* Pushes luv's module table and returns 1, or pushes nothing and returns 0. What was looked for in vain is looked for
+ * again only where the call cannot do without: there may be a descriptor for its file by now. */
+static int push_uv(lua_State *L, int again)
 {
-    if (dg_hub_of(L)->luv_gone)
+    dg_hub *hub = dg_hub_of(L);
+    if (hub->luv_gone)
         return 0;
     dg_hub_get(L, DG_STORE_UV);
     if (lua_istable(L, -1))
         return 1;
     lua_pop(L, 1);
-    find_uv(L);
+    if (hub->luv_sought && !again)
+        return 0;
+    find_uv(L, hub);
     if (!lua_istable(L, -1)) {
         lua_pop(L, 1);
         return 0;
@@ -101,17 +120,22 @@ void dg_luv_push(lua_State *L, const char *name)
     lua_remove(L, -2);
 }
 
-int dg_luv_available(lua_State *L)
+static int available(lua_State *L, int again)
 {
-    int found = push_uv(L);
+    int found = push_uv(L, again);
     if (found)
         lua_pop(L, 1);
     return found;
 }
 
+int dg_luv_available(lua_State *L)
+{
+    return available(L, 0);
+}
+
 void dg_luv_need(lua_State *L, const char *what)
 {
-    if (!dg_luv_available(L))
+    if (!available(L, 1))
         dg_error_raise(L, "Error", "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
                        "%s needs an event loop: neither require \"luv\" nor require \"uv\" finds one. "
                        "Install luv (luarocks install luv, or Debian's lua-luv)",

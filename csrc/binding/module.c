@@ -32,8 +32,8 @@
 
 enum { ROOM = 64 }; /* for the fields of core, and for the methods: growing there means rehashing all, six times */
 
-/* core.configure(hooks): functions of the Lua side that C calls: deliver, emit, findUv, sendToName. The caller's folder
- * is from now on passed over when an error says where it comes from. */
+/* core.configure(hooks): functions of the Lua side that C calls: deliver, emit, sendToName. The caller's folder is
+ * from now on passed over when an error says where it comes from. */
 static int core_configure(lua_State *L)
 {
     lua_Debug caller;
@@ -103,7 +103,6 @@ static const luaL_Reg core[] = {
     {"describe", dg_error_describe},
     {"pid", core_pid},
     {"run", dg_dispatch_run},
-    {"setUncaughtHandler", dg_uncaught_set_handler},
     {NULL, NULL},
 };
 
@@ -135,6 +134,7 @@ EXPORT int luaopen_dgram_core(lua_State *L)
     dg_dispatch_open(L);
     lua_createtable(L, 0, ROOM);
     dg_setfuncs(L, core);
+    dg_uncaught_add(L);
     lua_createtable(L, 0, ROOM); /* metatable, core, methods */
     for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++)
         rooms[i](L);

@@ -175,10 +175,9 @@ static int core_private(lua_State *L)
     return push_own_table(L, DG_SLOT_PRIVATE);
 }
 
-/* core.isSocket(x) */
+/* dgram.isSocket(x) */
 static int core_is_socket(lua_State *L)
 {
-    luaL_checkany(L, 1);
     lua_pushboolean(L, test(L, 1) != NULL);
     return 1;
 }

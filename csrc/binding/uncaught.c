@@ -64,6 +64,24 @@ void dg_uncaught_take(lua_State *L, dg_hub *hub)
     }
 }
 
+static int text_of(lua_State *L)
+{
+    dg_tolstring(L, 1, NULL);
+    return 1;
+}
+
+/* Pushes the text of an error, whose __tostring may raise. */
+static void push_text(lua_State *L, int index)
+{
+    index = dg_absindex(L, index);
+    lua_pushcfunction(L, text_of);
+    lua_pushvalue(L, index);
+    if (lua_pcall(L, 1, 1, 0) == 0)
+        return;
+    lua_pop(L, 1);
+    lua_pushliteral(L, "(an error that has no text: its __tostring raises)");
+}
+
 /* Pushes the traceback of the first uncaught error, and what else went wrong after it. The list is at `list`. */
 static void push_full_traceback(lua_State *L, unsigned count, int list)
 {
@@ -74,7 +92,7 @@ static void push_full_traceback(lua_State *L, unsigned count, int list)
     }
     for (unsigned i = 1; i < count; i++) {
         lua_rawgeti(L, list, (int)(2 * i + 1));
-        dg_tolstring(L, -1, NULL);
+        push_text(L, -1);
         lua_remove(L, -2);
         lua_pushfstring(L, "%s\nand then: %s", lua_tostring(L, -2), lua_tostring(L, -1));
         lua_replace(L, -3);
@@ -126,7 +144,49 @@ int dg_uncaught_push(lua_State *L)
     return 1;
 }
 
-int dg_uncaught_set_handler(lua_State *L)
+/* luv prints what it is given: a string, then. */
+int dg_uncaught_raise(lua_State *L, const dg_hub *hub)
+{
+    if (hub->depth != 0 || hub->running != 0 || !dg_uncaught_push(L))
+        return 0;
+    if (lua_isstring(L, -1))
+        return lua_error(L);
+    push_text(L, -1);
+    if (!lua_istable(L, -2))
+        return lua_error(L);
+    lua_pushliteral(L, "traceback"); /* of an error object of ours */
+    lua_rawget(L, -3);
+    if (lua_isstring(L, -1))
+        lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
+    else
+        lua_pop(L, 1);
+    return lua_error(L);
+}
+
+/* core.finish(done, ...): takes what a protected call with the message handler raised; returns what it returned. */
+static int core_finish(lua_State *L)
+{
+    dg_hub *hub = dg_hub_of(L);
+    if (lua_toboolean(L, 1))
+        return lua_gettop(L) - 1;
+    lua_settop(L, 2);
+    dg_uncaught_take(L, hub);
+    return dg_uncaught_raise(L, hub);
+}
+
+/* core.xpcall(function, message handler, ...), where Lua's own passes no arguments: in 5.1. */
+static int core_xpcall(lua_State *L)
+{
+    lua_pushvalue(L, 2);
+    lua_remove(L, 2);
+    lua_insert(L, 1); /* handler, function, arguments */
+    lua_pushboolean(L, lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 1) == 0);
+    lua_replace(L, 1);
+    return lua_gettop(L);
+}
+
+/* core.setUncaughtHandler(fn | nil) */
+static int set_handler(lua_State *L)
 {
     dg_error_surplus_function(L, 1);
     if (!lua_isnoneornil(L, 1) && !lua_isfunction(L, 1))
@@ -140,4 +200,14 @@ void dg_uncaught_open(lua_State *L)
 {
     lua_pushcfunction(L, message_handler);
     dg_hub_set(L, DG_STORE_MESSAGE_HANDLER);
+}
+
+void dg_uncaught_add(lua_State *L)
+{
+    static const luaL_Reg core[] = {{"messageHandler", message_handler},
+                                    {"finish", core_finish},
+                                    {"xpcall", core_xpcall},
+                                    {"setUncaughtHandler", set_handler},
+                                    {NULL, NULL}};
+    dg_setfuncs(L, core);
 }

@@ -14,10 +14,13 @@ DG_COLD void dg_uncaught_take(lua_State *L, dg_hub *hub);
 /* Pushes what went uncaught as one value to raise, and forgets it; returns 0 and pushes nothing when all was well. */
 int dg_uncaught_push(lua_State *L);
 
-/* core.setUncaughtHandler(fn | nil) */
-int dg_uncaught_set_handler(lua_State *L);
+/* Raises what went uncaught, as a string, where neither a dispatch nor dgram.run will see to it; else returns 0. */
+DG_COLD int dg_uncaught_raise(lua_State *L, const dg_hub *hub);
+
 /* Makes the message handler. */
 void dg_uncaught_open(lua_State *L);
+/* Adds messageHandler, finish, xpcall and setUncaughtHandler to core, which is on top of the stack. */
+void dg_uncaught_add(lua_State *L);
 
 DG_HIDDEN_END
 

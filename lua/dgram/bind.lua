@@ -1,39 +1,42 @@
---- The calls that begin and end a socket's use: bind, bindSync, close.
+--- The calls that begin and end a socket's use: bind, bindSync, close. Where C knows a call's common form whole, it is tried
+-- first: a socket that listens on a literal address then makes nothing in Lua.
 local core = require "dgram.core"
+local lookup = require "dgram.lookup"
+local options = require "dgram.options"
 local check = core.check
+
+local Socket = core.methods
 
 local known = { port = true, address = true, exclusive = true, fd = true, path = true }
 
-local function check_options(options)
-  for name in pairs(options) do
-    if not known[name] then require("dgram.options").unknown(known, name, "bind") end
+local function check_options(given)
+  options.check_names(known, given, "bind")
+  if given.exclusive ~= nil and type(given.exclusive) ~= "boolean" then
+    check.wrongType(given.exclusive, "options.exclusive", "a boolean")
   end
-  if options.exclusive ~= nil and type(options.exclusive) ~= "boolean" then
-    check.wrongType(options.exclusive, "options.exclusive", "a boolean")
-  end
-  if options.fd ~= nil then check.integer(options.fd, "options.fd") end
+  if given.fd ~= nil then check.integer(given.fd, "options.fd") end
 end
 
 --- Where to bind, checked -> address, port (nil for unix_dgram), fd. Values and no table: nothing is left to collect.
 local function target(self, port, address, fd)
   if core.family(self) == 0 then
-    if address ~= nil then check.path(address, "path") end
+    if type(address) ~= "nil" then check.path(address, "path") end
     return address, nil, fd
   end
-  if address ~= nil then check.host(address, "address") end
+  check.host(address, "address")
   return address, check.port(port == nil and 0 or port, 0), fd
 end
 
-local function from_options(self, options)
-  check_options(options)
+local function from_options(self, given)
+  check_options(given)
   if core.family(self) == 0 then
-    if options.port ~= nil then
-      check.wrongType(options.port, "options.port", "absent: a unix_dgram socket has no port")
+    if given.port ~= nil then
+      check.wrongType(given.port, "options.port", "absent: a unix_dgram socket has no port")
     end
-    return target(self, nil, options.path == nil and options.address or options.path, options.fd)
+    return target(self, nil, given.path == nil and given.address or given.path, given.fd)
   end
-  if options.path ~= nil then check.wrongType(options.path, "options.path", "absent: only unix_dgram has paths") end
-  return target(self, options.port, options.address, options.fd)
+  if given.path ~= nil then check.wrongType(given.path, "options.path", "absent: only unix_dgram has paths") end
+  return target(self, given.port, given.address, given.fd)
 end
 
 --- (port, address, cb) without those that are absent, (path, cb), or (options, cb) -> cb, address, port, fd
@@ -51,7 +54,7 @@ local function arguments(self, ...)
     cb = third
   end
   check.surplus(most, ...)
-  if cb ~= nil then check.fn(cb, "callback") end
+  check.callback(cb)
   if type(first) == "table" then return cb, from_options(self, first) end
   if core.family(self) == 0 then return cb, target(self, nil, first) end
   return cb, target(self, first, second)
@@ -90,7 +93,8 @@ end
 -- @return the socket
 -- Raises ERR_SOCKET_ALREADY_BOUND, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, and for a descriptor
 -- ERR_INVALID_FD_TYPE or EBADF. bind(2)
-local function bind(self, ...)
+function Socket.bind(self, ...)
+  if core.bindPlain(self, ...) then return self end
   check.open(self)
   local cb, address, port, fd = arguments(self, ...)
   must_be_unbound(self)
@@ -103,7 +107,7 @@ local function bind(self, ...)
     failed(self, cb, err)
   elseif not done then
     core.setBinding(self, true)
-    require("dgram.lookup").find(self, address, function(...) bind_found(self, port, cb, ...) end)
+    lookup.find(self, address, function(...) bind_found(self, port, cb, ...) end)
   end
   return self
 end
@@ -112,11 +116,12 @@ end
 -- @param options  {port, address}, or {path}
 -- @return what address() does; `listening` follows, unless close() comes first
 -- Raises what bind does, ERR_INVALID_IP_ADDRESS for a name, and what bind(2) says.
-local function bind_sync(self, options, ...)
+function Socket.bindSync(self, given, ...)
   check.open(self)
-  check.surplus(1, options, ...)
-  if options ~= nil and type(options) ~= "table" then check.wrongType(options, "options", "a table") end
-  local address, port, fd = from_options(self, options or {})
+  check.surplus(1, given, ...)
+  if type(given) == "nil" then given = {} end
+  if type(given) ~= "table" then check.wrongType(given, "options", "a table") end
+  local address, port, fd = from_options(self, given)
   must_be_unbound(self)
   if self:listenerCount "message" > 0 then core.needLoop "Listening for messages" end
   if fd ~= nil and address ~= nil and core.family(self) ~= 0 and not core.isLiteral(address) then
@@ -133,11 +138,11 @@ end
 -- @param cb  listens once for `close`
 -- @return the socket
 -- Raises ERR_SOCKET_DGRAM_NOT_RUNNING when it was closed before.
-local function close(self, cb, ...)
+function Socket.close(self, cb, ...)
+  if core.closePlain(self, cb, ...) then return self end
   check.open(self)
   check.surplus(1, cb, ...)
-  if cb ~= nil then self:once("close", check.fn(cb, "callback")) end
+  check.callback(cb)
+  if cb then self:once("close", cb) end
   return core.close(self)
 end
-
-return { bind = bind, bindSync = bind_sync, close = close }

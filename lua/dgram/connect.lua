@@ -1,6 +1,9 @@
 --- connect and connectSync: a datagram socket's peer. Nobody is asked whether it is there; connect(2) notes it.
 local core = require "dgram.core"
+local lookup = require "dgram.lookup"
 local check = core.check
+
+local Socket = core.methods
 
 --- (port, address, cb), (port, cb), (path, cb) -> port, address, cb
 local function arguments(self, ...)
@@ -13,10 +16,10 @@ local function arguments(self, ...)
     most, address, cb = 2, nil, address
   end
   check.surplus(most, ...)
-  if cb ~= nil then check.fn(cb, "callback") end
+  check.callback(cb)
   if core.family(self) ~= 0 then
     port = check.port(port, 1)
-    if address ~= nil then check.host(address, "address") end
+    check.host(address, "address")
   end
   return port, address, cb
 end
@@ -53,7 +56,7 @@ local function start(self, port, address, cb)
   err = core.bindAny(self)
   if err then return answer(self, cb, nil, err) end
   core.setConnecting(self, true)
-  require("dgram.lookup").find(self, address, function(...) connect_found(self, port, cb, ...) end)
+  lookup.find(self, address, function(...) connect_found(self, port, cb, ...) end)
 end
 
 --- A bind that waits for a name comes first; where it fails its error is this one's, too.
@@ -70,7 +73,7 @@ end
 -- destination, and only the peer's datagrams are received. Binds first if unbound.
 -- @param cb  cb(err); without it a failure is an `error` event
 -- Raises ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE. connect(2)
-local function connect(self, ...)
+function Socket.connect(self, ...)
   check.open(self)
   local port, address, cb = arguments(self, ...)
   must_be_free(self)
@@ -82,9 +85,9 @@ end
 --- connect within the call, without a loop: literal addresses only. `connect` follows.
 -- Raises what connect does, ERR_INVALID_IP_ADDRESS for a name, ERR_SOCKET_ALREADY_BOUND while a bind waits for a name, and
 -- what connect(2) says.
-local function connect_sync(self, port, address, ...)
+function Socket.connectSync(self, port, address, ...)
   check.open(self)
-  if core.family(self) ~= 0 and address ~= nil then check.host(address, "address") end
+  if core.family(self) ~= 0 then check.host(address, "address") end
   if core.family(self) == 0 and address ~= nil then check.surplus(1, port, address) end
   check.surplus(2, port, address, ...)
   local to_port, to_address = arguments(self, port, address)
@@ -97,5 +100,3 @@ local function connect_sync(self, port, address, ...)
   if done == false then check.notLiteral(to_address) end
   if err then error(err, 0) end
 end
-
-return { connect = connect, connectSync = connect_sync }

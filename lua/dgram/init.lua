@@ -1,41 +1,18 @@
 --- Datagram sockets for Lua with Node.js' dgram API, on luv's event loop.
--- Compiling is most of what a start costs: so what few programs need is in files that are read when it is first called.
+-- All files are read at once: no method needs a descriptor, or a path where they are found, later.
 local core = require "dgram.core"
+local emitter = require "dgram.emitter"
+local lookup = require "dgram.lookup"
+local options_of = require "dgram.options"
 local check, closed = core.check, core.closed
 
 local dgram = { _VERSION = "dgram " .. core.version }
 
---- The sockets' methods; a program may add its own.
+--- The sockets' methods; a program may add its own. C made most of them.
 dgram.Socket = core.methods
-
-local emitter, fan_out
-emitter, fan_out = require("dgram.events").methods(function(self)
-  return core.events(check.socket(self))
-end, core.kept, function(self, event)
-  if event ~= "message" then return end
-  -- C calls one function for each message, and looks at no table. Finalizers that run meanwhile may change it.
-  local kept
-  repeat
-    kept = core.kept(self, event)
-    core.setReceiver(self, fan_out(self, event))
-  until core.kept(self, event) == kept
-end)
-
-for name, method in pairs(emitter) do dgram.Socket[name] = method end
-
---- As on of every emitter, but that a socket with nothing but its `message` listener has no table of listeners.
-function dgram.Socket.on(self, event, fn)
-  if event == "message" and type(fn) == "function" and core.listenAlone(self, fn) then return self end
-  return emitter.on(self, event, fn)
-end
-dgram.Socket.addListener = dgram.Socket.on
-
---- bind and close in their common forms: to a port of a literal address, without a callback. All else is in dgram.bind.
-function dgram.Socket.bind(...) return core.bindPlain(...) or require("dgram.bind").bind(...) end
-function dgram.Socket.close(...) return core.closePlain(...) or require("dgram.bind").close(...) end
-function dgram.Socket.bindSync(...) return require("dgram.bind").bindSync(...) end
-function dgram.Socket.connect(...) return require("dgram.connect").connect(...) end
-function dgram.Socket.connectSync(...) return require("dgram.connect").connectSync(...) end
+for name, method in pairs(emitter.methods) do dgram.Socket[name] = method end
+require "dgram.bind"
+require "dgram.connect"
 
 core.configure {
   --- The last step to a listener. A table constructor costs the interpreter less than building it through the C API; LuaJIT
@@ -49,14 +26,13 @@ core.configure {
   emit = function(socket, event, ...)
     local done, err = true, nil
     if event == "close" and core.private(socket).unfollow then
-      done, err = pcall(require("dgram.abort").unfollow, socket) -- the program's own code, which must not swallow the event
+      done, err = pcall(options_of.unfollow, socket) -- the program's own code, which must not swallow the event
     end
-    emitter.emit(socket, event, ...)
+    emitter.methods.emit(socket, event, ...)
     if not done then error(err, 0) end
   end,
-  findUv = function() return require "dgram.luv"() end,
-  sendToName = function(...) require("dgram.lookup").send(...) end,
-  cancelHeld = function(...) require("dgram.lookup").give_up(...) end,
+  sendToName = lookup.send,
+  cancelHeld = lookup.give_up,
 }
 
 local families = { udp4 = 4, udp6 = 6, unix_dgram = 0 }
@@ -77,44 +53,64 @@ function dgram.createSocket(options, callback, ...)
       'Bad socket type specified. Valid types are: "udp4", "udp6", "unix_dgram". Received ' ..
       core.describe(kind)), 0)
   end
-  if options ~= no_options then require("dgram.options").check(options) end
-  if callback ~= nil then check.fn(callback, "callback") end
+  if options ~= no_options then options_of.check(options) end
+  check.callback(callback)
   local socket = core.open(family, options.reuseAddr, options.reusePort, options.ipv6Only, options.gso ~= false,
     options.gro)
   if options ~= no_options then
-    local done, err = pcall(require("dgram.options").apply, socket, options)
+    local done, err = pcall(options_of.apply, socket, options)
     if not done then
       core.discard(socket)
       error(err, 0)
     end
   end
   if callback then socket:on("message", callback) end
-  if options.signal then require("dgram.abort").follow(socket, options.signal) end
+  if options.signal then options_of.follow(socket, options.signal) end
   return socket
 end
 
 dgram.BlockList = core.BlockList
 
-function dgram.EventEmitter(...) return require "dgram.emitter"(...) end
+dgram.EventEmitter = emitter.new
 
-function dgram.systemdSockets(...) return require "dgram.systemd"(...) end
+local FIRST_PASSED, MOST_PASSED = 3, 65536
+
+--- The descriptors that systemd hands over (sd_listen_fds(3)): meant for the process that LISTEN_PID names.
+-- @return a list of {fd = number, name = string} for bind{fd = ...}; empty when systemd passed none to this process
+function dgram.systemdSockets(...)
+  check.surplus(0, ...)
+  local list, names = {}, {}
+  local count = tonumber((os.getenv "LISTEN_FDS" or ""):match "^%d+$")
+  local pid = tonumber((os.getenv "LISTEN_PID" or ""):match "^%d+$")
+  if pid ~= core.pid() or not count or count > MOST_PASSED then return list end
+  for name in ((os.getenv "LISTEN_FDNAMES" or "") .. ":"):gmatch "([^:]*):" do names[#names + 1] = name end
+  for i = 1, count do
+    local name = names[i]
+    list[i] = { fd = FIRST_PASSED + i - 1, name = name ~= nil and name ~= "" and name or "unknown" }
+  end
+  return list
+end
 
 --- Whether a value is a socket of this module.
-function dgram.isSocket(value) return core.isSocket(value) end
-
-local run_modes = { default = true, once = true, nowait = true }
+dgram.isSocket = core.isSocket
 
 --- Runs luv's loop as uv.run does, but stops it and raises what a callback of dgram raised, with its traceback.
 -- @param mode  "default", "once" or "nowait"
 -- @return what uv.run does
 -- Raises ERR_INVALID_ARG_VALUE and ERR_INVALID_ARG_TYPE for another mode.
-function dgram.run(mode, ...)
-  check.surplus(1, mode, ...)
-  if mode ~= nil and type(mode) ~= "string" then check.wrongType(mode, "mode", "a string") end
-  if mode and not run_modes[mode] then
-    check.badValue('The "mode" argument must be "default", "once" or "nowait". Received ' .. core.describe(mode))
-  end
-  return core.run(mode)
+dgram.run = core.run
+
+local function echo(value) return value end
+
+--- Lua's own, where that passes arguments: it lets the function yield, too.
+local xpcall = select(2, xpcall(echo, echo, true)) and xpcall or core.xpcall
+
+--- A function that calls fn and returns what that returns. What fn raises goes where the errors of dgram's own listeners go.
+function dgram.protect(fn, ...)
+  check.surplus(1, fn, ...)
+  check.fn(fn, "fn")
+  local handler, finish = core.messageHandler, core.finish
+  return function(...) return finish(xpcall(fn, handler, ...)) end
 end
 
 --- fn(err, traceback) gets every error that a listener or callback raised and every `error` event without a listener,

@@ -1,5 +1,6 @@
---- The options of createSocket, where there are any but the type.
+--- The options of createSocket, where there are any but the type; `signal` is an emitter whose `abort` event closes the socket.
 local core = require "dgram.core"
+local lookup = require "dgram.lookup"
 local check = core.check
 
 --- The types of those whose value alone tells whether it is right.
@@ -12,8 +13,7 @@ local types = {
 
 local options = {}
 
---- Raises ERR_INVALID_ARG_VALUE for an option that is none of the known ones' names.
-function options.unknown(known, name, call)
+local function unknown(known, name, call)
   local names = {}
   for each in pairs(known) do names[#names + 1] = each end
   table.sort(names)
@@ -21,16 +21,32 @@ function options.unknown(known, name, call)
   check.badValue(("Unknown option %s for %s; there are: %s"):format(name, call, table.concat(names, ", ")))
 end
 
+--- Raises ERR_INVALID_ARG_VALUE where an option is none of the known ones.
+function options.check_names(known, given, call)
+  for name in pairs(given) do
+    if not known[name] then unknown(known, name, call) end
+  end
+end
+
+local function method(signal, name)
+  local kind = type(signal)
+  if kind ~= "table" and kind ~= "userdata" then return nil end
+  local found, value = pcall(function() return signal[name] end)
+  return found and type(value) == "function" and value or nil
+end
+
 --- Raises ERR_INVALID_ARG_VALUE for an unknown option, ERR_INVALID_ARG_TYPE for a value of a wrong type.
 function options.check(given)
+  options.check_names(types, given, "createSocket")
   for name, value in pairs(given) do
     local expected = types[name]
-    if not expected then options.unknown(types, name, "createSocket") end
     if expected ~= "any" and type(value) ~= expected then
-      check.wrongType(value, "options." .. tostring(name), "a " .. expected)
+      check.wrongType(value, "options." .. name, "a " .. expected)
     end
   end
-  if given.signal ~= nil then require("dgram.abort").check(given.signal) end
+  if type(given.signal) ~= "nil" and not method(given.signal, "on") then
+    check.wrongType(given.signal, "options.signal", 'an emitter: it must have a method "on"')
+  end
 end
 
 --- Sets what needs the socket to be set; raises where a value is wrong.
@@ -39,7 +55,28 @@ function options.apply(socket, given)
   if given.moderation ~= nil then core.setModeration(socket, given.moderation) end
   if given.recvBufferSize ~= nil then socket:setRecvBufferSize(given.recvBufferSize) end
   if given.sendBufferSize ~= nil then socket:setSendBufferSize(given.sendBufferSize) end
-  if given.lookup then require("dgram.lookup").set(socket, given.lookup) end
+  if given.lookup then lookup.set(socket, given.lookup) end
+end
+
+--- Closes the socket when the signal aborts, at once if it has.
+function options.follow(socket, signal)
+  local function on_abort()
+    if core.state(socket) == "open" then socket:close() end
+  end
+  if signal.aborted == true then return on_abort() end
+  method(signal, "on")(signal, "abort", on_abort)
+  core.private(socket).unfollow = function()
+    local off = method(signal, "off") or method(signal, "removeListener")
+    if off then off(signal, "abort", on_abort) end
+  end
+end
+
+--- Before `close`: the signal need not know the socket any more.
+function options.unfollow(socket)
+  local private = core.private(socket)
+  local unfollow = private.unfollow
+  private.unfollow = nil
+  if unfollow then unfollow() end
 end
 
 return options

@@ -108,6 +108,13 @@ function dgram.EventEmitter() end
 ---@return boolean # whether something is left to do
 function dgram.run(mode) end
 
+--- Makes a function that calls fn; what fn raises goes to the uncaught handler or dgram.run, as errors of listeners do.
+--- Raises ERR_INVALID_ARG_TYPE.
+---@generic F: function
+---@param fn F
+---@return F
+function dgram.protect(fn) end
+
 --- Sets who gets uncaught errors in the place of dgram.run and luv.
 ---@param fn? fun(err: any, traceback: string)
 function dgram.setUncaughtHandler(fn) end

@@ -317,9 +317,8 @@ return {
     { "settle" },
   }, node = { "a.bind raised Error boom" }, here = { "a.bind", "a error 'boom'" } },
   { differs = "error values stay what they are", name = "an error event without a listener", steps = {
-    { "new", "e", kind = "emitter" }, { "e", "emit", "error", "boom" }, { "e", "emit", "error" },
-  }, node = { "e.emit raised Error ERR_UNHANDLED_ERROR", "e.emit raised Error ERR_UNHANDLED_ERROR" },
-  here = { "e.emit raised Error boom", "e.emit raised Error an error event without a listener" } },
+    { "new", "e", kind = "emitter" }, { "e", "emit", "error" }, { "e", "emit", "error", "boom" },
+  }, node = { "e.emit raised Error ERR_UNHANDLED_ERROR" }, here = { "e.emit raised Error boom" } },
   { differs = "what emitters lack", name = "methods that only Node's emitters have", steps = {
     { "new", "e", kind = "emitter" }, { "e", "setMaxListeners", 1 }, { "e", "getMaxListeners" },
     { "e", "rawListeners", "x" },
