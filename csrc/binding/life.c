@@ -10,6 +10,7 @@
 #include "outbox.h"
 #include "poll.h"
 #include "receive.h"
+#include "stats.h"
 #include "tick.h"
 
 static void remove_file(dg_socket *s)
@@ -26,6 +27,7 @@ void dg_life_finish_close(lua_State *L, int index, dg_socket *s)
     if (s->fd >= 0) {
         s->blocked = DG_NOT_BLOCKED;
         remove_file(s);
+        dg_stats_keep(s);
         dg_poll_release(L, index, s);
     }
     if (s->queue.to_report != 0)

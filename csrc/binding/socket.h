@@ -101,6 +101,8 @@ typedef struct dg_socket {
     uint32_t sender_serial;  /* changes with it */
     unsigned at_once_in;     /* the dispatch in which a datagram last went without the queue */
     uint64_t receive_calls, messages, bytes, refused, truncated;
+    uint32_t dropped; /* by the kernel, when it was last asked */
+    unsigned char knows_dropped;
 
     dg_queue queue;
     dg_transmitter transmitter;
