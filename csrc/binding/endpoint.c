@@ -12,6 +12,8 @@
 #include "poll.h"
 #include "tick.h"
 
+enum { NO_MODE = -1 }; /* a file of that mode which the umask leaves */
+
 static void note_bound(lua_State *L, int index, dg_socket *s)
 {
     s->bound = 1;
@@ -20,18 +22,13 @@ static void note_bound(lua_State *L, int index, dg_socket *s)
     dg_tick_emit(L, index, "listening");
 }
 
-/* A dead socket's file is cleared away only when it is in the way. */
-static int bind_to(lua_State *L, int index, dg_socket *s, const dg_address *address)
+static int bind_to(lua_State *L, int index, dg_socket *s, const dg_address *address, int mode)
 {
-    int status = dg_descriptor_bind(s->fd, address);
-    if (status == -EADDRINUSE && s->clears_dead) {
-        dg_unix_file_clear(address);
-        status = dg_descriptor_bind(s->fd, address);
-    }
+    const dg_unix_wishes wishes = {mode, s->clears_dead};
+    int status = s->family == AF_UNIX ? dg_unix_file_bind(&s->file, s->fd, address, &wishes)
+                                      : dg_descriptor_bind(s->fd, address);
     if (status != 0)
         return status;
-    if (s->family == AF_UNIX)
-        dg_unix_file_note(&s->file, address);
     note_bound(L, index, s);
     return 0;
 }
@@ -43,11 +40,11 @@ int dg_endpoint_bind_any(lua_State *L, int index, dg_socket *s)
         return 0;
     if (s->family != AF_UNIX) {
         dg_address_any(&any, s->family, 0);
-        return bind_to(L, index, s, &any);
+        return bind_to(L, index, s, &any, NO_MODE);
     }
 #if defined(__linux__) /* only Linux chooses names; elsewhere the socket has none, and nobody can reply */
     dg_address_unix(&any, "", 0);
-    return bind_to(L, index, s, &any);
+    return bind_to(L, index, s, &any, NO_MODE);
 #else
     note_bound(L, index, s);
     return 0;
@@ -82,7 +79,7 @@ int dg_endpoint_answer(lua_State *L, int status, const char *syscall, const dg_a
     return 2;
 }
 
-/* core.bind(socket, port | nil, address | nil): true, or false when the address is a name, or nil and the error object.
+/* core.bind(socket, port | nil, address | nil, mode | nil): true, or false when the address is a name, or nil and the error object.
  */
 static int core_bind(lua_State *L)
 {
@@ -92,7 +89,8 @@ static int core_bind(lua_State *L)
     int status = dg_endpoint_parse(L, s, &address, &port, dg_address_any);
     if (status != 0)
         return dg_endpoint_answer(L, status, "bind", NULL, port);
-    return dg_endpoint_answer(L, bind_to(L, 1, s, &address), "bind", &address, port);
+    status = bind_to(L, 1, s, &address, (int)luaL_optinteger(L, 4, NO_MODE));
+    return dg_endpoint_answer(L, status, "bind", &address, port);
 }
 
 /* The arguments of a bind in its most common form, (self [, port] [, address]), to a literal: whether they are that. */
@@ -118,7 +116,7 @@ static int core_bind_plain(lua_State *L)
     dg_socket *s = dg_socket_running(L);
     dg_address address;
     if (!dg_luv_available(L) || s->bound || s->binding || !plain_target(L, s, &address) ||
-        bind_to(L, 1, s, &address) != 0)
+        bind_to(L, 1, s, &address, NO_MODE) != 0)
         return 0;
     lua_settop(L, 1);
     return 1;

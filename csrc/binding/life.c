@@ -13,11 +13,13 @@
 #include "stats.h"
 #include "tick.h"
 
+/* Where somebody else has closed the descriptor, its file's inode may be another file's by now: it is left alone. */
 static void remove_file(dg_socket *s)
 {
     dg_address name;
-    if (s->file.made && s->fd >= 0 && dg_descriptor_name(s->fd, &name) == 0)
-        dg_unix_file_remove(&s->file, &name);
+    if (s->file.path != NULL && s->fd >= 0 && dg_descriptor_name(s->fd, &name) == 0)
+        dg_unix_file_remove(&s->file);
+    dg_unix_file_forget(&s->file);
 }
 
 void dg_life_finish_close(lua_State *L, int index, dg_socket *s)

@@ -106,18 +106,56 @@ int dg_descriptor_take_error(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? -error : -errno;
 }
 
-int dg_descriptor_retire(int fd)
+/* Makes `fd` a number of what `of` is. */
+static int put_at(int of, int fd)
 {
-    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC), status;
-    if (nothing < 0)
-        return -errno;
+    int status;
     do
-        status = dup2(nothing, fd) >= 0 ? 0 : -errno;
+        status = dup2(of, fd) >= 0 ? 0 : -errno;
     while (status == -EINTR || status == -EBUSY);
     if (status == 0)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return status;
+}
+
+int dg_descriptor_retire(int fd)
+{
+    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (nothing < 0)
+        return -errno;
+    int status = put_at(nothing, fd);
     close(nothing);
     return status;
+}
+
+int dg_descriptor_duplicate(int fd)
+{
+    int other = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return other >= 0 ? other : -errno;
+}
+
+/* Linux reports twice the size of a buffer that was set (socket(7)). */
+static void copy_option(int from, int to, int name, int divisor)
+{
+    int value = get_int(from, SOL_SOCKET, name);
+    if (value < 0)
+        return;
+    value /= divisor;
+    setsockopt(to, SOL_SOCKET, name, &value, sizeof value);
+}
+
+void dg_descriptor_replace(int fd, int fresh)
+{
+#if defined(__linux__)
+    enum { TIMES = 2 };
+    copy_option(fd, fresh, SO_PASSCRED, 1);
+#else
+    enum { TIMES = 1 };
+#endif
+    copy_option(fd, fresh, SO_RCVBUF, TIMES);
+    copy_option(fd, fresh, SO_SNDBUF, TIMES);
+    copy_option(fd, fresh, SO_BROADCAST, 1);
+    put_at(fresh, fd);
 }
 
 void dg_descriptor_close(int fd)

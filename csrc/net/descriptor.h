@@ -36,6 +36,10 @@ int dg_descriptor_take_error(int fd);
 /* Closes the socket but keeps its number taken, so that nobody gets it whom somebody mistakes for the old one. The
  * number is to be closed later. 0 or a negative errno (nothing changed). */
 int dg_descriptor_retire(int fd);
+/* Another number for the same socket, or a negative errno. */
+int dg_descriptor_duplicate(int fd);
+/* Puts a Unix socket that is fresh in the place of the one that has this number, with the options that it had. */
+void dg_descriptor_replace(int fd, int fresh);
 /* close(2); the descriptor is gone whatever it says, EINTR included. */
 void dg_descriptor_close(int fd);
 

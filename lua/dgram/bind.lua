@@ -2,7 +2,7 @@
 local core = require "dgram.core"
 local check = core.check
 
-local known = { port = true, address = true, exclusive = true, fd = true, path = true }
+local known = { port = true, address = true, exclusive = true, fd = true, path = true, mode = true }
 
 local function check_options(options)
   for name in pairs(options) do
@@ -24,19 +24,33 @@ local function target(self, port, address, fd)
   return address, check.port(port == nil and 0 or port, 0), fd
 end
 
+--- The option mode as a number, or nil. Only a path has a file.
+local function file_mode(self, options)
+  if options.mode == nil then return end
+  local path = options.path == nil and options.address or options.path
+  local mode = check.mode(options.mode, "options.mode")
+  if core.family(self) ~= 0 or type(path) ~= "string" or path:byte() == 0 then
+    check.badValue "The option mode needs a path: only a unix_dgram socket that is bound to one has a file"
+  end
+  return mode
+end
+
+--- A table of options, checked -> address, port, fd, mode
 local function from_options(self, options)
   check_options(options)
   if core.family(self) == 0 then
     if options.port ~= nil then
       check.wrongType(options.port, "options.port", "absent: a unix_dgram socket has no port")
     end
-    return target(self, nil, options.path == nil and options.address or options.path, options.fd)
+    local address, _, fd = target(self, nil, options.path == nil and options.address or options.path, options.fd)
+    return address, nil, fd, file_mode(self, options)
   end
   if options.path ~= nil then check.wrongType(options.path, "options.path", "absent: only unix_dgram has paths") end
+  file_mode(self, options)
   return target(self, options.port, options.address, options.fd)
 end
 
---- (port, address, cb) without those that are absent, (path, cb), or (options, cb) -> cb, address, port, fd
+--- (port, address, cb) without those that are absent, (path, cb), or (options, cb) -> cb, address, port, fd, mode
 local function arguments(self, ...)
   local first, second, third = ...
   local most = (type(first) == "table" or core.family(self) == 0) and 2 or 3
@@ -92,13 +106,13 @@ end
 -- ERR_INVALID_FD_TYPE or EBADF. bind(2)
 local function bind(self, ...)
   check.open(self)
-  local cb, address, port, fd = arguments(self, ...)
+  local cb, address, port, fd, mode = arguments(self, ...)
   must_be_unbound(self)
   core.needLoop("bind")
   local adopted = fd ~= nil and core.adopt(self, fd)
   if cb then self:once("listening", cb) end
   if adopted then return self end
-  local done, err = core.bind(self, port, address)
+  local done, err = core.bind(self, port, address, mode)
   if done == nil then
     failed(self, cb, err)
   elseif not done then
@@ -109,21 +123,21 @@ local function bind(self, ...)
 end
 
 --- bind within the call, without a loop: literal addresses only.
--- @param options  {port, address}, or {path}
+-- @param options  {port, address}, or {path, mode}
 -- @return what address() does; `listening` follows, unless close() comes first
 -- Raises what bind does, ERR_INVALID_IP_ADDRESS for a name, and what bind(2) says.
 local function bind_sync(self, options, ...)
   check.open(self)
   check.surplus(1, options, ...)
   if options ~= nil and type(options) ~= "table" then check.wrongType(options, "options", "a table") end
-  local address, port, fd = from_options(self, options or {})
+  local address, port, fd, mode = from_options(self, options or {})
   must_be_unbound(self)
   if self:listenerCount "message" > 0 then core.needLoop "Listening for messages" end
   if fd ~= nil and address ~= nil and core.family(self) ~= 0 and not core.isLiteral(address) then
     check.notLiteral(address)
   end
   local done, err = true, nil
-  if fd == nil or not core.adopt(self, fd) then done, err = core.bind(self, port, address) end
+  if fd == nil or not core.adopt(self, fd) then done, err = core.bind(self, port, address, mode) end
   if done == false then check.notLiteral(address) end
   if err then error(err, 0) end
   return self:address()

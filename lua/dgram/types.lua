@@ -41,6 +41,7 @@ local dgram = {}
 ---@field port? integer 0 to 65535
 ---@field address? string a literal or a host name
 ---@field path? string for unix_dgram
+---@field mode? string|integer the permissions of the path's file: octal digits, or 0 to 511
 ---@field fd? integer an open descriptor, which the socket takes over
 ---@field exclusive? boolean without effect
 
