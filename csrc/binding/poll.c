@@ -146,7 +146,7 @@ static void watch_for(lua_State *L, int index, dg_socket *s, unsigned watch)
 static unsigned wanted_watch(const dg_socket *s)
 {
     unsigned watch = 0;
-    if (s->life == DG_OPEN && s->bound && !s->lost && !s->moderated)
+    if (s->life == DG_OPEN && (s->bound || s->will_bind) && !s->lost && !s->moderated)
         watch = dg_socket_takes_messages(s) ? DG_WATCH_READ : DG_WATCH_ALIVE;
     if (s->blocked == DG_BLOCKED_POLL && s->fd >= 0)
         watch = (watch & DG_WATCH_READ) | DG_WATCH_WRITE;

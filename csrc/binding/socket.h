@@ -47,6 +47,7 @@ typedef struct dg_socket {
     int family;
     unsigned char life; /* dg_life */
     unsigned char bound;
+    unsigned char will_bind; /* bind(2) comes next: luv is already to watch */
     unsigned char binding; /* a bind waits for a name */
     unsigned char connected;
     unsigned char connecting;  /* a connect waits for a name */
