@@ -40,7 +40,9 @@ local ways = {
     socket:on("error", told)
     socket:send("lost", to[1], to[2])
   end,
-  sendMany = function(socket, to, told) socket:sendMany({ "lost", "too" }, to[1], to[2] or told, to[2] and told or nil) end,
+  sendMany = function(socket, to, told)
+    socket:sendMany({ "lost", "too" }, to[1], to[2] or told, to[2] and told or nil)
+  end,
   connect = function(socket, to, told) socket:connect(to[1], to[2] or told, to[2] and told or nil) end,
   connectSync = function(socket, to) socket:connectSync(to[1], to[2]) end,
 }

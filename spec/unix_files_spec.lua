@@ -32,7 +32,8 @@ describe("the file of a unix_dgram socket belongs to", function()
 
   it("the process that made it: a forked child's end leaves it", function()
     need(pending, can_fork())
-    for _, ending in ipairs { "return", "s:close() dgram.run() return", "s = nil collectgarbage() collectgarbage() return" } do
+    local endings = { "return", "s:close() dgram.run() return", "s = nil collectgarbage() collectgarbage() return" }
+    for _, ending in ipairs(endings) do
       local path = unix.path()
       local out = child.lua_ok([[
         local ffi = require "ffi"
@@ -113,7 +114,8 @@ describe("the option mode of bind", function()
 
   for _, method in ipairs { "bind", "bindSync" } do
     it("of " .. method .. " is the file's, whatever the umask", function()
-      for mode, want in pairs { ["0660"] = "660", [432] = "660", ["777"] = "777", ["0"] = "0", [0] = "0", ["00600"] = "600" } do
+      local modes = { ["0660"] = "660", [432] = "660", ["777"] = "777", ["0"] = "0", [0] = "0", ["00600"] = "600" }
+      for mode, want in pairs(modes) do
         local socket, path = new "unix_dgram", unix.path()
         socket[method](socket, { path = path, mode = mode })
         assert.same({ want, path }, { mode_of(path), socket:address().address })
@@ -140,7 +142,7 @@ describe("the option mode of bind", function()
     process:wait()
   end)
 
-  it("goes with address in path's place, with a callback, over a dead file, and is gone after a bind that failed", function()
+  it("goes with address in path's place and over a dead file, and is gone after a bind that failed", function()
     local path, taken = unix.dead(unix.path()), unix.path()
     local owner = unix.bound(nil, taken)
     local socket = new { type = "unix_dgram", reuseAddr = true }
@@ -233,7 +235,8 @@ describe("the option mode of bind", function()
         print(require "luv".fs_lstat(path) == nil)]])
       process:wait()
       need(pending, not process.err:find "ptrace", "strace cannot trace here")
-      assert.equal("false\tEPERM\nfalse\tgetsockname EBADF\ntrue\ttrue\nhello\ntrue\n", process.out, call .. process.err)
+      local want = "false\tEPERM\nfalse\tgetsockname EBADF\ntrue\ttrue\nhello\ntrue\n"
+      assert.equal(want, process.out, call .. process.err)
       assert.is_nil(unix.kind(path))
     end
   end)

@@ -156,8 +156,8 @@ int dg_endpoint_answer(lua_State *L, int status, const char *syscall, const dg_a
     return 2;
 }
 
-/* core.bind(socket, port | nil, address | nil, mode | nil): true, or false when the address is a name, or nil and the error object.
- */
+/* core.bind(socket, port | nil, address | nil, mode | nil): true, or false when the address is a name, or nil and the
+ * error object. */
 static int core_bind(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -265,8 +265,8 @@ static void take_descriptor(dg_socket *s, int fd, const dg_descriptor_facts *fac
     s->transmitter.offloads.shared = 1;
 }
 
-/* A bind that failed has left a stopped poll, which keeps the descriptor's number until it is closed: the socket goes on
- * with another one. 0 or a negative errno. */
+/* A bind that failed has left a stopped poll, which keeps the descriptor's number until it is closed: the socket goes
+ * on with another one. 0 or a negative errno. */
 static int leave_poll(lua_State *L, dg_socket *s)
 {
     if (!s->has_poll)

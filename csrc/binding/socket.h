@@ -48,7 +48,7 @@ typedef struct dg_socket {
     unsigned char life; /* dg_life */
     unsigned char bound;
     unsigned char will_bind; /* bind(2) comes next: luv is already to watch */
-    unsigned char binding; /* a bind waits for a name */
+    unsigned char binding;   /* a bind waits for a name */
     unsigned char connected;
     unsigned char connecting;  /* a connect waits for a name */
     unsigned char clears_dead; /* a Unix socket's reuseAddr */

@@ -17,13 +17,14 @@ static void set_count(lua_State *L, const char *name, uint64_t count)
 
 void dg_stats_keep(dg_socket *s)
 {
-    s->knows_dropped = (unsigned char)(dg_option_get_drops(s->fd, &s->dropped) == 0);
+    if (dg_option_get_drops(s->fd, &s->dropped) == 0)
+        s->knows_dropped = 1;
 }
 
 /* socket:stats() -> a table of counters since the socket was made: messagesReceived, bytesReceived, messagesSent,
  * bytesSent, sendErrors, dropped (by the kernel, for want of buffer, in entries of that; nil where it does not say),
- * blocked, truncated, receiveCalls, sendCalls (system calls); gso, gro: whether the kernel segments and coalesces for this socket; and
- * moderated: whether it is received from at intervals (nil where the system has no timer for that). */
+ * blocked, truncated, receiveCalls, sendCalls (system calls); gso, gro: whether the kernel segments and coalesces for
+ * this socket; and moderated: whether it is received from at intervals (nil where the system has no timer for that). */
 static int socket_stats(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);

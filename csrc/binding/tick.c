@@ -89,8 +89,8 @@ int dg_tick_emit(lua_State *L, int index, const char *event)
     return dg_tick_defer(L);
 }
 
-/* Writes the event behind the last one, where it does not count yet; its arguments' places there are empty. Finalizers that run before may run the loop, which
- * stops the tick. */
+/* Writes the event behind the last one, where it does not count yet; its arguments' places there are empty. Finalizers
+ * that run before may run the loop, which stops the tick. */
 int dg_tick_prepare(lua_State *L, int index, const char *event)
 {
     dg_hub *hub = dg_hub_of(L);

@@ -75,7 +75,7 @@ local dgram = {}
 ---@field messagesSent integer
 ---@field bytesSent integer
 ---@field sendErrors integer
----@field dropped? integer entries of its buffer that the kernel dropped for want of room: a train of many datagrams is one; absent where it does not say
+---@field dropped? integer dropped by the kernel, in entries of its buffer (a train is one); absent where it does not say
 ---@field blocked integer refused by receiveBlockList
 ---@field truncated integer
 ---@field receiveCalls integer system calls
