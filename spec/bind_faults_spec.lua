@@ -162,6 +162,8 @@ describe("luv that cannot watch a socket:", function()
     check_unbound(socket, "udp4", { at.port, at.address }, peer)
     sockets.close_all(socket, peer)
     loop.run()
+    maker:close() -- its number is nobody's any more
+    loop.run()
   end)
 
   it("a bind that failed in the kernel can be followed by one that adopts", function()
@@ -177,6 +179,8 @@ describe("luv that cannot watch a socket:", function()
     taken:send("hello", socket:address().port, "127.0.0.1")
     loop.wait(function() return #got == 1 end)
     sockets.close_all(taken, socket)
+    loop.run()
+    maker:close() -- its number is nobody's any more
     loop.run()
   end)
 
@@ -203,4 +207,76 @@ describe("luv that cannot watch a socket:", function()
       assert.is_truthy(process.out:find("^" .. errno .. "\tfalse\nlistening\n"), process.out)
     end
   end)
+end)
+
+-- What a finalizer can do that runs while luv makes a handle.
+local meanwhile = {
+  close = function(socket) socket:close() end,
+  bind = function(socket) socket:bind(0, "127.0.0.1") end,
+  ["bindSync that fails"] = function(socket) socket:bindSync { address = "203.0.113.1" } end,
+  send = function(socket, to) socket:send("meanwhile", to.port, to.address) end,
+  connect = function(socket, to) socket:connect(to.port, to.address) end,
+  ["connect and send"] = function(socket, to)
+    socket:connectSync(to.port, to.address)
+    for _ = 1, 200 do socket:send "meanwhile" end
+  end,
+  listen = function(socket) socket:on("message", function() end):unref():ref() end,
+  pause = function(socket) socket:on("message", function() end):pause() end,
+  ["run the loop"] = function() uv.run "nowait" end,
+  ["bind, run the loop, close"] = function(socket)
+    socket:bind(0, "127.0.0.1")
+    uv.run "nowait"
+    socket:close()
+  end,
+  adopt = function(socket, to) socket:bind { fd = to.other:fileno(), address = "127.0.0.1" } end,
+}
+
+describe("while a socket is being bound", function()
+  loop.guard()
+
+  local calls = {
+    bind = function(socket) socket:bind(0, "127.0.0.1") end,
+    ["bind{fd}"] = function(socket, to) socket:bind { fd = to.adopted:fileno() } end,
+    bindSync = function(socket) socket:bindSync { address = "127.0.0.1" } end,
+    send = function(socket, to) socket:send("sent", to.port, to.address) end,
+    connect = function(socket, to) socket:connect(to.port, to.address) end,
+  }
+  for action, act in pairs(meanwhile) do
+    it(("its program may %s"):format(action), function()
+      for call, run in pairs(calls) do
+        for _, place in ipairs { "new_poll", "poll_start", "new_idle" } do
+          local what = ("%s during %s in %s"):format(action, place, call)
+          loop.run()
+          local peer, to = peer_of "udp4"
+          local socket, listening, closed = new "udp4", 0, 0
+          to.adopted, to.other = new "udp4", new "udp4"
+          socket:on("error", function(err) assert.is_string(err.code) end)
+          socket:on("listening", function() listening = listening + 1 end)
+          socket:on("close", function() closed = closed + 1 end)
+          local original, done = uv[place], false
+          uv[place] = function(...) -- luacheck: ignore
+            if not done then
+              done = true
+              pcall(act, socket, to)
+            end
+            return original(...)
+          end
+          local ok, err = pcall(run, socket, to)
+          uv[place] = original -- luacheck: ignore
+          assert.is_true(ok or type(err) == "table" and err.code ~= nil, what .. ": " .. tostring(err))
+          loop.turn()
+          loop.turn()
+          local running, at = pcall(socket.address, socket)
+          if running and at.port then assert.equal(1, listening, what) end
+          if closed == 0 then
+            socket:close()
+            loop.turn()
+          end
+          assert.equal(1, closed, what)
+          sockets.close_all(peer, to.adopted, to.other) -- the number of an adopted one is nobody's any more
+          loop.run()
+        end
+      end
+    end)
+  end
 end)

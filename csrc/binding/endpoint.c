@@ -304,13 +304,15 @@ static void exchange_descriptor(lua_State *L, dg_socket *s, int fd, const dg_des
 }
 
 /* core.adopt(socket, fd): puts an open descriptor in the place of the socket's own; returns whether it is bound.
- * Raises ERR_INVALID_FD_TYPE or EBADF. */
+ * Raises ERR_INVALID_FD_TYPE, ERR_SOCKET_ALREADY_BOUND or EBADF. */
 static int core_adopt(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
     lua_Integer number = luaL_checkinteger(L, 2);
     int fd = number >= 0 && number <= INT_MAX ? (int)number : -1;
     dg_descriptor_facts facts;
+    if (s->busy || s->will_bind) /* a finalizer's call, while luv is told of the descriptor that would go */
+        return dg_error_raise(L, "Error", "ERR_SOCKET_ALREADY_BOUND", "Socket is being bound");
     int status = fd == s->fd ? -EBADF : dg_descriptor_inspect(fd, &facts);
     if (status == -ENOTSOCK)
         return dg_error_raise(L, "TypeError", "ERR_INVALID_FD_TYPE",
