@@ -122,6 +122,7 @@ end
 
 collect(there.codes, '"(ERR_[A-Z_]+)"')
 collect(there.events, 'dg_tick_emit%(L, [%w_]+, "(%l+)"%)')
+collect(there.events, 'dg_tick_prepare%(L, [%w_]+, "(%l+)"%)')
 collect(there.events, 'emitLater%([%w_]+, "(%l+)"')
 collect(there.events, 'event == "(%l+)"')
 collect(there["fields of errors"], 'lua_setfield%(L, %-%d, "(%l+)"%)', "csrc/binding/error.c")

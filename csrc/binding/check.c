@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "check.h"
 
+#include <string.h>
+
 #include "error.h"
 #include "send_arguments.h"
 #include "socket.h"
+
+enum { MOST_PERMISSIONS = 0777 };
 
 /* check.wrongType(value, name, expected) raises a TypeError ERR_INVALID_ARG_TYPE. */
 static int check_wrong_type(lua_State *L)
@@ -80,6 +84,31 @@ static int check_integer(lua_State *L)
     return 0;
 }
 
+/* check.mode(value, name): the permissions of a file, 0 to 511, from that or from octal digits. */
+static int check_mode(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 2), *expected = "0 to 511, or octal digits from \"0\" to \"777\"";
+    lua_Integer mode = 0;
+    if (lua_type(L, 1) == LUA_TSTRING) {
+        size_t length;
+        const char *digits = lua_tolstring(L, 1, &length);
+        if (length == 0 || strspn(digits, "01234567") != length)
+            return dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE",
+                                  "The \"%s\" argument must be %s. Received %s", name, expected,
+                                  dg_error_received(L, 1));
+        for (; *digits != '\0' && mode <= MOST_PERMISSIONS; digits++)
+            mode = 8 * mode + (*digits - '0');
+    } else if (lua_type(L, 1) != LUA_TNUMBER) {
+        return dg_error_arg_type(L, 1, name, "a number or a string of octal digits");
+    } else if (!dg_isinteger(L, 1, &mode)) {
+        mode = -1;
+    }
+    if (mode < 0 || mode > MOST_PERMISSIONS)
+        return dg_error_range(L, 1, name, expected);
+    lua_pushinteger(L, mode);
+    return 1;
+}
+
 /* check.notLiteral(address) raises: a name, where only a literal will do. */
 static int check_not_literal(lua_State *L)
 {
@@ -109,6 +138,7 @@ static const luaL_Reg checks[] = {
     {"host", check_host},
     {"path", check_path},
     {"integer", check_integer},
+    {"mode", check_mode},
     {"notLiteral", check_not_literal},
     {"surplus", check_surplus},
     {NULL, NULL},

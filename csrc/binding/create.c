@@ -27,10 +27,9 @@ typedef struct creation {
 static int apply_creation(dg_socket *s, const creation *wanted)
 {
     int status = 0;
-    if (s->family == AF_UNIX) {
-        s->clears_dead = (unsigned char)wanted->reuse_address;
+    s->clears_dead = (unsigned char)wanted->reuse_address;
+    if (s->family == AF_UNIX)
         return 0;
-    }
     if (s->family == AF_INET6) /* either way, so that the system's default (bindv6only) does not decide */
         status = dg_option_set_ipv6_only(s->fd, s->family, wanted->v6only);
     if (status == 0 && wanted->reuse_address)

@@ -7,33 +7,108 @@
 #include <string.h>
 
 #include "../net/descriptor.h"
+#include "errno_name.h"
 #include "error.h"
 #include "luv.h"
 #include "poll.h"
 #include "tick.h"
 
-static void note_bound(lua_State *L, int index, dg_socket *s)
+enum { NO_MODE = -1 }; /* a file of that mode which the umask leaves */
+
+/* What a bind needs of luv and of Lua, and what may fail there: before bind(2), which cannot be undone. Arguments: the
+ * socket, its light userdata. Returns whether `listening` can be told of. */
+static int prepare_body(lua_State *L)
 {
-    s->bound = 1;
-    dg_poll_update(L, index, s);
-    lua_pushnil(L);
-    dg_tick_emit(L, index, "listening");
+    dg_poll_update(L, 1, lua_touserdata(L, 2));
+    lua_pushboolean(L, dg_tick_prepare(L, 1, "listening"));
+    return 1;
 }
 
-/* A dead socket's file is cleared away only when it is in the way. */
-static int bind_to(lua_State *L, int index, dg_socket *s, const dg_address *address)
+/* Whether it worked; if not, the error is on top of the stack. Until finish_bind nothing of Lua's may be allocated. */
+static int prepare_bind(lua_State *L, int index, dg_socket *s, int *tells)
 {
-    int status = dg_descriptor_bind(s->fd, address);
-    if (status == -EADDRINUSE && s->clears_dead) {
-        dg_unix_file_clear(address);
-        status = dg_descriptor_bind(s->fd, address);
-    }
+    index = dg_absindex(L, index);
+    lua_pushcfunction(L, prepare_body);
+    lua_pushvalue(L, index);
+    lua_pushlightuserdata(L, s);
+    s->will_bind = 1;
+    int status = lua_pcall(L, 2, 1, 0);
+    s->will_bind = 0;
     if (status != 0)
-        return status;
-    if (s->family == AF_UNIX)
-        dg_unix_file_note(&s->file, address);
-    note_bound(L, index, s);
+        return 0;
+    *tells = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return 1;
+}
+
+static int protected_update(lua_State *L)
+{
+    dg_poll_update(L, 1, lua_touserdata(L, 2));
     return 0;
+}
+
+/* Nothing was bound: luv need not watch. */
+static void undo_watch(lua_State *L, int index, dg_socket *s)
+{
+    index = dg_absindex(L, index);
+    lua_pushcfunction(L, protected_update);
+    lua_pushvalue(L, index);
+    lua_pushlightuserdata(L, s);
+    if (lua_pcall(L, 2, 0, 0) != 0) /* without memory for that it is done with the next change of state */
+        lua_pop(L, 1);
+}
+
+/* What luv says for want of something in the kernel is bind's own failure. What else prepare_bind failed with is
+ * raised: memory of Lua's that has run out, or somebody else's poll for the descriptor. Pops that error. */
+static int failed_to_prepare(lua_State *L)
+{
+    int status = 0;
+    if (lua_istable(L, -1)) {
+        lua_getfield(L, -1, "code");
+        if (lua_type(L, -1) == LUA_TSTRING)
+            status = dg_errno_value(lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
+    if (status == 0 || status == -EEXIST)
+        lua_error(L);
+    lua_pop(L, 1);
+    return status;
+}
+
+/* The kernel's part. A finalizer that ran in the preparation may have closed the socket, or bound it. */
+static int bind_descriptor(dg_socket *s, const dg_address *address, int mode)
+{
+    const dg_unix_wishes wishes = {mode, s->clears_dead};
+    if (s->life != DG_OPEN)
+        return -EBADF;
+    if (s->bound)
+        return -EINVAL;
+    if (address == NULL)
+        return 0;
+    return s->family == AF_UNIX ? dg_unix_file_bind(&s->file, s->fd, address, &wishes)
+                                : dg_descriptor_bind(s->fd, address);
+}
+
+/* Without an address it only counts as bound. 0 or a negative errno; then nothing has changed. */
+static int bind_to(lua_State *L, int index, dg_socket *s, const dg_address *address, int mode)
+{
+    int tells;
+    if (!prepare_bind(L, index, s, &tells)) {
+        undo_watch(L, index, s);
+        return failed_to_prepare(L);
+    }
+    int status = bind_descriptor(s, address, mode);
+    if (status == 0) {
+        s->bound = 1;
+        if (tells)
+            dg_tick_commit(s->hub);
+        dg_poll_update(L, index, s);
+    } else {
+        if (tells)
+            dg_tick_cancel(L, s->hub);
+        undo_watch(L, index, s);
+    }
+    return status;
 }
 
 int dg_endpoint_bind_any(lua_State *L, int index, dg_socket *s)
@@ -43,14 +118,13 @@ int dg_endpoint_bind_any(lua_State *L, int index, dg_socket *s)
         return 0;
     if (s->family != AF_UNIX) {
         dg_address_any(&any, s->family, 0);
-        return bind_to(L, index, s, &any);
+        return bind_to(L, index, s, &any, NO_MODE);
     }
 #if defined(__linux__) /* only Linux chooses names; elsewhere the socket has none, and nobody can reply */
     dg_address_unix(&any, "", 0);
-    return bind_to(L, index, s, &any);
+    return bind_to(L, index, s, &any, NO_MODE);
 #else
-    note_bound(L, index, s);
-    return 0;
+    return bind_to(L, index, s, NULL, NO_MODE);
 #endif
 }
 
@@ -82,8 +156,8 @@ int dg_endpoint_answer(lua_State *L, int status, const char *syscall, const dg_a
     return 2;
 }
 
-/* core.bind(socket, port | nil, address | nil): true, or false when the address is a name, or nil and the error object.
- */
+/* core.bind(socket, port | nil, address | nil, mode | nil): true, or false when the address is a name, or nil and the
+ * error object. */
 static int core_bind(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -92,7 +166,10 @@ static int core_bind(lua_State *L)
     int status = dg_endpoint_parse(L, s, &address, &port, dg_address_any);
     if (status != 0)
         return dg_endpoint_answer(L, status, "bind", NULL, port);
-    return dg_endpoint_answer(L, bind_to(L, 1, s, &address), "bind", &address, port);
+    status = bind_to(L, 1, s, &address, (int)luaL_optinteger(L, 4, NO_MODE));
+    if (s->life != DG_OPEN)
+        dg_socket_raise_closed(L);
+    return dg_endpoint_answer(L, status, "bind", &address, port);
 }
 
 /* The arguments of a bind in its most common form, (self [, port] [, address]), to a literal: whether they are that. */
@@ -118,7 +195,7 @@ static int core_bind_plain(lua_State *L)
     dg_socket *s = dg_socket_running(L);
     dg_address address;
     if (!dg_luv_available(L) || s->bound || s->binding || !plain_target(L, s, &address) ||
-        bind_to(L, 1, s, &address) != 0)
+        bind_to(L, 1, s, &address, NO_MODE) != 0)
         return 0;
     lua_settop(L, 1);
     return 1;
@@ -189,54 +266,69 @@ static void take_descriptor(dg_socket *s, int fd, const dg_descriptor_facts *fac
     s->transmitter.offloads.shared = 1;
 }
 
-static int protected_update(lua_State *L)
+/* A bind that failed has left a stopped poll, which keeps the descriptor's number until it is closed: the socket goes
+ * on with another one. 0 or a negative errno. */
+static int leave_poll(lua_State *L, dg_socket *s)
 {
-    dg_poll_update(L, 1, lua_touserdata(L, 2));
+    if (!s->has_poll)
+        return 0;
+    int fd = dg_descriptor_duplicate(s->fd);
+    if (fd < 0)
+        return fd;
+    dg_poll_release(L, 1, s);
+    s->fd = fd;
     return 0;
 }
 
+/* Puts the descriptor in the place of the socket's own, unless luv does not watch it because somebody else does: then
+ * nothing has changed, and this raises. */
+static void exchange_descriptor(lua_State *L, dg_socket *s, int fd, const dg_descriptor_facts *facts)
+{
+    const dg_offloads offloads = s->transmitter.offloads;
+    const unsigned char shares_file = s->shares_file;
+    int own = s->fd, tells = 0;
+    dg_descriptor_facts before;
+    dg_descriptor_inspect(own, &before);
+    take_descriptor(s, fd, facts);
+    s->bound = (unsigned char)facts->bound;
+    if (facts->bound && !prepare_bind(L, 1, s, &tells)) {
+        s->bound = 0;
+        take_descriptor(s, own, &before);
+        s->transmitter.offloads = offloads;
+        s->shares_file = shares_file;
+        dg_queue_disallow(&s->queue); /* a finalizer may have sent meanwhile */
+        dg_poll_abandon(L, 1, s);
+        lua_error(L);
+    }
+    if (tells)
+        dg_tick_commit(s->hub);
+    dg_descriptor_close(own); /* nothing watches it: the socket was unbound */
+    dg_poll_update(L, 1, s);
+}
+
 /* core.adopt(socket, fd): puts an open descriptor in the place of the socket's own; returns whether it is bound.
- * Raises ERR_INVALID_FD_TYPE or EBADF. */
+ * Raises ERR_INVALID_FD_TYPE, ERR_SOCKET_ALREADY_BOUND or EBADF. */
 static int core_adopt(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
     lua_Integer number = luaL_checkinteger(L, 2);
-    int fd = number >= 0 && number <= INT_MAX ? (int)number : -1, own = s->fd;
+    int fd = number >= 0 && number <= INT_MAX ? (int)number : -1;
     dg_descriptor_facts facts;
-    int status = fd == own ? -EBADF : dg_descriptor_inspect(fd, &facts);
+    if (s->busy || s->will_bind) /* a finalizer's call, while luv is told of the descriptor that would go */
+        return dg_error_raise(L, "Error", "ERR_SOCKET_ALREADY_BOUND", "Socket is being bound");
+    int status = fd == s->fd ? -EBADF : dg_descriptor_inspect(fd, &facts);
     if (status == -ENOTSOCK)
         return dg_error_raise(L, "TypeError", "ERR_INVALID_FD_TYPE",
                               "Unsupported descriptor: %d is no datagram socket (UDP or Unix)", fd);
     if (status == 0 && !dg_endpoint_make_peer(s))
         status = -ENOMEM;
     if (status == 0)
-        status = dg_poll_let_go(L, 1, s);
+        status = leave_poll(L, s);
     if (status == 0)
         status = dg_descriptor_adopt(fd);
     if (status != 0)
         return dg_error_raise_system(L, status, "bind", NULL);
-    own = s->fd;
-    const unsigned char shares_file = s->shares_file;
-    dg_descriptor_facts before;
-    const dg_offloads offloads = s->transmitter.offloads;
-    dg_descriptor_inspect(own, &before);
-    take_descriptor(s, fd, &facts);
-    lua_pushcfunction(L, protected_update);
-    lua_pushvalue(L, 1);
-    lua_pushlightuserdata(L, s);
-    s->bound = (unsigned char)facts.bound;
-    if (lua_pcall(L, 2, 0, 0) != 0) { /* luv does not watch it: somebody else does */
-        s->bound = 0;
-        take_descriptor(s, own, &before);
-        s->shares_file = shares_file;
-        s->transmitter.offloads = offloads;
-        dg_queue_disallow(&s->queue); /* a finalizer may have sent meanwhile */
-        dg_poll_abandon(L, 1, s);
-        return lua_error(L);
-    }
-    dg_descriptor_close(own); /* nothing watches it: the socket was unbound */
-    if (facts.bound)
-        note_bound(L, 1, s);
+    exchange_descriptor(L, s, fd, &facts);
     lua_pushboolean(L, facts.bound);
     return 1;
 }

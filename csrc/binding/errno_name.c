@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 #define NAMED(name)                                                                                                    \
     {                                                                                                                  \
@@ -35,4 +36,12 @@ const char *dg_errno_name(int error)
         if (names[i].value == -error)
             return names[i].name;
     return "UNKNOWN";
+}
+
+int dg_errno_value(const char *name)
+{
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i].name, name) == 0)
+            return -names[i].value;
+    return 0;
 }

@@ -12,13 +12,16 @@
 #include "poll.h"
 #include "receive.h"
 #include "report.h"
+#include "stats.h"
 #include "tick.h"
 
+/* Where somebody else has closed the descriptor, its file's inode may be another file's by now: it is left alone. */
 static void remove_file(dg_socket *s)
 {
     dg_address name;
-    if (s->file.made && s->fd >= 0 && dg_descriptor_name(s->fd, &name) == 0)
-        dg_unix_file_remove(&s->file, &name);
+    if (s->file.path != NULL && s->fd >= 0 && dg_descriptor_name(s->fd, &name) == 0)
+        dg_unix_file_remove(&s->file);
+    dg_unix_file_forget(&s->file);
 }
 
 void dg_life_finish_close(lua_State *L, int index, dg_socket *s)
@@ -28,6 +31,7 @@ void dg_life_finish_close(lua_State *L, int index, dg_socket *s)
     if (s->fd >= 0) {
         s->blocked = DG_NOT_BLOCKED;
         remove_file(s);
+        dg_stats_keep(s);
         dg_poll_release(L, index, s);
     }
     if (dg_report_pending(s) != 0)

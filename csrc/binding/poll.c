@@ -148,7 +148,7 @@ static void watch_for(lua_State *L, int index, dg_socket *s, unsigned watch)
 static unsigned wanted_watch(const dg_socket *s)
 {
     unsigned watch = 0;
-    if (s->life == DG_OPEN && s->bound && !s->lost && !s->moderated)
+    if (s->life == DG_OPEN && (s->bound || s->will_bind) && !s->lost && !s->moderated)
         watch = dg_socket_takes_messages(s) ? DG_WATCH_READ : DG_WATCH_ALIVE;
     if (s->blocked == DG_BLOCKED_POLL && s->fd >= 0)
         watch = (watch & DG_WATCH_READ) | DG_WATCH_WRITE;
@@ -325,24 +325,6 @@ void dg_poll_abandon(lua_State *L, int index, dg_socket *s)
     s->has_poll = 0;
     s->hub->watched--;
     forget_handles(L, index);
-}
-
-int dg_poll_let_go(lua_State *L, int index, dg_socket *s)
-{
-    if (!s->has_poll)
-        return 0;
-    index = dg_absindex(L, index);
-    unsigned dug = bury(L, index, DG_SLOT_POLL, s->fd, s->hub->graves);
-    int fd = dg_descriptor_duplicate(s->fd);
-    if (fd < 0)
-        return fd;
-    dg_descriptor_retire(s->fd);
-    s->fd = fd;
-    s->hub->graves = dug;
-    s->hub->watched--;
-    s->has_poll = 0;
-    forget_handles(L, index);
-    return 0;
 }
 
 void dg_poll_close_graves(lua_State *L, dg_hub *hub)

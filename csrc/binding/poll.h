@@ -23,9 +23,6 @@ void dg_poll_forget(lua_State *L, int index, dg_socket *s);
 int dg_poll_is_buried(const dg_socket *s);
 /* Lets the poll go, whose descriptor is another's. */
 void dg_poll_abandon(lua_State *L, int index, dg_socket *s);
-/* The unbound socket's descriptor gets a number of its own, if it has one that a handle was made for (dg_poll_open). 0
- * or a negative errno. */
-int dg_poll_let_go(lua_State *L, int index, dg_socket *s);
 /* Closes the handles of released sockets; from inside the loop only. */
 void dg_poll_close_graves(lua_State *L, dg_hub *hub);
 /* After luv stopped the poll by itself (it does on socket errors). */

@@ -48,7 +48,8 @@ typedef struct dg_socket {
     int family;
     unsigned char life; /* dg_life */
     unsigned char bound;
-    unsigned char binding; /* a bind waits for a name */
+    unsigned char will_bind; /* bind(2) comes next: luv is already to watch */
+    unsigned char binding;   /* a bind waits for a name */
     unsigned char connected;
     unsigned char connecting;  /* a connect waits for a name */
     unsigned char clears_dead; /* a Unix socket's reuseAddr */
@@ -92,6 +93,8 @@ typedef struct dg_socket {
     uint32_t sender_serial;      /* changes with it */
     uint32_t handed, handed_in;  /* datagrams that were handed out in a turn of the loop; its serial number */
     uint64_t receive_calls, messages, bytes, refused, strangers, truncated;
+    uint32_t dropped; /* by the kernel, when it was last asked */
+    unsigned char knows_dropped;
 
     dg_queue queue;
     struct dg_lane *lanes; /* what waits for Unix peers (lanes.h) */

@@ -4,7 +4,6 @@
 #include "../net/option.h"
 #include "../net/timer.h"
 #include "error.h"
-#include "socket.h"
 
 static void set_count(lua_State *L, const char *name, uint64_t count)
 {
@@ -16,15 +15,20 @@ static void set_count(lua_State *L, const char *name, uint64_t count)
     lua_setfield(L, -2, name);
 }
 
+void dg_stats_keep(dg_socket *s)
+{
+    if (dg_option_get_drops(s->fd, &s->dropped) == 0)
+        s->knows_dropped = 1;
+}
+
 /* socket:stats() -> a table of counters since the socket was made: messagesReceived, bytesReceived, messagesSent,
- * bytesSent, sendErrors, dropped (by the kernel, for want of buffer; nil where it does not say), blocked, truncated,
- * receiveCalls, sendCalls (system calls); gso, gro: whether the kernel segments and coalesces for this socket; and
- * moderated: whether it is received from at intervals (nil where the system has no timer for that). */
+ * bytesSent, sendErrors, dropped (by the kernel, for want of buffer, in entries of that; nil where it does not say),
+ * blocked, truncated, receiveCalls, sendCalls (system calls); gso, gro: whether the kernel segments and coalesces for
+ * this socket; and moderated: whether it is received from at intervals (nil where the system has no timer for that). */
 static int socket_stats(lua_State *L)
 {
-    const dg_socket *s = dg_socket_check(L);
+    dg_socket *s = dg_socket_check(L);
     const dg_transmitter *sent = &s->transmitter;
-    uint32_t dropped;
     dg_error_surplus(L, 1);
     lua_createtable(L, 0, 13);
     set_count(L, "messagesReceived", s->messages);
@@ -36,8 +40,10 @@ static int socket_stats(lua_State *L)
     set_count(L, "truncated", s->truncated);
     set_count(L, "receiveCalls", s->receive_calls);
     set_count(L, "sendCalls", sent->calls);
-    if (s->fd >= 0 && dg_option_get_drops(s->fd, &dropped) == 0)
-        set_count(L, "dropped", dropped);
+    if (s->fd >= 0)
+        dg_stats_keep(s);
+    if (s->knows_dropped)
+        set_count(L, "dropped", s->dropped);
     lua_pushboolean(L, sent->offloads.segments != 0);
     lua_setfield(L, -2, "gso");
     lua_pushboolean(L, sent->offloads.coalesce);

@@ -3,10 +3,12 @@
 #ifndef DG_BINDING_STATS_H
 #define DG_BINDING_STATS_H
 
-#include "../net/attributes.h"
-#include "compat.h"
+#include "socket.h"
 
 DG_HIDDEN_BEGIN
+
+/* Notes what only the descriptor can tell, before that is closed. */
+void dg_stats_keep(dg_socket *s);
 
 /* Adds stats; the stack is as for dg_socket_open. */
 void dg_stats_open(lua_State *L);

@@ -90,6 +90,46 @@ int dg_tick_emit(lua_State *L, int index, const char *event)
     return dg_tick_defer(L);
 }
 
+/* Writes the event behind the last one, where it does not count yet; its arguments' places there are empty. Finalizers
+ * that run before may run the loop, which stops the tick. */
+int dg_tick_prepare(lua_State *L, int index, const char *event)
+{
+    dg_hub *hub = dg_hub_of(L);
+    int top = lua_gettop(L);
+    index = dg_absindex(L, index);
+    lua_pushstring(L, event);
+    do {
+        lua_settop(L, top + 1);
+        if (hub->depth == 0 && !hub->ticking && !dg_luv_available(L)) {
+            lua_settop(L, top);
+            return 0;
+        }
+        wake(L, hub);
+        push_events(L);
+    } while (hub->depth == 0 && !hub->ticking);
+    lua_pushvalue(L, index);
+    lua_rawseti(L, -2, (int)hub->end_event + 1);
+    lua_pushvalue(L, top + 1);
+    lua_rawseti(L, -2, (int)hub->end_event + 2);
+    lua_settop(L, top);
+    return 1;
+}
+
+void dg_tick_commit(dg_hub *hub)
+{
+    hub->end_event += EVENT_PLACES;
+}
+
+void dg_tick_cancel(lua_State *L, dg_hub *hub)
+{
+    dg_hub_get(L, DG_STORE_EVENTS);
+    for (int place = 1; place <= 2; place++) {
+        lua_pushnil(L);
+        lua_rawseti(L, -2, (int)hub->end_event + place);
+    }
+    lua_pop(L, 1);
+}
+
 void dg_tick_call(lua_State *L)
 {
     lua_pushboolean(L, 0);

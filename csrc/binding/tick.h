@@ -16,6 +16,12 @@ void dg_tick_note(dg_socket *s, unsigned due);
 /* Emits `event` from the socket later, with the value on top of the stack, which is popped. Returns whether: without a
  * loop nothing comes later. */
 int dg_tick_emit(lua_State *L, int index, const char *event);
+/* The same in two steps, for an event whose cause cannot be undone: `prepare` does all that may fail, and returns
+ * whether the event can be told of. If so, `commit` notes it, or `cancel` does not; nothing of Lua's may be allocated
+ * in between. */
+int dg_tick_prepare(lua_State *L, int index, const char *event);
+void dg_tick_commit(dg_hub *hub);
+void dg_tick_cancel(lua_State *L, dg_hub *hub);
 /* Calls callback(error, value) later: the three are on top of the stack (callback, error, value), and popped. */
 void dg_tick_call(lua_State *L);
 /* Tells whoever is to know of an error on top of the stack (popped): the callback at `callback` if that is a function

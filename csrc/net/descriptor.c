@@ -52,15 +52,15 @@ int dg_descriptor_open(int family)
     return fd;
 }
 
-static int move_to(int fd, int number)
+/* Makes `fd` a number of what `of` is. */
+static int put_at(int of, int fd)
 {
     int status;
     do
-        status = dup2(fd, number) >= 0 ? 0 : -errno;
+        status = dup2(of, fd) >= 0 ? 0 : -errno;
     while (status == -EINTR || status == -EBUSY);
     if (status == 0)
-        fcntl(number, F_SETFD, FD_CLOEXEC);
-    close(fd);
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
     return status;
 }
 
@@ -73,19 +73,14 @@ int dg_descriptor_open_as(int family, int number)
     }
     if (fd < 0)
         return fd;
-    int status = move_to(fd, number);
+    int status = put_at(fd, number);
+    close(fd);
     return status == 0 ? number : status;
 }
 
 int dg_descriptor_is_open(int fd)
 {
     return fcntl(fd, F_GETFD) >= 0;
-}
-
-int dg_descriptor_duplicate(int fd)
-{
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    return copy >= 0 ? copy : -errno;
 }
 
 long dg_descriptor_process(void)
@@ -222,7 +217,41 @@ void dg_descriptor_refuse_senders(int fd)
 int dg_descriptor_retire(int fd)
 {
     int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    return nothing >= 0 ? move_to(nothing, fd) : -errno;
+    if (nothing < 0)
+        return -errno;
+    int status = put_at(nothing, fd);
+    close(nothing);
+    return status;
+}
+
+int dg_descriptor_duplicate(int fd)
+{
+    int other = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return other >= 0 ? other : -errno;
+}
+
+/* Linux reports twice the size of a buffer that was set (socket(7)). */
+static void copy_option(int from, int to, int name, int divisor)
+{
+    int value = get_int(from, SOL_SOCKET, name);
+    if (value < 0)
+        return;
+    value /= divisor;
+    setsockopt(to, SOL_SOCKET, name, &value, sizeof value);
+}
+
+void dg_descriptor_replace(int fd, int fresh)
+{
+#if defined(__linux__)
+    enum { TIMES = 2 };
+    copy_option(fd, fresh, SO_PASSCRED, 1);
+#else
+    enum { TIMES = 1 };
+#endif
+    copy_option(fd, fresh, SO_RCVBUF, TIMES);
+    copy_option(fd, fresh, SO_SNDBUF, TIMES);
+    copy_option(fd, fresh, SO_BROADCAST, 1);
+    put_at(fresh, fd);
 }
 
 void dg_descriptor_close(int fd)

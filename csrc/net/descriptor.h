@@ -15,8 +15,6 @@ int dg_descriptor_open(int family);
  * is given up for it: then the descriptor may get another number, or none. Returns it, or a negative errno. */
 int dg_descriptor_open_as(int family, int number);
 int dg_descriptor_is_open(int fd);
-/* fcntl(2), F_DUPFD_CLOEXEC: another number for the same open file. */
-int dg_descriptor_duplicate(int fd);
 /* getpid(2): whose descriptors these are. */
 long dg_descriptor_process(void);
 int dg_descriptor_bind(int fd, const dg_address *address);
@@ -50,6 +48,10 @@ void dg_descriptor_refuse_senders(int fd);
 /* Closes the socket but keeps its number taken, so that nobody gets it whom somebody mistakes for the old one. The
  * number is to be closed later. 0 or a negative errno (nothing changed). */
 int dg_descriptor_retire(int fd);
+/* Another number for the same socket, or a negative errno. */
+int dg_descriptor_duplicate(int fd);
+/* Puts a Unix socket that is fresh in the place of the one that has this number, with the options that it had. */
+void dg_descriptor_replace(int fd, int fresh);
 /* close(2); the descriptor is gone whatever it says, EINTR included. */
 void dg_descriptor_close(int fd);
 

@@ -7,7 +7,7 @@ local check = core.check
 
 local Socket = core.methods
 
-local known = { port = true, address = true, exclusive = true, fd = true, path = true }
+local known = { port = true, address = true, exclusive = true, fd = true, path = true, mode = true }
 
 local function check_options(given)
   options.check_names(known, given, "bind")
@@ -27,19 +27,33 @@ local function target(self, port, address, fd)
   return address, check.port(port == nil and 0 or port, 0), fd
 end
 
+--- The option mode as a number, or nil. Only a path has a file.
+local function file_mode(self, options)
+  if options.mode == nil then return end
+  local path = options.path == nil and options.address or options.path
+  local mode = check.mode(options.mode, "options.mode")
+  if core.family(self) ~= 0 or type(path) ~= "string" or path:byte() == 0 then
+    check.badValue "The option mode needs a path: only a unix_dgram socket that is bound to one has a file"
+  end
+  return mode
+end
+
+--- A table of options, checked -> address, port, fd, mode
 local function from_options(self, given)
   check_options(given)
   if core.family(self) == 0 then
     if given.port ~= nil then
       check.wrongType(given.port, "options.port", "absent: a unix_dgram socket has no port")
     end
-    return target(self, nil, given.path == nil and given.address or given.path, given.fd)
+    local address, _, fd = target(self, nil, given.path == nil and given.address or given.path, given.fd)
+    return address, nil, fd, file_mode(self, given)
   end
   if given.path ~= nil then check.wrongType(given.path, "options.path", "absent: only unix_dgram has paths") end
+  file_mode(self, given)
   return target(self, given.port, given.address, given.fd)
 end
 
---- (port, address, cb) without those that are absent, (path, cb), or (options, cb) -> cb, address, port, fd
+--- (port, address, cb) without those that are absent, (path, cb), or (options, cb) -> cb, address, port, fd, mode
 local function arguments(self, ...)
   local first, second, third = ...
   local most = (type(first) == "table" or core.family(self) == 0) and 2 or 3
@@ -96,13 +110,13 @@ end
 function Socket.bind(self, ...)
   if core.bindPlain(self, ...) then return self end
   check.open(self)
-  local cb, address, port, fd = arguments(self, ...)
+  local cb, address, port, fd, mode = arguments(self, ...)
   must_be_unbound(self)
   core.needLoop("bind")
   local adopted = fd ~= nil and core.adopt(self, fd)
   if cb then self:once("listening", cb) end
   if adopted then return self end
-  local done, err = core.bind(self, port, address)
+  local done, err = core.bind(self, port, address, mode)
   if done == nil then
     failed(self, cb, err)
   elseif not done then
@@ -113,7 +127,7 @@ function Socket.bind(self, ...)
 end
 
 --- bind within the call, without a loop: literal addresses only.
--- @param options  {port, address}, or {path}
+-- @param options  {port, address}, or {path, mode}
 -- @return what address() does; `listening` follows, unless close() comes first
 -- Raises what bind does, ERR_INVALID_IP_ADDRESS for a name, and what bind(2) says.
 function Socket.bindSync(self, given, ...)
@@ -121,14 +135,14 @@ function Socket.bindSync(self, given, ...)
   check.surplus(1, given, ...)
   if type(given) == "nil" then given = {} end
   if type(given) ~= "table" then check.wrongType(given, "options", "a table") end
-  local address, port, fd = from_options(self, given)
+  local address, port, fd, mode = from_options(self, given)
   must_be_unbound(self)
   if self:listenerCount "message" > 0 then core.needLoop "Listening for messages" end
   if fd ~= nil and address ~= nil and core.family(self) ~= 0 and not core.isLiteral(address) then
     check.notLiteral(address)
   end
   local done, err = true, nil
-  if fd == nil or not core.adopt(self, fd) then done, err = core.bind(self, port, address) end
+  if fd == nil or not core.adopt(self, fd) then done, err = core.bind(self, port, address, mode) end
   if done == false then check.notLiteral(address) end
   if err then error(err, 0) end
   return self:address()

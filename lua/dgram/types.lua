@@ -41,6 +41,7 @@ local dgram = {}
 ---@field port? integer 0 to 65535
 ---@field address? string a literal or a host name
 ---@field path? string for unix_dgram
+---@field mode? string|integer the permissions of the path's file: octal digits, or 0 to 511
 ---@field fd? integer an open descriptor, which the socket takes over
 ---@field exclusive? boolean without effect
 
@@ -74,7 +75,7 @@ local dgram = {}
 ---@field messagesSent integer
 ---@field bytesSent integer
 ---@field sendErrors integer
----@field dropped? integer by the kernel, for want of buffer; absent where it does not say
+---@field dropped? integer dropped by the kernel, in entries of its buffer (a train is one); absent where it does not say
 ---@field blocked integer refused by receiveBlockList
 ---@field truncated integer
 ---@field receiveCalls integer system calls
