@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../net/descriptor.h"
+#include "advice.h"
 #include "error.h"
 #include "luv.h"
 #include "poll.h"
@@ -74,11 +75,12 @@ int dg_endpoint_answer(lua_State *L, int status, const char *syscall, const dg_a
         lua_pushboolean(L, status == 0);
         return 1;
     }
+    const dg_socket *s = dg_socket_check(L);
     lua_pushnil(L);
     if (address != NULL)
-        dg_error_push_system(L, status, syscall, address);
+        dg_socket_push_advised(L, s, status, syscall, address);
     else
-        dg_error_push_system_text(L, status, syscall, 3, port);
+        dg_error_push_system_text(L, status, syscall, 3, port, dg_advice_for_text(status, s->family, lua_tostring(L, 3)));
     return 2;
 }
 
@@ -260,9 +262,11 @@ static int socket_address(lua_State *L)
     dg_error_surplus(L, 1);
     int status = dg_descriptor_name(s->fd, &name);
     if (status == 0 && !s->bound && dg_address_port(&name) == 0)
-        status = -EBADF;
-    if (status != 0)
-        return dg_error_raise_system(L, status, "getsockname", NULL);
+        return dg_error_raise_advised(L, -EBADF, "getsockname", "the socket is not bound yet");
+    if (status != 0) {
+        dg_socket_push_advised(L, s, status, "getsockname", NULL);
+        return lua_error(L);
+    }
     return dg_endpoint_push_address(L, &name);
 }
 

@@ -133,25 +133,43 @@ static void push_system_object(lua_State *L, int error, const char *syscall)
     lua_setfield(L, -2, "syscall");
 }
 
+/* A message goes on with what is to be done. */
+static void append_advice(lua_State *L, const char *advice)
+{
+    if (advice == NULL)
+        return;
+    lua_pushfstring(L, "%s: %s", lua_tostring(L, -1), advice);
+    lua_remove(L, -2);
+}
+
 void dg_error_push_system(lua_State *L, int error, const char *syscall, const dg_address *address)
+{
+    dg_error_push_advised(L, error, syscall, address, NULL);
+}
+
+void dg_error_push_advised(lua_State *L, int error, const char *syscall, const dg_address *address, const char *advice)
 {
     char text[DG_ADDRESS_TEXT];
     if (address == NULL || address->length == 0) {
         lua_pushfstring(L, "%s %s", syscall, dg_errno_name(error));
+        append_advice(L, advice);
         push_system_object(L, error, syscall);
         return;
     }
     /* What the address points to may move as soon as something is allocated. */
     size_t length = dg_address_format(address, text);
     unsigned port = dg_address_port(address);
-    if (address->u.any.sa_family == AF_UNIX) { /* abstract names are written with an @ */
+    const int family = address->u.any.sa_family;
+    if (family == AF_UNIX) { /* abstract names are written with an @ */
         int abstract = length != 0 && text[0] == '\0';
         lua_pushfstring(L, "%s %s %s%s", syscall, dg_errno_name(error), abstract ? "@" : "", text + abstract);
     } else if (port == 0) {
         lua_pushfstring(L, "%s %s %s", syscall, dg_errno_name(error), text);
     } else {
-        lua_pushfstring(L, "%s %s %s:%d", syscall, dg_errno_name(error), text, (int)port);
+        lua_pushfstring(L, family == AF_INET6 ? "%s %s [%s]:%d" : "%s %s %s:%d", syscall, dg_errno_name(error), text,
+                        (int)port);
     }
+    append_advice(L, advice);
     push_system_object(L, error, syscall);
     lua_pushlstring(L, text, length);
     lua_setfield(L, -2, "address");
@@ -164,6 +182,12 @@ void dg_error_push_system(lua_State *L, int error, const char *syscall, const dg
 int dg_error_raise_system(lua_State *L, int error, const char *syscall, const dg_address *address)
 {
     dg_error_push_system(L, error, syscall, address);
+    return lua_error(L);
+}
+
+int dg_error_raise_advised(lua_State *L, int error, const char *syscall, const char *advice)
+{
+    dg_error_push_advised(L, error, syscall, NULL, advice);
     return lua_error(L);
 }
 
@@ -187,13 +211,15 @@ int dg_error_new_system(lua_State *L)
 {
     int error = (int)luaL_checkinteger(L, 1);
     const char *syscall = luaL_checkstring(L, 2);
-    lua_settop(L, 4);
+    lua_settop(L, 5);
     if (lua_isnil(L, 3))
         lua_pushfstring(L, "%s %s", syscall, dg_errno_name(error));
     else if (lua_isnil(L, 4))
         lua_pushfstring(L, "%s %s %s", syscall, dg_errno_name(error), lua_tostring(L, 3));
     else
-        lua_pushfstring(L, "%s %s %s:%d", syscall, dg_errno_name(error), lua_tostring(L, 3), (int)lua_tointeger(L, 4));
+        lua_pushfstring(L, strchr(lua_tostring(L, 3), ':') != NULL ? "%s %s [%s]:%d" : "%s %s %s:%d", syscall,
+                        dg_errno_name(error), lua_tostring(L, 3), (int)lua_tointeger(L, 4));
+    append_advice(L, lua_tostring(L, 5));
     push_system_object(L, error, syscall);
     lua_pushvalue(L, 3);
     lua_setfield(L, -2, "address");
@@ -202,7 +228,8 @@ int dg_error_new_system(lua_State *L)
     return 1;
 }
 
-void dg_error_push_system_text(lua_State *L, int error, const char *syscall, int index, unsigned port)
+void dg_error_push_system_text(lua_State *L, int error, const char *syscall, int index, unsigned port,
+                               const char *advice)
 {
     index = dg_absindex(L, index);
     lua_pushcfunction(L, dg_error_new_system);
@@ -213,7 +240,8 @@ void dg_error_push_system_text(lua_State *L, int error, const char *syscall, int
         lua_pushinteger(L, (lua_Integer)port);
     else
         lua_pushnil(L);
-    lua_call(L, 4, 1);
+    lua_pushstring(L, advice); /* nil where there is none */
+    lua_call(L, 5, 1);
 }
 
 /* System errors read as Node's messages do; a wrong argument also tells where the call stands. */

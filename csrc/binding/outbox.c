@@ -91,14 +91,14 @@ void dg_outbox_flush(lua_State *L, int index, dg_socket *s)
 }
 
 /* Pushes the error of a datagram, whose entry or refusal has this code. */
-static void push_error(lua_State *L, const dg_socket *s, int error, const dg_address *to)
+static void push_error(lua_State *L, const dg_socket *s, int error, const dg_address *to, size_t length)
 {
     if (error == REFUSED_BY_LIST)
         dg_blocklists_push_error(L, to);
     else if (error == -ENOTCONN && s->family == AF_UNIX) /* Linux disconnects from a peer that is gone */
-        dg_socket_push_error(L, s, -ECONNREFUSED, "send", to);
+        dg_socket_push_send_error(L, s, -ECONNREFUSED, to, length);
     else
-        dg_socket_push_error(L, s, error, "send", to);
+        dg_socket_push_send_error(L, s, error, to, length);
 }
 
 /* A datagram that is done, taken off the queue: what is told of it must not depend on what finalizers and callbacks do.
@@ -112,7 +112,7 @@ typedef struct verdict {
 static int make_error(lua_State *L)
 {
     const verdict *v = lua_touserdata(L, 1);
-    push_error(L, v->socket, v->entry.error, &v->to);
+    push_error(L, v->socket, v->entry.error, &v->to, v->entry.length);
     return 1;
 }
 
@@ -212,7 +212,7 @@ void dg_outbox_owe_drain(lua_State *L, int index, dg_socket *s)
 int dg_outbox_fail(lua_State *L, dg_socket *s, int error, const dg_address *to, int callback, size_t value)
 {
     s->transmitter.errors++;
-    push_error(L, s, error, to);
+    push_error(L, s, error, to, value);
     dg_tick_fail(L, 1, callback, (lua_Integer)value);
     return error != -ENOBUFS && dg_outbox_has_room(s);
 }
@@ -327,7 +327,7 @@ DG_COLD static int fail_one(lua_State *L, dg_socket *s, int status, const dg_add
     if (reporting->group == NULL)
         return dg_outbox_fail(L, s, status, to, reporting->callback, length);
     s->transmitter.errors++;
-    push_error(L, s, status, to);
+    push_error(L, s, status, to, length);
     dg_group_fail(L, reporting->callback);
     return dg_outbox_has_room(s);
 }

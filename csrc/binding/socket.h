@@ -132,10 +132,15 @@ void dg_socket_push(lua_State *L, const dg_socket *s);
  * hear of (poll.h has the function for the others). */
 void dg_socket_anchor(lua_State *L, int index, dg_socket *s);
 
-/* Pushes the error of a system call on a datagram's way, with the connected peer's address where `to` is NULL or empty.
- */
+/* Pushes the error of a system call, with what is to be done about it. */
+DG_COLD void dg_socket_push_advised(lua_State *L, const dg_socket *s, int error, const char *syscall,
+                                    const dg_address *to);
+/* The same of one on a datagram's way, with the connected peer's address where `to` is NULL or empty. */
 DG_COLD void dg_socket_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall,
                                   const dg_address *to);
+/* The same of a datagram of `length` bytes (0: not known) that does not go. */
+DG_COLD void dg_socket_push_send_error(lua_State *L, const dg_socket *s, int error, const dg_address *to,
+                                       size_t length);
 
 /* Whether an IPv4 literal is meant for it as a mapped address. */
 static inline int dg_socket_maps(const dg_socket *s)

@@ -173,6 +173,12 @@ void dg_address_set_port(dg_address *address, unsigned port)
     address->u.in.sin_port = htons((in_port_t)port);
 }
 
+int dg_address_lacks_zone(const dg_address *address)
+{
+    return address->u.any.sa_family == AF_INET6 && needs_zone(&address->u.in6.sin6_addr) &&
+           address->u.in6.sin6_scope_id == 0;
+}
+
 int dg_address_is_multicast(const dg_address *address)
 {
     if (address->u.any.sa_family == AF_INET6)

@@ -99,6 +99,8 @@ static inline int dg_inet_equal(const dg_inet *a, const dg_address *b)
                                        : memcmp(&a->u, &b->u, a->length) == 0;
 }
 int dg_address_is_multicast(const dg_address *address);
+/* Whether it means nothing without its interface (RFC 4007), and does not name one. */
+int dg_address_lacks_zone(const dg_address *address);
 
 DG_HIDDEN_END
 
