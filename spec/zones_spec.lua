@@ -66,6 +66,47 @@ describe("a link-local address", function()
     finish(p)
   end)
 
+  for name, port in pairs { ["a free port"] = 0, ["a port of the program's"] = 4100 } do
+    it("keeps its zone and its port through connect and disconnect: " .. name, function()
+      local p = inside()
+      local before, after = p:call([[
+        s = new "udp6"
+        s:bind(%d, "fe80::1%%lo")
+        port = s:address().port
+        s:connect(9, "fe80::1%%lo")
+        s:disconnect()
+        return port, s:address().port
+      ]], port)
+      assert.equal(before, after)
+      assert.equal("fe80::1%lo", p:call "return s:address().address")
+      for _ = 1, 2 do
+        p:call [[c = new "udp6" c:send("hello", port, "fe80::1%lo") c:close()]]
+        p:wait "return #got == 1"
+        p:call [[got = {} s:connect(9, "fe80::1%lo") s:disconnect()]]
+      end
+      finish(p)
+    end)
+  end
+
+  it("of a peer binds the socket to its interface no longer than it is the peer", function()
+    need(pending, namespaces.possible())
+    local a, b = namespaces.pair()
+    a:ip "addr add fe80::1/64 dev lo nodad"
+    local p = a:program()
+    assert.equal("::", p:call([[
+      s = new "udp6"
+      s:bind(0)
+      r = new "udp6"
+      r:bind(0)
+      s:connect(9, %q)
+      s:disconnect()
+      s:send("through another one", r:address().port, "fe80::1%%lo")
+      return s:address().address
+    ]], b.ip6 .. "%" .. a.interface))
+    p:wait "return #got == 1"
+    finish(p)
+  end)
+
   it("may name its zone by number, and is told by name", function()
     local p = inside()
     assert.equal("fe80::1%lo", p:call [[

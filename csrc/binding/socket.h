@@ -108,6 +108,7 @@ typedef struct dg_socket {
     dg_callbacks callbacks;
     unsigned held;       /* sends that wait for a name */
     unsigned connection; /* changes with each connect and disconnect */
+    unsigned device;     /* the interface that it was bound to before it was connected to a peer with a zone */
     size_t held_bytes;
     size_t queue_limit;                             /* bytes that may wait */
     const dg_blocklist *receive_block, *send_block; /* NULL without */
