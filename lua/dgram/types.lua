@@ -64,6 +64,8 @@ local dgram = {}
 ---@field syscall? string
 ---@field address? string
 ---@field port? integer
+---@field interface? string of memberships and setMulticastInterface
+---@field source? string of source-specific memberships
 ---@field hostname? string of look-ups
 ---@field where? string file and line of the call
 ---@field traceback? string of what dgram.run raises
