@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
+local child = require "spec.support.child"
 local faults = require "spec.support.faults"
 local sockets = require "spec.support.sockets"
 local uv = require "luv"
@@ -270,6 +271,70 @@ describe("an error event without a listener", function()
     faults.system(seen, { code = "EADDRINUSE", syscall = "bind", port = port })
     assert.equal("string", type(trace))
     sockets.close_all(first, socket)
+    loop.run()
+  end)
+
+  -- What makes an error event: each is one line, whose place it has to tell.
+  local causes = {
+    bind = function(socket, port) socket:bind(port, "127.0.0.1") end,
+    ["bind to a name"] = function(socket) socket:bind(0, "nohost.invalid") end,
+    connect = function(socket) socket:connect(9, "127.255.255.255") end,
+    ["connect to a name"] = function(socket) socket:connect(9, "nohost.invalid") end,
+    ["send to an address of the other family"] = function(socket) socket:send("x", 9, "::1") end,
+    ["send to a name"] = function(socket) socket:send("x", 9, "nohost.invalid") end,
+    ["a lone send"] = function(socket) assert(socket:send("x", 9, "255.255.255.255") and socket:flush()) end,
+  }
+
+  for name, cause in pairs(causes) do
+    it("tells the place of the call that it comes from: " .. name, function()
+      local first, port = sockets.bound "udp4"
+      local place = ("errors_spec.lua:%d:"):format(debug.getinfo(cause, "S").linedefined)
+      local raiser = new "udp4"
+      cause(raiser, port)
+      local ok, err
+      loop.wait(function()
+        ok, err = pcall(dgram.run, "once")
+        return not ok
+      end, 20)
+      assert.equal(place, err.where:match "[^/\\]*$")
+      assert.equal(err.where .. " " .. err.message, tostring(err))
+      sockets.close_all(first, raiser)
+      loop.run()
+
+      local seen, trace
+      dgram.setUncaughtHandler(expect(function(...) seen, trace = ... end))
+      finally(function() dgram.setUncaughtHandler(nil) end)
+      first, port = sockets.bound "udp4"
+      local socket = new "udp4"
+      cause(socket, port)
+      loop.wait(function() return seen end, 20)
+      assert.equal(seen.message, tostring(seen))
+      assert.equal(seen.where .. " the call that failed", trace:match "^[^\n]*")
+      sockets.close_all(first, socket)
+      loop.run()
+    end)
+  end
+
+  it("is printed with that place under plain uv.run", function()
+    local process = child.lua [[
+      local dgram, uv = require "dgram", require "luv"
+      dgram.createSocket("udp4"):bind(9, "203.0.113.1")
+      uv.run()
+    ]]:wait()
+    assert.is_truthy(process.err:find("2: bind EADDRNOTAVAIL 203.0.113.1:9: no interface", 1, true), process.err)
+  end)
+
+  it("has no place where no call failed", function()
+    local socket, seen = new "udp4", nil
+    local free, port = sockets.bound "udp4"
+    free:close()
+    loop.run()
+    socket:on("error", function(err) seen = err end)
+    socket:connect(port, "127.0.0.1", function() socket:send "x" end)
+    loop.wait(function() return seen end)
+    assert.equal("ECONNREFUSED", seen.code)
+    assert.is_nil(seen.where)
+    socket:close()
     loop.run()
   end)
 

@@ -7,23 +7,94 @@
 #include "errno_name.h"
 #include "hub.h"
 
-/* Pushes "file:line:" of the user's code nearest to the call: dgram's own Lua files are passed over. */
+/* Pushes luv's function that runs the loop, or nil. */
+static void push_loop_runner(lua_State *L)
+{
+    dg_hub_get(L, DG_STORE_UV);
+    if (!lua_istable(L, -1))
+        return;
+    lua_pushliteral(L, "run");
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+}
+
+/* Whether the function on top of the stack is one of the two below it. Pops it. */
+static int is_loop(lua_State *L)
+{
+    int is = lua_isfunction(L, -1) && (lua_rawequal(L, -1, -2) || lua_rawequal(L, -1, -3));
+    lua_pop(L, 1);
+    return is;
+}
+
+/* Pushes "file:line:" of the user's code nearest to the call: dgram's own Lua files are passed over. What the loop does
+ * is nobody's call: then it is nil, and not the place that runs the loop. */
 static void push_where(lua_State *L)
 {
     lua_Debug frame;
     size_t length = 0;
+    luaL_checkstack(L, 8, NULL);
+    const int top = lua_gettop(L);
     dg_hub_get(L, DG_STORE_SOURCE);
     const char *own = lua_tolstring(L, -1, &length);
+    dg_hub_get(L, DG_STORE_BODY);
+    push_loop_runner(L);
     for (int level = 0; lua_getstack(L, level, &frame); level++) {
-        lua_getinfo(L, "Sl", &frame);
+        lua_getinfo(L, "fSl", &frame);
+        if (is_loop(L))
+            break;
         if (frame.currentline <= 0 || (own != NULL && strncmp(frame.source, own, length) == 0))
             continue;
-        lua_pop(L, 1);
+        lua_settop(L, top);
         lua_pushfstring(L, "%s:%d:", frame.short_src, frame.currentline);
         return;
     }
-    lua_pop(L, 1);
+    lua_settop(L, top);
     lua_pushnil(L);
+}
+
+/* Whether the value at the index is one of dgram's error objects. */
+static int is_error(lua_State *L, int index)
+{
+    if (!lua_istable(L, index) || !lua_getmetatable(L, index))
+        return 0;
+    dg_hub_get(L, DG_STORE_ERROR);
+    int is = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return is;
+}
+
+int dg_error_where(lua_State *L)
+{
+    push_where(L);
+    return 1;
+}
+
+int dg_error_place(lua_State *L)
+{
+    lua_settop(L, 2);
+    if (!is_error(L, 1))
+        return 0;
+    lua_getfield(L, 1, "where");
+    if (lua_isnil(L, 3)) {
+        lua_pushvalue(L, 2);
+        lua_setfield(L, 1, "where");
+    }
+    return 0;
+}
+
+int dg_error_push_place(lua_State *L, int index)
+{
+    index = dg_absindex(L, index);
+    if (!is_error(L, index))
+        return 0;
+    lua_getfield(L, index, "errno");
+    int is_system = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    lua_getfield(L, index, "where");
+    if (is_system && lua_isstring(L, -1))
+        return 1;
+    lua_pop(L, 1);
+    return 0;
 }
 
 /* Pops the message; pushes the object. */
@@ -244,7 +315,8 @@ void dg_error_push_system_text(lua_State *L, int error, const char *syscall, int
     lua_call(L, 5, 1);
 }
 
-/* System errors read as Node's messages do; a wrong argument also tells where the call stands. */
+/* System errors read as Node's messages do; a wrong argument also tells where the call stands, and so does what
+ * dgram.run raises, which has a traceback: nobody else may say where it comes from. */
 static int error_tostring(lua_State *L)
 {
     lua_settop(L, 1);
@@ -254,9 +326,12 @@ static int error_tostring(lua_State *L)
     lua_getfield(L, 1, "code");
     lua_getfield(L, 1, "where");
     lua_getfield(L, 1, "errno");
+    lua_getfield(L, 1, "traceback");
     const char *message = lua_tostring(L, 2), *code = lua_tostring(L, 3), *where = lua_tostring(L, 4);
     if (message == NULL)
         lua_pushliteral(L, "dgram.Error");
+    else if (!lua_isnil(L, 5) && !lua_isnil(L, 6) && where != NULL)
+        lua_pushfstring(L, "%s %s", where, message);
     else if (!lua_isnil(L, 5) || code == NULL)
         lua_pushvalue(L, 2);
     else if (where == NULL)

@@ -43,6 +43,12 @@ DG_COLD int dg_error_raise_advised(lua_State *L, int error, const char *syscall,
 int dg_error_new(lua_State *L);
 /* core.systemError(errno, syscall [, address [, port [, advice]]]) likewise. */
 int dg_error_new_system(lua_State *L);
+/* core.where(): "file:line:" of the user's call, or nil where the loop called. */
+int dg_error_where(lua_State *L);
+/* core.place(err, where): gives an error object that has no place the one of the call that it comes from. */
+int dg_error_place(lua_State *L);
+/* Pushes the place of a system error's call, at `index`, and returns 1; or pushes nothing and returns 0. */
+int dg_error_push_place(lua_State *L, int index);
 /* core.describe(value): the "Received ..." part of messages. */
 int dg_error_describe(lua_State *L);
 

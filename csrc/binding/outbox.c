@@ -75,6 +75,8 @@ static void note_send(dg_socket *s)
     s->hub->sent_in = s->hub->dispatches;
 }
 
+static void tell_lone_failure(lua_State *L, int index, dg_socket *s);
+
 void dg_outbox_flush(lua_State *L, int index, dg_socket *s)
 {
     dg_queue_disallow(&s->queue); /* the next send has to see that another flush is noted */
@@ -88,6 +90,8 @@ void dg_outbox_flush(lua_State *L, int index, dg_socket *s)
     else if (s->held == 0)
         dg_outbox_tell_drain(L, index, s);
     report_late_error(L, index, s);
+    if (before == 1 && s->hub->serving != s)
+        tell_lone_failure(L, index, s);
 }
 
 /* Pushes the error of a datagram, whose entry or refusal has this code. */
@@ -182,6 +186,15 @@ static void report(lua_State *L, int index, dg_taking *taking, dg_socket *s, con
         lua_pushinteger(L, (lua_Integer)v.entry.length);
         lua_call(L, 2, 0);
     }
+}
+
+/* A lone datagram fails within the call that hands it over: its error is made here, and knows where that call stands.
+ * Nothing else waits to be told before it. */
+static void tell_lone_failure(lua_State *L, int index, dg_socket *s)
+{
+    const dg_entry *entry = s->queue.to_report == 1 ? dg_queue_report(&s->queue) : NULL;
+    if (entry != NULL && entry->error != 0 && entry->callback == DG_MARK_NONE)
+        report(L, index, NULL, s, entry);
 }
 
 void dg_outbox_report(lua_State *L, int index, dg_socket *s)

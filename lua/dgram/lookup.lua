@@ -42,17 +42,20 @@ local function settle(socket, waiting, name, err, address)
     err = core.error("TypeError", "ERR_INVALID_IP_ADDRESS", ("Invalid IP address for %s: %s"):format(name,
       core.describe(address)), { hostname = name })
   end
-  if err then address = nil end
+  if err then
+    address = nil
+    core.place(err, list.place)
+  end
   -- One that fails, for want of memory, must not keep the others from their answer.
   local failed, reason = false, nil
   for _, cb in ipairs(list) do
-    local done, raised = pcall(cb, err, address)
+    local done, raised = pcall(cb, err, address, list.place)
     if not done then failed, reason = true, raised end
   end
   if failed then error(reason, 0) end
 end
 
---- Looks a name up for a socket: cb(err, address). Raises only where there is no loop for it.
+--- Looks a name up for a socket: cb(err, address, place), where `place` is that of the call. Raises only where there is no loop for it.
 function lookup.find(socket, name, cb)
   local private = core.private(socket)
   local waiting = private.waiting
@@ -65,7 +68,7 @@ function lookup.find(socket, name, cb)
     return
   end
   core.needLoop("Looking up a name")
-  local list = { cb }
+  local list = { cb, place = core.where() }
   local options = { family = core.family(socket) }
   local function answer(err, address)
     -- a second answer must not settle a later look-up of the name

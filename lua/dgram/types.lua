@@ -67,7 +67,7 @@ local dgram = {}
 ---@field interface? string of memberships and setMulticastInterface
 ---@field source? string of source-specific memberships
 ---@field hostname? string of look-ups
----@field where? string file and line of the call
+---@field where? string file and line of the program's call that failed
 ---@field traceback? string of what dgram.run raises
 
 ---@class dgram.Stats
