@@ -148,6 +148,18 @@ static int core_is_address(lua_State *L)
     return 1;
 }
 
+/* core.lacksZone(socket, literal): whether it is a link-local address without its interface, and the socket is not bound
+ * to one either. */
+static int core_lacks_zone(lua_State *L)
+{
+    const dg_socket *s = dg_socket_check(L);
+    dg_address address;
+    int lacks = dg_address_parse(&address, s->family, dg_socket_maps(s), luaL_checkstring(L, 2), 0) == 0 &&
+                dg_address_lacks_zone(&address) && !dg_address_is_multicast(&address);
+    lua_pushboolean(L, lacks && dg_descriptor_device(s->fd) == 0);
+    return 1;
+}
+
 /* core.isLiteral(text): whether it is an address of either family, and no name. */
 static int core_is_literal(lua_State *L)
 {
@@ -281,6 +293,7 @@ static const luaL_Reg core[] = {
     {"adopt", core_adopt},
     {"bindAny", core_bind_any},
     {"isAddress", core_is_address},
+    {"lacksZone", core_lacks_zone},
     {"isLiteral", core_is_literal},
     {"setBinding", core_set_binding},
     {NULL, NULL},
