@@ -192,7 +192,8 @@ describe("a message of the system's errors", function()
       { failed_send(queue, ("x"):rep(11), 9, "127.0.0.1"), "send ENOBUFS 127.0.0.1:9: sendQueueLimit is 10 bytes" },
       { raised(new "udp4", "bindSync", { address = "203.0.113.1", port = 9 }),
         "bind EADDRNOTAVAIL 203.0.113.1:9: no interface of this machine has this address" },
-      { raised(file, "bindSync", { path = path }), ("bind ENAMETOOLONG %s: a path has at most 107 bytes"):format(path) },
+      { raised(file, "bindSync", { path = path }),
+        ("bind ENAMETOOLONG %s: a path has at most 107 bytes"):format(path) },
       { raised(file, "setTTL", 9), "setTTL ENOTSUP: not on a unix_dgram socket" },
       { raised(socket, "setMulticastInterface", "203.0.113.1"),
         "setMulticastInterface EADDRNOTAVAIL 203.0.113.1: no interface of this machine has this address" },
@@ -221,7 +222,8 @@ describe("a message of the system's errors", function()
     local sourced = membership("addSourceSpecificMembership", "192.0.2.1", "232.77.0.9", "nosuch0")
     assert.same({ "192.0.2.1", "232.77.0.9", "nosuch0" }, { sourced.source, sourced.address, sourced.interface })
     check({
-      { membership("addMembership", "192.0.2.1"), "addMembership EINVAL 192.0.2.1: this is no multicast group's address" },
+      { membership("addMembership", "192.0.2.1"),
+        "addMembership EINVAL 192.0.2.1: this is no multicast group's address" },
       { membership("addMembership", "a group"), "addMembership EINVAL a group: the group is no address" },
       { membership("addMembership", "ff02::1"), "addMembership EINVAL ff02::1: an IPv6 address on a udp4 socket" },
       { strange, "addMembership ENODEV 239.255.77.9 on 203.0.113.9: this machine has no such interface" },

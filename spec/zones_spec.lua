@@ -100,9 +100,11 @@ describe("a link-local address", function()
       r:bind(0)
       s:connect(9, %q)
       s:disconnect()
-      s:send("through another one", r:address().port, "fe80::1%%lo")
+      s:send("through another one", r:address().port, "fe80::1%%lo", function(err) sent = err or "fine" end)
       return s:address().address
     ]], b.ip6 .. "%" .. a.interface))
+    p:wait "return sent"
+    assert.equal("fine", p:call "return tostring(sent)")
     p:wait "return #got == 1"
     finish(p)
   end)
@@ -140,8 +142,8 @@ describe("a link-local address", function()
     local p = a:program()
     p:call(by_name, b.ip6)
     p:wait "return told.send and told.bind and told.connect"
-    local text = ("getaddrinfo EINVAL device.test: %s is a link-local address, and which interface it is behind is not " ..
-      "known; use it with its zone, as in %s%%eth0"):format(b.ip6, b.ip6)
+    local text = ("getaddrinfo EINVAL device.test: %s is a link-local address, and its interface is not known; " ..
+      "use it with its zone, as in %s%%eth0"):format(b.ip6, b.ip6)
     for _, call in ipairs { "send", "bind", "connect" } do
       local message, code, hostname, address = p:call(
         "local err = told.%s return err.message, err.code, err.hostname, err.address", call)

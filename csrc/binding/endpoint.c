@@ -80,7 +80,8 @@ int dg_endpoint_answer(lua_State *L, int status, const char *syscall, const dg_a
     if (address != NULL)
         dg_socket_push_advised(L, s, status, syscall, address);
     else
-        dg_error_push_system_text(L, status, syscall, 3, port, dg_advice_for_text(status, s->family, lua_tostring(L, 3)));
+        dg_error_push_system_text(L, status, syscall, 3, port,
+                                  dg_advice_for_text(status, s->family, lua_tostring(L, 3)));
     return 2;
 }
 
@@ -148,8 +149,8 @@ static int core_is_address(lua_State *L)
     return 1;
 }
 
-/* core.lacksZone(socket, literal): whether it is a link-local address without its interface, and the socket is not bound
- * to one either. */
+/* core.lacksZone(socket, literal): whether it is a link-local address without its interface, and the socket is bound to
+ * none either. */
 static int core_lacks_zone(lua_State *L)
 {
     const dg_socket *s = dg_socket_check(L);

@@ -76,7 +76,6 @@ static void note_send(dg_socket *s)
 }
 
 static void tell_lone_failure(lua_State *L, int index, dg_socket *s);
-
 void dg_outbox_flush(lua_State *L, int index, dg_socket *s)
 {
     dg_queue_disallow(&s->queue); /* the next send has to see that another flush is noted */
@@ -99,8 +98,6 @@ static void push_error(lua_State *L, const dg_socket *s, int error, const dg_add
 {
     if (error == REFUSED_BY_LIST)
         dg_blocklists_push_error(L, to);
-    else if (error == -ENOTCONN && s->family == AF_UNIX) /* Linux disconnects from a peer that is gone */
-        dg_socket_push_send_error(L, s, -ECONNREFUSED, to, length);
     else
         dg_socket_push_send_error(L, s, error, to, length);
 }
@@ -188,8 +185,7 @@ static void report(lua_State *L, int index, dg_taking *taking, dg_socket *s, con
     }
 }
 
-/* A lone datagram fails within the call that hands it over: its error is made here, and knows where that call stands.
- * Nothing else waits to be told before it. */
+/* The error of a lone datagram is made in the call that hands it over, whose place it has: nothing comes before it. */
 static void tell_lone_failure(lua_State *L, int index, dg_socket *s)
 {
     const dg_entry *entry = s->queue.to_report == 1 ? dg_queue_report(&s->queue) : NULL;

@@ -64,6 +64,8 @@ void dg_socket_push_error(lua_State *L, const dg_socket *s, int error, const cha
 
 void dg_socket_push_send_error(lua_State *L, const dg_socket *s, int error, const dg_address *to, size_t length)
 {
+    if (error == -ENOTCONN && s->family == AF_UNIX) /* Linux disconnects from a peer that is gone */
+        error = -ECONNREFUSED;
     push_advised(L, s, error, "send", or_peer(s, to), length);
 }
 

@@ -68,7 +68,8 @@ unsigned dg_descriptor_device(int fd)
 {
     char name[IF_NAMESIZE] = "";
     socklen_t length = sizeof name;
-    return getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &length) == 0 && name[0] != '\0' ? if_nametoindex(name) : 0;
+    return getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &length) == 0 && name[0] != '\0' ? if_nametoindex(name)
+                                                                                              : 0;
 }
 
 int dg_descriptor_set_device(int fd, unsigned index)

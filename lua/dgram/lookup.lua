@@ -33,7 +33,7 @@ local function resolve(name, options, cb)
 end
 
 --- The zone of a link-local address that came without one, as luv's getaddrinfo tells them all: the only interface that
--- has such addresses. nil where there are several: then nobody knows.
+-- has such addresses. nil where there are several.
 local function only_zone()
   local uv, zone = core.uv(), nil
   for name, addresses in pairs(uv.interface_addresses and uv.interface_addresses() or {}) do
@@ -52,8 +52,9 @@ local function add_zone(socket, name, address)
   if not core.lacksZone(socket, address) then return nil, address end
   local zone = only_zone()
   if zone then return nil, address .. "%" .. zone end
-  return core.error("Error", "EINVAL", ("getaddrinfo EINVAL %s: %s is a link-local address, and which interface it is " ..
-    "behind is not known; use it with its zone, as in %s%%eth0"):format(name, address, address),
+  local text = "getaddrinfo EINVAL %s: %s is a link-local address, and its interface is not known; use it with " ..
+    "its zone, as in %s%%eth0"
+  return core.error("Error", "EINVAL", text:format(name, address, address),
     { errno = -22, syscall = "getaddrinfo", hostname = name, address = address })
 end
 
@@ -81,7 +82,8 @@ local function settle(socket, waiting, name, err, address)
   if failed then error(reason, 0) end
 end
 
---- Looks a name up for a socket: cb(err, address, place), where `place` is that of the call. Raises only where there is no loop for it.
+--- Looks a name up for a socket: cb(err, address, place), where `place` is that of the call. Raises only where there is
+-- no loop for it.
 function lookup.find(socket, name, cb)
   local private = core.private(socket)
   local waiting = private.waiting
