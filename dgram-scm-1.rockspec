@@ -33,6 +33,7 @@ build = {
       sources = {
         "csrc/net/os_posix.c", -- the first: platforms, below, replaces it
         -- list of C sources (scripts/rockspec.sh writes it)
+        "csrc/binding/advice.c",
         "csrc/binding/alarm.c",
         "csrc/binding/blocklists.c",
         "csrc/binding/callbacks.c",

@@ -127,6 +127,7 @@ collect(there.events, 'emitLater%([%w_]+, "(%l+)"')
 collect(there.events, 'event == "(%l+)"')
 collect(there["fields of errors"], 'lua_setfield%(L, %-%d, "(%l+)"%)', "csrc/binding/error.c")
 collect(there["fields of errors"], 'lua_setfield%(L, %-%d, "(traceback)"%)')
+collect(there["fields of errors"], 'set_text%(L, [^,]+, "(%l+)"%)', "csrc/binding/memberships.c")
 collect(there["fields of errors"], "(hostname) = ", "lua/dgram/lookup.lua")
 collect(there.rinfo, "rinfo%.(%l+) = ", "lua/dgram/init.lua")
 for name in (texts["lua/dgram/init.lua"]:match "rinfo = (%b{})" or ""):gmatch "(%l+) = " do there.rinfo[name] = true end

@@ -1,11 +1,13 @@
 -- SPDX-License-Identifier: MIT
 local loop = require "spec.support.loop"
+local can = require "spec.support.can"
+local child = require "spec.support.child"
 local faults = require "spec.support.faults"
 local sockets = require "spec.support.sockets"
 local uv = require "luv"
 local dgram = require "dgram"
 
-local expect, never, new = loop.expect, loop.never, sockets.new
+local need, expect, never, new = can.need, loop.expect, loop.never, sockets.new
 
 -- A socket whose bind has failed; its error comes with the next turn of the loop.
 local function failing()
@@ -65,8 +67,7 @@ describe("error objects", function()
     assert.is_truthy(err.message:find("recvBufferSize, reuseAddr", 1, true))
     local socket = new "udp4"
     err = faults.raised(faults.bad_value, socket.bind, socket, { prot = 5 })
-    local want = 'option "prot" for bind; there are: address, exclusive, fd, mode, path, port'
-    assert.is_truthy(err.message:find(want, 1, true))
+    assert.is_truthy(err.message:find('option "prot" for bind; there are: address, exclusive, fd, path, port', 1, true))
     socket:close()
     loop.run()
   end)
@@ -119,6 +120,121 @@ describe("error objects", function()
   end)
 end)
 
+describe("a message of the system's errors", function()
+  loop.guard()
+
+  local function raised(socket, method, ...)
+    local ok, err = pcall(socket[method], socket, ...)
+    assert.is_false(ok, method)
+    return err
+  end
+
+  -- Closes them all and checks that each text is what the error says.
+  local function check(cases, ...)
+    for _, case in ipairs(cases) do
+      assert.equal(case[2], tostring(case[1]))
+      assert.equal(case[2], case[1].message)
+    end
+    sockets.close_all(...)
+    loop.run()
+  end
+
+  local function failed_send(socket, ...)
+    local seen
+    local arguments = { ... }
+    arguments[#arguments + 1] = function(err) seen = err end
+    socket:send((table.unpack or unpack)(arguments))
+    loop.wait(function() return seen end)
+    return seen
+  end
+
+  it("says that a socket is not bound yet", function()
+    local socket = new "udp4"
+    check({ { raised(socket, "address"), "getsockname EBADF: the socket is not bound yet" } }, socket)
+  end)
+
+  it("says whose address is of the wrong family, and puts IPv6 into brackets", function()
+    need(pending, can.ipv6())
+    local four, six = new "udp4", new { type = "udp6", ipv6Only = true }
+    local bound, port = sockets.bound "udp6"
+    local other = new "udp6"
+    check({
+      { failed_send(four, "x", 9, "::1"), "send EINVAL [::1]:9: an IPv6 address on a udp4 socket" },
+      { failed_send(six, "x", 9, "127.0.0.1"), "send EINVAL 127.0.0.1:9: an IPv4 address on an ipv6Only socket" },
+      { failed_send(six, "x", 9, "::ffff:127.0.0.1"),
+        "send ENETUNREACH [::ffff:127.0.0.1]:9: an IPv4 address on an ipv6Only socket" },
+      { failed_send(bound, "x", 9, "127.0.0.1"),
+        "send ENETUNREACH [::ffff:127.0.0.1]:9: the socket is bound to an address of the other family" },
+      { raised(new "udp4", "bindSync", { address = "::1", port = 9 }),
+        "bind EINVAL [::1]:9: an IPv6 address on a udp4 socket" },
+      { raised(new { type = "udp6", ipv6Only = true }, "bindSync", { address = "127.0.0.1" }),
+        "bind EINVAL 127.0.0.1: an IPv4 address on an ipv6Only socket" },
+      { raised(four, "connectSync", 9, "::1"), "connect EINVAL [::1]:9: an IPv6 address on a udp4 socket" },
+      { raised(six, "connectSync", 9, "127.0.0.1"),
+        "connect EINVAL 127.0.0.1:9: an IPv4 address on an ipv6Only socket" },
+      { raised(other, "bindSync", { address = "::1", port = port }), ("bind EADDRINUSE [::1]:%d"):format(port) },
+      { raised(other, "bindSync", { address = "fe80::1", port = 9 }),
+        "bind EINVAL [fe80::1]:9: a link-local address needs its interface, as in fe80::1%eth0" },
+      { raised(other, "bindSync", { address = "fe80::1%nosuch0", port = 9 }),
+        "bind ENODEV [fe80::1%nosuch0]:9: there is no such interface" },
+    }, four, six, bound, other)
+  end)
+
+  it("says what a broadcast, a length, an address and a path are refused for", function()
+    local socket, queue, file = new "udp4", new { type = "udp4", sendQueueLimit = 10 }, new "unix_dgram"
+    local lo = sockets.bound "udp4"
+    local path = "/" .. ("x"):rep(200)
+    check({
+      { failed_send(socket, "x", 9, "255.255.255.255"),
+        "send EACCES 255.255.255.255:9: broadcasts need setBroadcast(true)" },
+      { failed_send(socket, ("x"):rep(65508), 9, "127.0.0.1"),
+        "send EMSGSIZE 127.0.0.1:9: 65508 bytes, where a datagram over IPv4 has at most 65507" },
+      { failed_send(queue, ("x"):rep(11), 9, "127.0.0.1"), "send ENOBUFS 127.0.0.1:9: sendQueueLimit is 10 bytes" },
+      { raised(new "udp4", "bindSync", { address = "203.0.113.1", port = 9 }),
+        "bind EADDRNOTAVAIL 203.0.113.1:9: no interface of this machine has this address" },
+      { raised(file, "bindSync", { path = path }),
+        ("bind ENAMETOOLONG %s: a path has at most 107 bytes"):format(path) },
+      { raised(file, "setTTL", 9), "setTTL ENOTSUP: not on a unix_dgram socket" },
+      { raised(socket, "setMulticastInterface", "203.0.113.1"),
+        "setMulticastInterface EADDRNOTAVAIL 203.0.113.1: no interface of this machine has this address" },
+      { raised(socket, "setMulticastInterface", "nosuch0"),
+        "setMulticastInterface EINVAL nosuch0: this machine has no such interface" },
+    }, socket, queue, file, lo)
+    assert.equal("nosuch0", raised(new "udp4", "setMulticastInterface", "nosuch0").interface)
+  end)
+
+  it("says that nobody was there, and that there is no way", function()
+    local socket, seen = new "udp4", nil
+    local free, port = sockets.bound "udp4"
+    free:close()
+    loop.run()
+    socket:on("error", function(err) seen = err end)
+    socket:connect(port, "127.0.0.1", function() socket:send "x" end)
+    loop.wait(function() return seen end)
+    check({ { seen, ("recvmsg ECONNREFUSED 127.0.0.1:%d: nobody has this port there"):format(port) } }, socket)
+  end)
+
+  it("of memberships names the group, the source and the interface, and has them as fields", function()
+    local socket = new "udp4"
+    local function membership(method, ...) return raised(socket, method, ...) end
+    local strange = membership("addMembership", "239.255.77.9", "203.0.113.9")
+    assert.same({ "239.255.77.9", "203.0.113.9" }, { strange.address, strange.interface })
+    local sourced = membership("addSourceSpecificMembership", "192.0.2.1", "232.77.0.9", "nosuch0")
+    assert.same({ "192.0.2.1", "232.77.0.9", "nosuch0" }, { sourced.source, sourced.address, sourced.interface })
+    check({
+      { membership("addMembership", "192.0.2.1"),
+        "addMembership EINVAL 192.0.2.1: this is no multicast group's address" },
+      { membership("addMembership", "a group"), "addMembership EINVAL a group: the group is no address" },
+      { membership("addMembership", "ff02::1"), "addMembership EINVAL ff02::1: an IPv6 address on a udp4 socket" },
+      { strange, "addMembership ENODEV 239.255.77.9 on 203.0.113.9: this machine has no such interface" },
+      { sourced, "addSourceSpecificMembership EINVAL 232.77.0.9 from 192.0.2.1 on nosuch0: " ..
+        "there is no interface of this name" },
+      { membership("dropMembership", "239.255.77.9", "127.0.0.1"),
+        "dropMembership EADDRNOTAVAIL 239.255.77.9 on 127.0.0.1: not joined there" },
+    }, socket)
+  end)
+end)
+
 describe("an error event without a listener", function()
   loop.guard()
 
@@ -157,6 +273,67 @@ describe("an error event without a listener", function()
     faults.system(seen, { code = "EADDRINUSE", syscall = "bind", port = port })
     assert.equal("string", type(trace))
     sockets.close_all(first, socket)
+    loop.run()
+  end)
+
+  -- What makes an error event: each is one line, whose place it has to tell.
+  local causes = {
+    bind = function(socket, port) socket:bind(port, "127.0.0.1") end,
+    ["bind to a name"] = function(socket) socket:bind(0, "nohost.invalid") end,
+    connect = function(socket) socket:connect(9, "127.255.255.255") end,
+    ["connect to a name"] = function(socket) socket:connect(9, "nohost.invalid") end,
+    ["send to an address of the other family"] = function(socket) socket:send("x", 9, "::1") end,
+    ["send to a name"] = function(socket) socket:send("x", 9, "nohost.invalid") end,
+    ["a lone send"] = function(socket) assert(socket:send("x", 9, "255.255.255.255") and socket:flush()) end,
+  }
+
+  for name, cause in pairs(causes) do
+    it("tells the place of the call that it comes from: " .. name, function()
+      local first, port = sockets.bound "udp4"
+      local place = ("errors_spec.lua:%d:"):format(debug.getinfo(cause, "S").linedefined)
+      local raiser = new "udp4"
+      cause(raiser, port)
+      local ok, err = pcall(loop.wait, function() return false end, 20)
+      assert.is_false(ok)
+      assert.equal(place, err.where:match "[^/\\]*$")
+      assert.equal(err.where .. " " .. err.message, tostring(err))
+      sockets.close_all(first, raiser)
+      loop.run()
+
+      local seen, trace
+      dgram.setUncaughtHandler(expect(function(...) seen, trace = ... end))
+      finally(function() dgram.setUncaughtHandler(nil) end)
+      first, port = sockets.bound "udp4"
+      local socket = new "udp4"
+      cause(socket, port)
+      loop.wait(function() return seen end, 20)
+      assert.equal(seen.message, tostring(seen))
+      assert.equal(seen.where .. " the call that failed", trace:match "^[^\n]*")
+      sockets.close_all(first, socket)
+      loop.run()
+    end)
+  end
+
+  it("is printed with that place under plain uv.run", function()
+    local process = child.lua [[
+      local dgram, uv = require "dgram", require "luv"
+      dgram.createSocket("udp4"):bind(9, "203.0.113.1")
+      uv.run()
+    ]]:wait()
+    assert.is_truthy(process.err:find("2: bind EADDRNOTAVAIL 203.0.113.1:9: no interface", 1, true), process.err)
+  end)
+
+  it("has no place where no call failed", function()
+    local socket, seen = new "udp4", nil
+    local free, port = sockets.bound "udp4"
+    free:close()
+    loop.run()
+    socket:on("error", function(err) seen = err end)
+    socket:connect(port, "127.0.0.1", function() socket:send "x" end)
+    loop.wait(function() return seen end)
+    assert.equal("ECONNREFUSED", seen.code)
+    assert.is_nil(seen.where)
+    socket:close()
     loop.run()
   end)
 

@@ -203,6 +203,54 @@ describe("across two namespaces", function()
     finish(t)
   end)
 
+  -- A sender that is dual-stack, `d`, beside the others; it sends what it is told to the IPv4 address.
+  local function from_dual(t, text, address)
+    t.sender:call([[told = nil d:send(%q, %d, %q, function(err) told = err and err.code or true end)]],
+      text, t.port, address)
+    t.sender:wait "return told"
+    return t.sender:call "return told"
+  end
+
+  it("a dual-stack socket's interface is that of its IPv4 groups, too, however it is named", function()
+    local t = start "udp4"
+    t.receiver:call("s:addMembership('239.77.0.1', %q)", t.a.interface)
+    local names = { t.b.interface, "::%" .. t.b.interface, t.b.ip4, t.b.ip6 .. "%" .. t.b.interface }
+    for i, name in ipairs(names) do
+      t.sender:call [[d = new "udp6" d:bind(0)]]
+      assert.equal("ENETUNREACH", from_dual(t, "too early", "239.77.0.1"))
+      t.sender:call("d:setMulticastInterface(%q)", name)
+      assert.equal(true, from_dual(t, "to the group " .. i, "239.77.0.1"))
+      t.receiver:wait("return #got == %d", i)
+      t.sender:call("d:setMulticastInterface(%q)", name == t.b.ip4 and "0.0.0.0" or "::")
+      assert.equal("ENETUNREACH", from_dual(t, "too late", "239.77.0.1"))
+      t.sender:call "d:close()"
+    end
+    assert.equal(t.b.ip4, t.receiver:call "return got[1].rinfo.address")
+    finish(t)
+  end)
+
+  it("a dual-stack socket may have an interface for each family", function()
+    local t = start "udp4"
+    t.b:ip "link add dgc type veth peer name dgd"
+    t.b:ip "link set dgc up"
+    t.receiver:call("s:addMembership('239.77.0.1', %q)", t.a.interface)
+    t.sender:call([[d = new "udp6" d:bind(0) d:setMulticastInterface "::%%dgc" d:setMulticastInterface(%q)]], t.b.ip4)
+    assert.equal(true, from_dual(t, "to the group", "239.77.0.1"))
+    t.receiver:wait "return #got == 1"
+    finish(t)
+  end)
+
+  it("a dual-stack socket needs leave for IPv4 broadcasts, and has it by setBroadcast", function()
+    local t = start "udp4"
+    t.sender:call [[d = new "udp6" d:bind(0)]]
+    assert.equal("EACCES", from_dual(t, "too early", "10.77.0.255"))
+    t.sender:call "d:setBroadcast(true)"
+    assert.equal(true, from_dual(t, "to all", "10.77.0.255"))
+    t.receiver:wait "return #got == 1"
+    assert.equal("to all", t.receiver:call "return got[1].msg")
+    finish(t)
+  end)
+
   it("a socket of one address hears what comes to that one", function()
     local t = start "udp4"
     t.a:ip("addr add 10.77.0.3/24 dev " .. t.a.interface)

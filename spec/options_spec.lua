@@ -76,7 +76,11 @@ describe("a unicast and a multicast hop limit", function()
     need(pending, sockopt.readable())
     local socket = new "udp6"
     socket:setTTL(77)
+    socket:setMulticastTTL(33)
+    socket:setMulticastLoopback(false)
     assert.equal(77, sockopt.get(socket, "IPV6_UNICAST_HOPS"))
+    assert.same({ 77, 33, 0 }, { sockopt.get(socket, "IP_TTL"), sockopt.get(socket, "IP_MULTICAST_TTL"),
+      sockopt.get(socket, "IP_MULTICAST_LOOP") })
     local peer = peers.new("127.0.0.1"):listen()
     socket:send("hello", peer.port, "127.0.0.1", expect(function(err) assert.is_nil(err) end))
     peer:wait(1)

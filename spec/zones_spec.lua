@@ -66,6 +66,127 @@ describe("a link-local address", function()
     finish(p)
   end)
 
+  for name, port in pairs { ["a free port"] = 0, ["a port of the program's"] = 4100 } do
+    it("keeps its zone and its port through connect and disconnect: " .. name, function()
+      local p = inside()
+      local before, after = p:call([[
+        s = new "udp6"
+        s:bind(%d, "fe80::1%%lo")
+        port = s:address().port
+        s:connect(9, "fe80::1%%lo")
+        s:disconnect()
+        return port, s:address().port
+      ]], port)
+      assert.equal(before, after)
+      assert.equal("fe80::1%lo", p:call "return s:address().address")
+      for _ = 1, 2 do
+        p:call [[c = new "udp6" c:send("hello", port, "fe80::1%lo") c:close()]]
+        p:wait "return #got == 1"
+        p:call [[got = {} s:connect(9, "fe80::1%lo") s:disconnect()]]
+      end
+      finish(p)
+    end)
+  end
+
+  it("of a peer binds the socket to its interface no longer than it is the peer", function()
+    need(pending, namespaces.possible())
+    local a, b = namespaces.pair()
+    a:ip "addr add fe80::1/64 dev lo nodad"
+    local p = a:program()
+    assert.equal("::", p:call([[
+      s = new "udp6"
+      s:bind(0)
+      r = new "udp6"
+      r:bind(0)
+      s:connect(9, %q)
+      s:disconnect()
+      s:send("through another one", r:address().port, "fe80::1%%lo", function(err) sent = err or "fine" end)
+      return s:address().address
+    ]], b.ip6 .. "%" .. a.interface))
+    p:wait "return sent"
+    assert.equal("fine", p:call "return tostring(sent)")
+    p:wait "return #got == 1"
+    finish(p)
+  end)
+
+  -- What becomes of a send, a bind and a connect of the name "device.test", which is that address without a zone.
+  local by_name = [[
+    options = { type = "udp6", lookup = function(_, _, cb) cb(nil, %q, 6) end }
+    told = {}
+    local function tell(key) return function(err) told[key] = err or "fine" end end
+    r = new "udp6"
+    r:bind(4100)
+    s = new(options)
+    s:send("by name", 4100, "device.test", tell "send")
+    b = new(options)
+    b:on("error", tell "bind")
+    b:bind(0, "device.test", tell "bind")
+    c = new(options)
+    c:connect(4100, "device.test", tell "connect")
+  ]]
+
+  it("that a name stands for gets the zone of the only interface that has such addresses", function()
+    local p = inside()
+    p:call(by_name, "fe80::1")
+    p:wait "return told.send and told.bind and told.connect and #got == 1"
+    assert.same({ "fine", "fine", "fine", "by name", "fe80::1%lo", "fe80::1%lo" }, { p:call [[
+      return told.send, told.bind, told.connect, got[1].msg, b:address().address, c:remoteAddress().address
+    ]] })
+    finish(p)
+  end)
+
+  it("that a name stands for is an error where several interfaces have such addresses", function()
+    need(pending, namespaces.possible())
+    local a, b = namespaces.pair()
+    a:ip "addr add fe80::1/64 dev lo nodad"
+    local p = a:program()
+    p:call(by_name, b.ip6)
+    p:wait "return told.send and told.bind and told.connect"
+    local text = ("getaddrinfo EINVAL device.test: %s is a link-local address, and its interface is not known; " ..
+      "use it with its zone, as in %s%%eth0"):format(b.ip6, b.ip6)
+    for _, call in ipairs { "send", "bind", "connect" } do
+      local message, code, hostname, address = p:call(
+        "local err = told.%s return err.message, err.code, err.hostname, err.address", call)
+      assert.same({ text, "EINVAL", "device.test", b.ip6 }, { message, code, hostname, address })
+    end
+    -- who is bound to an interface needs no zone, and a zone that the look-up tells is taken
+    local port = p:call [[h = new "udp6" h:bind(0, "fe80::1%lo") return h:address().port]]
+    p:call([[
+      told = {}
+      f = new { type = "udp6", lookup = function(_, _, cb) cb(nil, "fe80::1", 6) end }
+      f:bind(0, "fe80::1%%lo")
+      f:send("bound", %d, "device.test", function(err) told.bound = err or "fine" end)
+      z = new { type = "udp6", lookup = function(_, _, cb) cb(nil, "fe80::1%%lo", 6) end }
+      z:send("with a zone", %d, "device.test", function(err) told.zone = err or "fine" end)
+    ]], port, port)
+    p:wait "return told.bound and told.zone and #got == 2"
+    assert.same({ "fine", "fine" }, { p:call "return told.bound, told.zone" })
+    finish(p)
+  end)
+
+  it("that the system's look-up tells gets its zone as well", function()
+    need(pending, namespaces.possible())
+    local folder = "/etc/netns"
+    local space = namespaces.new()
+    local path = folder .. "/" .. space.name
+    local made = os.execute(("mkdir -p %s 2>/dev/null && echo 'fe80::1 device.test' > %s/hosts"):format(path, path))
+    need(pending, made == true or made == 0, "no file can be made in " .. folder)
+    finally(function() os.execute(("rm -r %s; rmdir %s 2>/dev/null"):format(path, folder)) end)
+    space:ip "addr add fe80::1/64 dev lo nodad"
+    local p = space:program()
+    p:call [[
+      r = new "udp6"
+      r:bind(0)
+      s = new "udp6"
+      s:send("by name", r:address().port, "device.test", function(err) told = err and err.message or "fine" end)
+    ]]
+    p:wait "return told"
+    assert.equal("fine", p:call "return told")
+    p:wait "return #got == 1"
+    assert.equal("fe80::1%lo", p:call "return got[1].rinfo.address")
+    finish(p)
+  end)
+
   it("may name its zone by number, and is told by name", function()
     local p = inside()
     assert.equal("fe80::1%lo", p:call [[

@@ -29,6 +29,11 @@ static void note_peer(dg_socket *s, const dg_address *wanted)
         dg_address_copy(s->peer, wanted);
 }
 
+static int has_zone(const dg_address *address)
+{
+    return address->length != 0 && address->u.any.sa_family == AF_INET6 && address->u.in6.sin6_scope_id != 0;
+}
+
 /* core.connect(socket, port | nil, address | nil): dg_endpoint_answer's values. What is queued goes where it was meant
  * to. */
 static int core_connect(lua_State *L)
@@ -49,6 +54,8 @@ static int core_connect(lua_State *L)
         return dg_endpoint_answer(L, status, "bind", &address, port);
     dg_outbox_flush(L, 1, s);
     take_pending_error(L, s);
+    if (has_zone(&address))
+        s->device = dg_descriptor_device(s->fd);
     status = dg_endpoint_make_peer(s) ? dg_descriptor_connect(s->fd, &address) : -ENOMEM;
     if (status == 0) {
         s->connected = 1;
@@ -71,17 +78,30 @@ static dg_socket *connected_socket(lua_State *L)
     return s;
 }
 
-/* Linux takes an ephemeral port away together with the peer; the socket keeps it all the same. */
+/* Linux takes three things away together with the peer, which the socket keeps all the same: the interface that it was
+ * bound to, with it the zone of its address, and an ephemeral port. Without the privileges that it takes before Linux
+ * 5.7 the interface is lost. If somebody else has the port by now, the socket is unbound. */
 static int disconnect(dg_socket *s)
 {
     dg_address before, after;
     int known = dg_descriptor_name(s->fd, &before);
+    /* A peer with a zone has bound the socket to that interface: what counts is what was before. */
+    unsigned device = has_zone(s->peer) ? s->device : dg_descriptor_device(s->fd);
     int status = dg_descriptor_disconnect(s->fd);
-    if (status != 0 || known != 0 || s->family == AF_UNIX || dg_descriptor_name(s->fd, &after) != 0 ||
-        dg_address_port(&after) != 0)
+    if (status != 0 || known != 0 || s->family == AF_UNIX || dg_descriptor_name(s->fd, &after) != 0)
         return status;
+    if (dg_address_lacks_zone(&after)) {
+        device = before.u.in6.sin6_scope_id;
+        after.u.in6.sin6_scope_id = device;
+    }
+    if (device != 0)
+        dg_descriptor_set_device(s->fd, device);
+    if (dg_address_port(&after) != 0)
+        return 0;
     dg_address_set_port(&after, dg_address_port(&before));
-    return dg_descriptor_bind(s->fd, &after);
+    status = dg_descriptor_bind(s->fd, &after);
+    s->bound = status == 0;
+    return status;
 }
 
 /* socket:disconnect(): what was sent before still goes to the old peer. connect(2) with AF_UNSPEC
@@ -97,6 +117,8 @@ static int socket_disconnect(lua_State *L)
     s->connection++;
     s->has_strangers = 0;
     s->connected = dg_descriptor_peer(s->fd, &peer) == 0;
+    if (!s->bound)
+        dg_poll_update(L, 1, s);
     return status == 0 ? 0 : dg_error_raise_system(L, status, "disconnect", NULL);
 }
 

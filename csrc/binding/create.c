@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "create.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -70,7 +71,8 @@ static void open_descriptor(lua_State *L, dg_socket *s, const creation *wanted)
         return;
     }
     dg_poll_forget(L, -1, s);
-    dg_error_raise_system(L, status, "setsockopt", NULL);
+    dg_error_raise_advised(L, status, "setsockopt",
+                           status == -ENOTSUP ? "this system does not spread datagrams (reusePort)" : NULL);
 }
 
 /* Makes the userdata as a closed socket and pushes it: whatever fails from here on leaves nothing behind. */

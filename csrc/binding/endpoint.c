@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../net/descriptor.h"
+#include "advice.h"
 #include "errno_name.h"
 #include "error.h"
 #include "luv.h"
@@ -148,11 +149,13 @@ int dg_endpoint_answer(lua_State *L, int status, const char *syscall, const dg_a
         lua_pushboolean(L, status == 0);
         return 1;
     }
+    const dg_socket *s = dg_socket_check(L);
     lua_pushnil(L);
     if (address != NULL)
-        dg_error_push_system(L, status, syscall, address);
+        dg_socket_push_advised(L, s, status, syscall, address);
     else
-        dg_error_push_system_text(L, status, syscall, 3, port);
+        dg_error_push_system_text(L, status, syscall, 3, port,
+                                  dg_advice_for_text(status, s->family, lua_tostring(L, 3)));
     return 2;
 }
 
@@ -220,6 +223,18 @@ static int core_is_address(lua_State *L)
     int literal = lua_type(L, 2) == LUA_TSTRING && strlen(lua_tostring(L, 2)) == dg_rawlen(L, 2) &&
                   dg_address_parse(&address, s->family, dg_socket_maps(s), lua_tostring(L, 2), 0) == 0;
     lua_pushboolean(L, literal);
+    return 1;
+}
+
+/* core.lacksZone(socket, literal): whether it is a link-local address without its interface, and the socket is bound to
+ * none either. */
+static int core_lacks_zone(lua_State *L)
+{
+    const dg_socket *s = dg_socket_check(L);
+    dg_address address;
+    int lacks = dg_address_parse(&address, s->family, dg_socket_maps(s), luaL_checkstring(L, 2), 0) == 0 &&
+                dg_address_lacks_zone(&address) && !dg_address_is_multicast(&address);
+    lua_pushboolean(L, lacks && dg_descriptor_device(s->fd) == 0);
     return 1;
 }
 
@@ -358,9 +373,11 @@ static int socket_address(lua_State *L)
     dg_error_surplus(L, 1);
     int status = dg_descriptor_name(s->fd, &name);
     if (status == 0 && !s->bound && dg_address_port(&name) == 0)
-        status = -EBADF;
-    if (status != 0)
-        return dg_error_raise_system(L, status, "getsockname", NULL);
+        return dg_error_raise_advised(L, -EBADF, "getsockname", "the socket is not bound yet");
+    if (status != 0) {
+        dg_socket_push_advised(L, s, status, "getsockname", NULL);
+        return lua_error(L);
+    }
     return dg_endpoint_push_address(L, &name);
 }
 
@@ -375,6 +392,7 @@ static const luaL_Reg core[] = {
     {"adopt", core_adopt},
     {"bindAny", core_bind_any},
     {"isAddress", core_is_address},
+    {"lacksZone", core_lacks_zone},
     {"isLiteral", core_is_literal},
     {"setBinding", core_set_binding},
     {NULL, NULL},

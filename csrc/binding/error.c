@@ -7,23 +7,94 @@
 #include "errno_name.h"
 #include "hub.h"
 
-/* Pushes "file:line:" of the user's code nearest to the call: dgram's own Lua files are passed over. */
+/* Pushes luv's function that runs the loop, or nil. */
+static void push_loop_runner(lua_State *L)
+{
+    dg_hub_get(L, DG_STORE_UV);
+    if (!lua_istable(L, -1))
+        return;
+    lua_pushliteral(L, "run");
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+}
+
+/* Whether the function on top of the stack is one of the two below it. Pops it. */
+static int is_loop(lua_State *L)
+{
+    int is = lua_isfunction(L, -1) && (lua_rawequal(L, -1, -2) || lua_rawequal(L, -1, -3));
+    lua_pop(L, 1);
+    return is;
+}
+
+/* Pushes "file:line:" of the user's code nearest to the call: dgram's own Lua files are passed over. What the loop does
+ * is nobody's call: then it is nil, and not the place that runs the loop. */
 static void push_where(lua_State *L)
 {
     lua_Debug frame;
     size_t length = 0;
+    luaL_checkstack(L, 8, NULL);
+    const int top = lua_gettop(L);
     dg_hub_get(L, DG_STORE_SOURCE);
     const char *own = lua_tolstring(L, -1, &length);
+    dg_hub_get(L, DG_STORE_BODY);
+    push_loop_runner(L);
     for (int level = 0; lua_getstack(L, level, &frame); level++) {
-        lua_getinfo(L, "Sl", &frame);
+        lua_getinfo(L, "fSl", &frame);
+        if (is_loop(L))
+            break;
         if (frame.currentline <= 0 || (own != NULL && strncmp(frame.source, own, length) == 0))
             continue;
-        lua_pop(L, 1);
+        lua_settop(L, top);
         lua_pushfstring(L, "%s:%d:", frame.short_src, frame.currentline);
         return;
     }
-    lua_pop(L, 1);
+    lua_settop(L, top);
     lua_pushnil(L);
+}
+
+/* Whether the value at the index is one of dgram's error objects. */
+static int is_error(lua_State *L, int index)
+{
+    if (!lua_istable(L, index) || !lua_getmetatable(L, index))
+        return 0;
+    dg_hub_get(L, DG_STORE_ERROR);
+    int is = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return is;
+}
+
+int dg_error_where(lua_State *L)
+{
+    push_where(L);
+    return 1;
+}
+
+int dg_error_place(lua_State *L)
+{
+    lua_settop(L, 2);
+    if (!is_error(L, 1))
+        return 0;
+    lua_getfield(L, 1, "where");
+    if (lua_isnil(L, 3)) {
+        lua_pushvalue(L, 2);
+        lua_setfield(L, 1, "where");
+    }
+    return 0;
+}
+
+int dg_error_push_place(lua_State *L, int index)
+{
+    index = dg_absindex(L, index);
+    if (!is_error(L, index))
+        return 0;
+    lua_getfield(L, index, "errno");
+    int is_system = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    lua_getfield(L, index, "where");
+    if (is_system && lua_isstring(L, -1))
+        return 1;
+    lua_pop(L, 1);
+    return 0;
 }
 
 /* Pops the message; pushes the object. */
@@ -133,25 +204,43 @@ static void push_system_object(lua_State *L, int error, const char *syscall)
     lua_setfield(L, -2, "syscall");
 }
 
+/* A message goes on with what is to be done. */
+static void append_advice(lua_State *L, const char *advice)
+{
+    if (advice == NULL)
+        return;
+    lua_pushfstring(L, "%s: %s", lua_tostring(L, -1), advice);
+    lua_remove(L, -2);
+}
+
 void dg_error_push_system(lua_State *L, int error, const char *syscall, const dg_address *address)
+{
+    dg_error_push_advised(L, error, syscall, address, NULL);
+}
+
+void dg_error_push_advised(lua_State *L, int error, const char *syscall, const dg_address *address, const char *advice)
 {
     char text[DG_ADDRESS_TEXT];
     if (address == NULL || address->length == 0) {
         lua_pushfstring(L, "%s %s", syscall, dg_errno_name(error));
+        append_advice(L, advice);
         push_system_object(L, error, syscall);
         return;
     }
     /* What the address points to may move as soon as something is allocated. */
     size_t length = dg_address_format(address, text);
     unsigned port = dg_address_port(address);
-    if (address->u.any.sa_family == AF_UNIX) { /* abstract names are written with an @ */
+    const int family = address->u.any.sa_family;
+    if (family == AF_UNIX) { /* abstract names are written with an @ */
         int abstract = length != 0 && text[0] == '\0';
         lua_pushfstring(L, "%s %s %s%s", syscall, dg_errno_name(error), abstract ? "@" : "", text + abstract);
     } else if (port == 0) {
         lua_pushfstring(L, "%s %s %s", syscall, dg_errno_name(error), text);
     } else {
-        lua_pushfstring(L, "%s %s %s:%d", syscall, dg_errno_name(error), text, (int)port);
+        lua_pushfstring(L, family == AF_INET6 ? "%s %s [%s]:%d" : "%s %s %s:%d", syscall, dg_errno_name(error), text,
+                        (int)port);
     }
+    append_advice(L, advice);
     push_system_object(L, error, syscall);
     lua_pushlstring(L, text, length);
     lua_setfield(L, -2, "address");
@@ -164,6 +253,12 @@ void dg_error_push_system(lua_State *L, int error, const char *syscall, const dg
 int dg_error_raise_system(lua_State *L, int error, const char *syscall, const dg_address *address)
 {
     dg_error_push_system(L, error, syscall, address);
+    return lua_error(L);
+}
+
+int dg_error_raise_advised(lua_State *L, int error, const char *syscall, const char *advice)
+{
+    dg_error_push_advised(L, error, syscall, NULL, advice);
     return lua_error(L);
 }
 
@@ -187,13 +282,15 @@ int dg_error_new_system(lua_State *L)
 {
     int error = (int)luaL_checkinteger(L, 1);
     const char *syscall = luaL_checkstring(L, 2);
-    lua_settop(L, 4);
+    lua_settop(L, 5);
     if (lua_isnil(L, 3))
         lua_pushfstring(L, "%s %s", syscall, dg_errno_name(error));
     else if (lua_isnil(L, 4))
         lua_pushfstring(L, "%s %s %s", syscall, dg_errno_name(error), lua_tostring(L, 3));
     else
-        lua_pushfstring(L, "%s %s %s:%d", syscall, dg_errno_name(error), lua_tostring(L, 3), (int)lua_tointeger(L, 4));
+        lua_pushfstring(L, strchr(lua_tostring(L, 3), ':') != NULL ? "%s %s [%s]:%d" : "%s %s %s:%d", syscall,
+                        dg_errno_name(error), lua_tostring(L, 3), (int)lua_tointeger(L, 4));
+    append_advice(L, lua_tostring(L, 5));
     push_system_object(L, error, syscall);
     lua_pushvalue(L, 3);
     lua_setfield(L, -2, "address");
@@ -202,7 +299,8 @@ int dg_error_new_system(lua_State *L)
     return 1;
 }
 
-void dg_error_push_system_text(lua_State *L, int error, const char *syscall, int index, unsigned port)
+void dg_error_push_system_text(lua_State *L, int error, const char *syscall, int index, unsigned port,
+                               const char *advice)
 {
     index = dg_absindex(L, index);
     lua_pushcfunction(L, dg_error_new_system);
@@ -213,10 +311,12 @@ void dg_error_push_system_text(lua_State *L, int error, const char *syscall, int
         lua_pushinteger(L, (lua_Integer)port);
     else
         lua_pushnil(L);
-    lua_call(L, 4, 1);
+    lua_pushstring(L, advice); /* nil where there is none */
+    lua_call(L, 5, 1);
 }
 
-/* System errors read as Node's messages do; a wrong argument also tells where the call stands. */
+/* System errors read as Node's messages do; a wrong argument also tells where the call stands, and so does what
+ * dgram.run raises, which has a traceback: nobody else may say where it comes from. */
 static int error_tostring(lua_State *L)
 {
     lua_settop(L, 1);
@@ -226,9 +326,12 @@ static int error_tostring(lua_State *L)
     lua_getfield(L, 1, "code");
     lua_getfield(L, 1, "where");
     lua_getfield(L, 1, "errno");
+    lua_getfield(L, 1, "traceback");
     const char *message = lua_tostring(L, 2), *code = lua_tostring(L, 3), *where = lua_tostring(L, 4);
     if (message == NULL)
         lua_pushliteral(L, "dgram.Error");
+    else if (!lua_isnil(L, 5) && !lua_isnil(L, 6) && where != NULL)
+        lua_pushfstring(L, "%s %s", where, message);
     else if (!lua_isnil(L, 5) || code == NULL)
         lua_pushvalue(L, 2);
     else if (where == NULL)

@@ -30,14 +30,25 @@ void dg_error_surplus_function(lua_State *L, int last);
 
 /* Pushes the error of a failed system call; `error` is a negative errno, `address` may be NULL. */
 DG_COLD void dg_error_push_system(lua_State *L, int error, const char *syscall, const dg_address *address);
+/* The same with some words more at the message's end (advice.h), unless they are NULL. */
+DG_COLD void dg_error_push_advised(lua_State *L, int error, const char *syscall, const dg_address *address,
+                                   const char *advice);
 /* The same for an address that did not parse: its text is at `index`; port 0 for none. */
-DG_COLD void dg_error_push_system_text(lua_State *L, int error, const char *syscall, int index, unsigned port);
+DG_COLD void dg_error_push_system_text(lua_State *L, int error, const char *syscall, int index, unsigned port,
+                                       const char *advice);
 DG_COLD int dg_error_raise_system(lua_State *L, int error, const char *syscall, const dg_address *address);
+DG_COLD int dg_error_raise_advised(lua_State *L, int error, const char *syscall, const char *advice);
 
 /* core.error(name, code, message [, fields]): the constructor for the Lua side; returns the object. */
 int dg_error_new(lua_State *L);
-/* core.systemError(errno, syscall [, address [, port]]) likewise. */
+/* core.systemError(errno, syscall [, address [, port [, advice]]]) likewise. */
 int dg_error_new_system(lua_State *L);
+/* core.where(): "file:line:" of the user's call, or nil where the loop called. */
+int dg_error_where(lua_State *L);
+/* core.place(err, where): gives an error object that has no place the one of the call that it comes from. */
+int dg_error_place(lua_State *L);
+/* Pushes the place of a system error's call, at `index`, and returns 1; or pushes nothing and returns 0. */
+int dg_error_push_place(lua_State *L, int index);
 /* core.describe(value): the "Received ..." part of messages. */
 int dg_error_describe(lua_State *L);
 

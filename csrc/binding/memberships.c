@@ -97,6 +97,69 @@ static int change(lua_State *L, const dg_socket *s, const operation *op)
     return change_at(s, op, &wanted);
 }
 
+/* What is wrong with the addresses from index 2 up to the group's, or NULL. */
+static const char *advice_for_addresses(lua_State *L, const dg_socket *s, int group)
+{
+    dg_address address;
+    for (int index = 2; index <= group; index++) {
+        const char *text = lua_tostring(L, index);
+        if (dg_address_parse(&address, AF_INET6, 1, text, 0) == DG_NOT_A_LITERAL)
+            return index == group ? "the group is no address" : "the source is no address";
+        if (dg_address_parse(&address, s->family, 0, text, 0) != 0)
+            return s->family == AF_INET ? "an IPv6 address on a udp4 socket" : "an IPv4 address on a udp6 socket";
+    }
+    return dg_address_is_multicast(&address) ? NULL : "this is no multicast group's address";
+}
+
+static const char *advice_for_arguments(lua_State *L, const dg_socket *s, int group)
+{
+    unsigned index;
+    const char *advice = advice_for_addresses(L, s, group), *interface = lua_tostring(L, group + 1);
+    if (advice != NULL || interface == NULL || strcmp(interface, "*") == 0)
+        return advice;
+    return parse_interface(interface, &index) == -EINVAL ? "there is no interface of this name" : NULL;
+}
+
+/* What a failed membership's error says beyond its code, or NULL. */
+static const char *advice_for(lua_State *L, const dg_socket *s, const operation *op, int status)
+{
+    const int group = op->has_source ? 3 : 2, has_interface = !lua_isnoneornil(L, group + 1);
+    if (status == -EOPNOTSUPP && s->family == AF_UNIX)
+        return "not on a unix_dgram socket";
+    if (op->joins && (status == -EADDRINUSE || status == -EADDRNOTAVAIL))
+        return "joined before";
+    if (status == -EADDRNOTAVAIL)
+        return "not joined there";
+    if (status == -ENODEV)
+        return has_interface ? "this machine has no such interface" : "no route to the group: name an interface";
+    return status == -EINVAL ? advice_for_arguments(L, s, group) : NULL;
+}
+
+static void set_text(lua_State *L, int index, const char *field)
+{
+    if (lua_isnoneornil(L, index))
+        return;
+    lua_pushvalue(L, index);
+    lua_setfield(L, -2, field);
+}
+
+/* addMembership ENODEV 239.1.2.3 from 192.0.2.1 on eth7: this machine has no such interface */
+static int raise_error(lua_State *L, const dg_socket *s, const operation *op, int status)
+{
+    const int group = op->has_source ? 3 : 2, has_interface = !lua_isnoneornil(L, group + 1);
+    const char *advice = advice_for(L, s, op, status);
+    lua_settop(L, group + 1);
+    lua_pushfstring(L, "%s%s%s%s%s", lua_tostring(L, group), op->has_source ? " from " : "",
+                    op->has_source ? lua_tostring(L, 2) : "", has_interface ? " on " : "",
+                    has_interface ? lua_tostring(L, group + 1) : "");
+    dg_error_push_system_text(L, status, op->method, -1, 0, advice);
+    set_text(L, group, "address");
+    set_text(L, group + 1, "interface");
+    if (op->has_source)
+        set_text(L, 2, "source");
+    return lua_error(L);
+}
+
 /* socket:<method>([source,] group [, interface]). Joining an unbound socket binds it, as in Node, but on the tick: so
  * that the program's own bind may follow. */
 static int change_membership(lua_State *L)
@@ -113,7 +176,7 @@ static int change_membership(lua_State *L)
     dg_outbox_flush(L, 1, s);
     int status = change(L, s, op);
     if (status != 0)
-        return dg_error_raise_system(L, status, op->method, NULL);
+        return raise_error(L, s, op, status);
     if (!s->bound && !s->binding && op->joins && dg_luv_available(L))
         dg_tick_due(L, 1, s, DG_DUE_BIND);
     return 0;

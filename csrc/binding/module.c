@@ -100,6 +100,8 @@ static const luaL_Reg core[] = {
     {"uv", core_uv},
     {"error", dg_error_new},
     {"systemError", dg_error_new_system},
+    {"where", dg_error_where},
+    {"place", dg_error_place},
     {"describe", dg_error_describe},
     {"pid", core_pid},
     {"run", dg_dispatch_run},

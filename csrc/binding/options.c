@@ -54,10 +54,32 @@ static int set_option(lua_State *L)
     int value = o->kind == FLAG ? flag_argument(L) : hops_argument(L, o);
     dg_outbox_flush(L, 1, s);
     int status = o->set(s->fd, s->family, value);
-    if (status != 0)
-        return dg_error_raise_system(L, status, o->method, NULL);
+    if (status != 0) {
+        dg_socket_push_advised(L, s, status, o->method, NULL);
+        return lua_error(L);
+    }
     lua_settop(L, 2);
     return o->answers;
+}
+
+/* setMulticastInterface EADDRNOTAVAIL 192.0.2.1: no interface of this machine has this address */
+static int raise_interface_error(lua_State *L, const dg_socket *s, int status)
+{
+    const char *advice = NULL;
+    if (s->family == AF_UNIX) {
+        dg_socket_push_advised(L, s, status, "setMulticastInterface", NULL);
+        return lua_error(L);
+    }
+    if (status == -EADDRNOTAVAIL)
+        advice = "no interface of this machine has this address";
+    else if (status == -EINVAL || status == -ENODEV)
+        advice = "this machine has no such interface";
+    dg_error_push_system_text(L, status, "setMulticastInterface", 2, 0, advice);
+    lua_pushnil(L);
+    lua_setfield(L, -2, "address");
+    lua_pushvalue(L, 2);
+    lua_setfield(L, -2, "interface");
+    return lua_error(L);
 }
 
 /* socket:setMulticastInterface(address): where multicast leaves: an address of the interface, "::%eth0" or "eth0";
@@ -70,10 +92,8 @@ static int socket_set_multicast_interface(lua_State *L)
     int status = dg_interface_find(dg_argument_address(L, 2, "multicastInterface"), &interface);
     dg_outbox_flush(L, 1, s);
     if (status == 0)
-        status = dg_option_set_multicast_interface(s->fd, s->family, &interface);
-    if (status != 0)
-        return dg_error_raise_system(L, status, "setMulticastInterface", NULL);
-    return 0;
+        status = dg_option_set_multicast_interface(s->fd, s->family, dg_socket_maps(s), &interface);
+    return status == 0 ? 0 : raise_interface_error(L, s, status);
 }
 
 typedef struct buffer {

@@ -111,6 +111,7 @@ static void flush(lua_State *L, int index, dg_socket *s, int tries_lanes)
     dg_queue_disallow(&s->queue); /* the next send has to see that another flush is noted */
     if (!may_send(s) || (dg_queue_count(&s->queue) == 0 && s->lanes == NULL))
         return;
+    size_t count = dg_queue_count(&s->queue);
     if (tries_lanes && s->lanes != NULL)
         progress = dg_lanes_try(s);
     while (may_send(s) && !s->blocked && dg_queue_count(&s->queue) != 0 &&
@@ -121,6 +122,8 @@ static void flush(lua_State *L, int index, dg_socket *s, int tries_lanes)
         wait_for_peers(L, index, s, progress);
     dg_outbox_tell_drain(L, index, s);
     report_late_error(L, index, s);
+    if (count == 1 && s->hub->serving != s)
+        dg_report_lone_failure(L, index, s);
 }
 
 void dg_outbox_flush(lua_State *L, int index, dg_socket *s)
@@ -160,7 +163,7 @@ int dg_outbox_goes_now(lua_State *L, const dg_socket *s)
 int dg_outbox_fail(lua_State *L, dg_socket *s, int error, const dg_address *to, int callback, size_t value)
 {
     s->transmitter.errors++;
-    dg_report_push_error(L, s, error, to);
+    dg_report_push_error(L, s, error, to, value);
     dg_tick_fail(L, 1, callback, (lua_Integer)value);
     return error != -ENOBUFS && dg_outbox_has_room(s);
 }
@@ -290,7 +293,7 @@ static int fail_one(lua_State *L, dg_socket *s, int status, const dg_address *to
     if (reporting->group == NULL)
         return dg_outbox_fail(L, s, status, to, reporting->callback, length);
     s->transmitter.errors++;
-    dg_report_push_error(L, s, status, to);
+    dg_report_push_error(L, s, status, to, length);
     dg_group_fail(L, reporting->callback);
     return dg_outbox_has_room(s);
 }

@@ -10,15 +10,14 @@
 #include "tick.h"
 #include "turn.h"
 
-void dg_report_push_error(lua_State *L, const dg_socket *s, int error, const dg_address *to)
+void dg_report_push_error(lua_State *L, const dg_socket *s, int error, const dg_address *to, size_t length)
 {
     if (error == DG_REFUSED_BY_LIST)
         dg_blocklists_push_error(L, to);
-    else if (s->family == AF_UNIX &&
-             (error == -ENOTCONN || error == -EPIPE))          /* Linux' words for a peer that is gone, */
-        dg_socket_push_error(L, s, -ECONNREFUSED, "send", to); /* or is closing */
+    else if (s->family == AF_UNIX && error == -EPIPE) /* Linux' word for a peer that is closing */
+        dg_socket_push_send_error(L, s, -ECONNREFUSED, to, length);
     else
-        dg_socket_push_error(L, s, error, "send", to);
+        dg_socket_push_send_error(L, s, error, to, length);
 }
 
 /* A datagram that is done, taken off its queue: what is told of it must not depend on what finalizers and callbacks do.
@@ -32,7 +31,7 @@ typedef struct verdict {
 static int make_error(lua_State *L)
 {
     const verdict *v = lua_touserdata(L, 1);
-    dg_report_push_error(L, v->socket, v->entry.error, &v->to);
+    dg_report_push_error(L, v->socket, v->entry.error, &v->to, v->entry.length);
     return 1;
 }
 
@@ -105,6 +104,13 @@ static void report(lua_State *L, int index, dg_taking *taking, dg_socket *s, dg_
         lua_pushinteger(L, (lua_Integer)v.entry.length);
         lua_call(L, 2, 0);
     }
+}
+
+void dg_report_lone_failure(lua_State *L, int index, dg_socket *s)
+{
+    const dg_entry *entry = s->queue.to_report == 1 ? dg_queue_report(&s->queue) : NULL;
+    if (entry != NULL && entry->error != 0 && entry->callback == DG_TAG_NONE)
+        report(L, index, NULL, s, &s->queue, &s->callbacks, entry);
 }
 
 static int may_report(const dg_socket *s)

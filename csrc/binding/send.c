@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "advice.h"
 #include "error.h"
 #include "list.h"
 #include "outbox.h"
@@ -149,7 +150,8 @@ DG_COLD static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *
 /* The destination is a literal that will not do. */
 DG_COLD static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, int status, size_t value)
 {
-    dg_error_push_system_text(L, status, "send", arguments->address, arguments->port);
+    dg_error_push_system_text(L, status, "send", arguments->address, arguments->port,
+                              dg_advice_for_text(status, s->family, lua_tostring(L, arguments->address)));
     dg_tick_fail(L, 1, arguments->callback, (lua_Integer)value);
     return dg_outbox_has_room(s);
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "socket.h"
 
+#include <errno.h>
+#include <stdio.h>
+
 #include "../net/descriptor.h"
+#include "advice.h"
 #include "error.h"
 
 const char dg_socket_tag = 0;
@@ -30,11 +34,39 @@ void dg_socket_raise_closed(lua_State *L)
     dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_NOT_RUNNING", "Not running: the socket is closed");
 }
 
+static void push_advised(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to,
+                         size_t length)
+{
+    char text[DG_ADVICE_TEXT];
+    const dg_trouble trouble = {error, syscall, s->fd, s->family, s->v6only, to, length};
+    const char *advice = dg_advice_find(&trouble, text);
+    if (error == -ENOBUFS && dg_queue_bytes(&s->queue) + s->held_bytes + length > s->queue_limit) {
+        snprintf(text, sizeof text, "sendQueueLimit is %zu bytes", s->queue_limit);
+        advice = text;
+    }
+    dg_error_push_advised(L, error, syscall, to, advice);
+}
+
+static const dg_address *or_peer(const dg_socket *s, const dg_address *to)
+{
+    return (to == NULL || to->length == 0) && s->connected ? s->peer : to;
+}
+
+void dg_socket_push_advised(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to)
+{
+    push_advised(L, s, error, syscall, to, 0);
+}
+
 void dg_socket_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to)
 {
-    if ((to == NULL || to->length == 0) && s->connected)
-        to = s->peer;
-    dg_error_push_system(L, error, syscall, to);
+    push_advised(L, s, error, syscall, or_peer(s, to), 0);
+}
+
+void dg_socket_push_send_error(lua_State *L, const dg_socket *s, int error, const dg_address *to, size_t length)
+{
+    if (error == -ENOTCONN && s->family == AF_UNIX) /* Linux disconnects from a peer that is gone */
+        error = -ECONNREFUSED;
+    push_advised(L, s, error, "send", or_peer(s, to), length);
 }
 
 void dg_socket_note_closed(lua_State *L, dg_hub *hub, int closed)

@@ -103,6 +103,7 @@ typedef struct dg_socket {
     dg_callbacks callbacks;
     unsigned held;       /* sends that wait for a name */
     unsigned connection; /* changes with each connect and disconnect */
+    unsigned device;     /* the interface that it was bound to before it was connected to a peer with a zone */
     size_t held_bytes;
     size_t queue_limit;                             /* bytes that may wait */
     const dg_blocklist *receive_block, *send_block; /* NULL without */
@@ -132,10 +133,15 @@ void dg_socket_anchor(lua_State *L, int index, dg_socket *s);
  * close the socket, and then no message may come any more. Allocates nothing. */
 void dg_socket_note_closed(lua_State *L, dg_hub *hub, int closed);
 
-/* Pushes the error of a system call on a datagram's way, with the connected peer's address where `to` is NULL or empty.
- */
+/* Pushes the error of a system call, with what is to be done about it. */
+DG_COLD void dg_socket_push_advised(lua_State *L, const dg_socket *s, int error, const char *syscall,
+                                    const dg_address *to);
+/* The same of one on a datagram's way, with the connected peer's address where `to` is NULL or empty. */
 DG_COLD void dg_socket_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall,
                                   const dg_address *to);
+/* The same of a datagram of `length` bytes (0: not known) that does not go. */
+DG_COLD void dg_socket_push_send_error(lua_State *L, const dg_socket *s, int error, const dg_address *to,
+                                       size_t length);
 
 /* Whether an IPv4 literal is meant for it as a mapped address. */
 static inline int dg_socket_maps(const dg_socket *s)

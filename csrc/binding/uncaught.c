@@ -30,6 +30,18 @@ static void remember_uncaught(lua_State *L, dg_hub *hub, int error, int tracebac
         dg_loop_stop(L);
 }
 
+/* Pushes the traceback for the handler. That of an `error` event begins in the loop: the place of the call that the
+ * error comes from stands above it. */
+static void push_placed(lua_State *L, int error, int traceback)
+{
+    if (!lua_isstring(L, traceback) || !dg_error_push_place(L, error)) {
+        lua_pushvalue(L, traceback);
+        return;
+    }
+    lua_pushfstring(L, "%s the call that failed\n%s", lua_tostring(L, -1), lua_tostring(L, traceback));
+    lua_remove(L, -2);
+}
+
 /* Argument: the error that a callback raised. Tells the handler, or keeps it for dgram.run or luv. */
 static int take_error(lua_State *L)
 {
@@ -43,7 +55,7 @@ static int take_error(lua_State *L)
     dg_hub_get(L, DG_STORE_HANDLER);
     if (lua_isfunction(L, -1)) {
         lua_pushvalue(L, ERROR);
-        lua_pushvalue(L, TRACEBACK);
+        push_placed(L, ERROR, TRACEBACK);
         if (lua_pcall(L, 2, 0, MESSAGE_HANDLER) == 0)
             return 0;
         lua_replace(L, ERROR); /* the handler failed itself: that is the error now */
@@ -67,10 +79,12 @@ void dg_uncaught_take(lua_State *L, dg_hub *hub)
 static int text_of(lua_State *L)
 {
     dg_tolstring(L, 1, NULL);
+    if (dg_error_push_place(L, 1))
+        lua_pushfstring(L, "%s %s", lua_tostring(L, -1), lua_tostring(L, -2));
     return 1;
 }
 
-/* Pushes the text of an error, whose __tostring may raise. */
+/* Pushes the text of an error, whose __tostring may raise, with the place of the call that it comes from. */
 static void push_text(lua_State *L, int index)
 {
     index = dg_absindex(L, index);

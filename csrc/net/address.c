@@ -182,6 +182,12 @@ int dg_address_same(const dg_address *a, const dg_address *b)
            memcmp(&a->u.in6.sin6_addr, &b->u.in6.sin6_addr, sizeof a->u.in6.sin6_addr) == 0;
 }
 
+int dg_address_lacks_zone(const dg_address *address)
+{
+    return address->u.any.sa_family == AF_INET6 && needs_zone(&address->u.in6.sin6_addr) &&
+           address->u.in6.sin6_scope_id == 0;
+}
+
 int dg_address_is_multicast(const dg_address *address)
 {
     if (address->u.any.sa_family == AF_INET6)

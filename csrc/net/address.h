@@ -101,6 +101,8 @@ static inline int dg_inet_equal(const dg_inet *a, const dg_address *b)
 /* Whether they name the same endpoint: what does not matter for that (IPv6's flow label) may differ. */
 int dg_address_same(const dg_address *a, const dg_address *b);
 int dg_address_is_multicast(const dg_address *address);
+/* Whether it means nothing without its interface (RFC 4007), and does not name one. */
+int dg_address_lacks_zone(const dg_address *address);
 
 DG_HIDDEN_END
 

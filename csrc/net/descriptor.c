@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -116,6 +117,41 @@ int dg_descriptor_disconnect(int fd)
     nobody.sa_family = AF_UNSPEC;
     return connect(fd, &nobody, sizeof nobody) == 0 || errno == EAFNOSUPPORT ? 0 : -errno;
 }
+
+#if defined(SO_BINDTODEVICE)
+
+unsigned dg_descriptor_device(int fd)
+{
+    char name[IF_NAMESIZE] = "";
+    socklen_t length = sizeof name;
+    return getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &length) == 0 && name[0] != '\0' ? if_nametoindex(name)
+                                                                                              : 0;
+}
+
+int dg_descriptor_set_device(int fd, unsigned index)
+{
+    char name[IF_NAMESIZE];
+    if (if_indextoname(index, name) == NULL)
+        return -ENODEV;
+    return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strlen(name) + 1) == 0 ? 0 : -errno;
+}
+
+#else
+
+unsigned dg_descriptor_device(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
+int dg_descriptor_set_device(int fd, unsigned index)
+{
+    (void)fd;
+    (void)index;
+    return -ENOTSUP;
+}
+
+#endif
 
 int dg_descriptor_peer(int fd, dg_address *out)
 {

@@ -23,6 +23,10 @@ int dg_descriptor_name(int fd, dg_address *out);
 /* connect(2): a datagram socket's peer is noted, nobody is asked. Disconnecting takes the peer away. */
 int dg_descriptor_connect(int fd, const dg_address *address);
 int dg_descriptor_disconnect(int fd);
+/* The interface that it is bound to by SO_BINDTODEVICE or by a link-local address's zone, as an index; 0: none, or the
+ * system does not tell. The second may fail where that takes privileges (Linux before 5.7). */
+unsigned dg_descriptor_device(int fd);
+int dg_descriptor_set_device(int fd, unsigned index);
 /* getpeername(2); -ENOTCONN without a peer. */
 int dg_descriptor_peer(int fd, dg_address *out);
 

@@ -76,7 +76,8 @@ int dg_interface_find(const char *text, dg_interface *out)
     }
     if (status != 0)
         return status;
-    if (address.u.any.sa_family == AF_INET)
+    out->is_ipv4 = address.u.any.sa_family == AF_INET;
+    if (out->is_ipv4)
         out->address = address.u.in.sin_addr;
     else if (address.u.in6.sin6_scope_id != 0)
         out->index = address.u.in6.sin6_scope_id;

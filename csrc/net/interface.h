@@ -12,6 +12,7 @@ DG_HIDDEN_BEGIN
 typedef struct dg_interface {
     unsigned index;         /* as of if_nametoindex(3); 0 leaves the choice to the kernel */
     struct in_addr address; /* the IPv4 address that it was named by, or 0.0.0.0 */
+    int is_ipv4;            /* it was named by an IPv4 address, 0.0.0.0 included */
 } dg_interface;
 
 /* Finds the interface that `text` names; a wildcard address names none.

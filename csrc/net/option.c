@@ -70,15 +70,23 @@ int dg_option_set_multicast_loopback(int fd, int family, int on)
     return set_both(fd, family, IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP, on);
 }
 
-int dg_option_set_multicast_interface(int fd, int family, const dg_interface *interface)
+static int set_multicast_interface_ipv4(int fd, const dg_interface *interface)
 {
     struct ip_mreqn request;
-    if (family == AF_INET6)
-        return set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, (int)interface->index);
     memset(&request, 0, sizeof request);
     request.imr_ifindex = (int)interface->index;
     request.imr_address = interface->address;
     return set(fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof request);
+}
+
+/* As in set_both, the IPv4 half of a setting for both may fail. */
+int dg_option_set_multicast_interface(int fd, int family, int dual, const dg_interface *interface)
+{
+    if (family == AF_INET || (dual && interface->is_ipv4))
+        return set_multicast_interface_ipv4(fd, interface);
+    if (dual)
+        set_multicast_interface_ipv4(fd, interface);
+    return set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, (int)interface->index);
 }
 
 int dg_option_set_receive_buffer(int fd, int family, int bytes)
@@ -97,6 +105,11 @@ static int get_int(int fd, int name, int *value)
 {
     socklen_t length = sizeof *value;
     return getsockopt(fd, SOL_SOCKET, name, value, &length) == 0 ? 0 : -errno;
+}
+
+int dg_option_get_broadcast(int fd, int *on)
+{
+    return get_int(fd, SO_BROADCAST, on);
 }
 
 int dg_option_get_receive_buffer(int fd, int *bytes)

@@ -12,6 +12,7 @@
 DG_HIDDEN_BEGIN
 
 int dg_option_set_broadcast(int fd, int family, int on);
+int dg_option_get_broadcast(int fd, int *on);
 int dg_option_set_reuse_address(int fd, int family, int on);
 /* Datagrams are spread over the sockets that share the port; -ENOTSUP where the system cannot. */
 int dg_option_set_reuse_port(int fd, int family, int on);
@@ -22,8 +23,9 @@ int dg_option_set_ttl(int fd, int family, int hops);
 int dg_option_set_multicast_ttl(int fd, int family, int hops);
 
 int dg_option_set_multicast_loopback(int fd, int family, int on);
-/* Where multicast leaves; over IPv4 also from which of the interface's addresses. */
-int dg_option_set_multicast_interface(int fd, int family, const dg_interface *interface);
+/* Where multicast leaves; over IPv4 also from which of the interface's addresses. A dual-stack socket sends to groups
+ * of both families: for both, but that an IPv4 address concerns IPv4 alone. */
+int dg_option_set_multicast_interface(int fd, int family, int dual, const dg_interface *interface);
 
 /* Buffer sizes in bytes, as the kernel counts (Linux reports twice what was set, socket(7)). */
 int dg_option_set_receive_buffer(int fd, int family, int bytes);

@@ -87,12 +87,15 @@ local function failed(self, cb, err)
 end
 
 --- After the look-up: binds to what it found, if the socket is still there for it.
-local function bind_found(self, port, cb, err, address)
+local function bind_found(self, port, cb, err, address, place)
   local state, _, binding = core.state(self)
   if state ~= "open" or not binding then return end
   core.setBinding(self, false)
   local done
-  if err == nil then done, err = core.bind(self, port, address) end
+  if err == nil then
+    done, err = core.bind(self, port, address)
+    core.place(err, place)
+  end
   local waiting = core.private(self).connect
   core.private(self).connect = nil
   if not done then

@@ -42,11 +42,14 @@ local function answer(self, cb, done, err)
   end
 end
 
-local function connect_found(self, port, cb, err, address)
+local function connect_found(self, port, cb, err, address, place)
   if core.state(self) ~= "open" then return end
   core.setConnecting(self, false)
   local done
-  if err == nil then done, err = core.connect(self, port, address) end
+  if err == nil then
+    done, err = core.connect(self, port, address)
+    core.place(err, place)
+  end
   answer(self, cb, done, err)
 end
 

@@ -32,6 +32,32 @@ local function resolve(name, options, cb)
   if not request then answer(reason or "EAI_FAIL") end
 end
 
+--- The zone of a link-local address that came without one, as luv's getaddrinfo tells them all: the only interface that
+-- has such addresses. nil where there are several.
+local function only_zone()
+  local uv, zone = core.uv(), nil
+  for name, addresses in pairs(uv.interface_addresses and uv.interface_addresses() or {}) do
+    for _, address in ipairs(addresses) do
+      if address.ip:find "^[fF][eE][89abAB]" then
+        if zone and zone ~= name then return nil end
+        zone = name
+      end
+    end
+  end
+  return zone
+end
+
+--- The kernel would send it through any interface and report success. -> err, address
+local function add_zone(socket, name, address)
+  if not core.lacksZone(socket, address) then return nil, address end
+  local zone = only_zone()
+  if zone then return nil, address .. "%" .. zone end
+  local text = "getaddrinfo EINVAL %s: %s is a link-local address, and its interface is not known; use it with " ..
+    "its zone, as in %s%%eth0"
+  return core.error("Error", "EINVAL", text:format(name, address, address),
+    { errno = -22, syscall = "getaddrinfo", hostname = name, address = address })
+end
+
 --- Lets every waiting call have the answer, once. What a user's look-up says is not trusted to be an address.
 local function settle(socket, waiting, name, err, address)
   local list = waiting[name]
@@ -42,17 +68,22 @@ local function settle(socket, waiting, name, err, address)
     err = core.error("TypeError", "ERR_INVALID_IP_ADDRESS", ("Invalid IP address for %s: %s"):format(name,
       core.describe(address)), { hostname = name })
   end
-  if err then address = nil end
+  if err == nil then err, address = add_zone(socket, name, address) end
+  if err then
+    address = nil
+    core.place(err, list.place)
+  end
   -- One that fails, for want of memory, must not keep the others from their answer.
   local failed, reason = false, nil
   for _, cb in ipairs(list) do
-    local done, raised = pcall(cb, err, address)
+    local done, raised = pcall(cb, err, address, list.place)
     if not done then failed, reason = true, raised end
   end
   if failed then error(reason, 0) end
 end
 
---- Looks a name up for a socket: cb(err, address). Raises only where there is no loop for it.
+--- Looks a name up for a socket: cb(err, address, place), where `place` is that of the call. Raises only where there is
+-- no loop for it.
 function lookup.find(socket, name, cb)
   local private = core.private(socket)
   local waiting = private.waiting
@@ -65,7 +96,7 @@ function lookup.find(socket, name, cb)
     return
   end
   core.needLoop("Looking up a name")
-  local list = { cb }
+  local list = { cb, place = core.where() }
   local options = { family = core.family(socket) }
   local function answer(err, address)
     -- a second answer must not settle a later look-up of the name

@@ -65,8 +65,10 @@ local dgram = {}
 ---@field syscall? string
 ---@field address? string
 ---@field port? integer
+---@field interface? string of memberships and setMulticastInterface
+---@field source? string of source-specific memberships
 ---@field hostname? string of look-ups
----@field where? string file and line of the call
+---@field where? string file and line of the program's call that failed
 ---@field traceback? string of what dgram.run raises
 
 ---@class dgram.Stats
