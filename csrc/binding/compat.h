@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What Lua 5.1 to 5.4 and LuaJIT do not share, under names of our own (LuaJIT has some of Lua 5.2's functions, so the
+/* What Lua 5.1 to 5.5 and LuaJIT do not share, under names of our own (LuaJIT has some of Lua 5.2's functions, so the
  * real names would clash). Nothing here knows dgram. */
 #ifndef DG_BINDING_COMPAT_H
 #define DG_BINDING_COMPAT_H
