@@ -65,7 +65,7 @@ static int check_path(lua_State *L)
 /* check.integer(value, name) */
 static int check_integer(lua_State *L)
 {
-    lua_Integer value;
+    int64_t value;
     if (!dg_isinteger(L, 1, &value))
         dg_error_arg_type(L, 1, luaL_checkstring(L, 2), "an integer");
     return 0;

@@ -98,7 +98,7 @@ static int core_bind(lua_State *L)
 /* The arguments of a bind in its most common form, (self [, port] [, address]), to a literal: whether they are that. */
 static int plain_target(lua_State *L, const dg_socket *s, dg_address *out)
 {
-    lua_Integer port = 0;
+    int64_t port = 0;
     if (lua_gettop(L) > 3 || s->family == AF_UNIX)
         return 0;
     if (!lua_isnoneornil(L, 2) && (!dg_isinteger(L, 2, &port) || port < 0 || port > 65535))
@@ -199,8 +199,8 @@ static int protected_update(lua_State *L)
 static int core_adopt(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
-    lua_Integer number = luaL_checkinteger(L, 2);
-    int fd = number >= 0 && number <= INT_MAX ? (int)number : -1, own = s->fd;
+    int64_t number;
+    int fd = dg_isinteger(L, 2, &number) && number >= 0 && number <= INT_MAX ? (int)number : -1, own = s->fd;
     dg_descriptor_facts facts;
     int status = fd == own ? -EBADF : dg_descriptor_inspect(fd, &facts);
     if (status == -ENOTSOCK)

@@ -287,7 +287,7 @@ void dg_moderation_close(lua_State *L, dg_hub *hub)
 static int core_set_moderation(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
-    lua_Integer interval = DG_MODERATION_INTERVAL;
+    int64_t interval = DG_MODERATION_INTERVAL;
     if (!lua_isboolean(L, 2) && lua_type(L, 2) != LUA_TNUMBER)
         dg_error_arg_type(L, 2, "options.moderation", "a boolean, or a number of microseconds");
     if (lua_isboolean(L, 2))
