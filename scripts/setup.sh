@@ -8,6 +8,8 @@
 #   scripts/setup.sh bench        the peers and tools of bench/run that Debian has
 #   scripts/setup.sh ci           all that .ci/run needs
 #   scripts/setup.sh build NAME   what one build needs (see scripts/build.sh)
+#   scripts/setup.sh core NAME    that, busted, and luajit, which reads options: enough for the files of the spec that
+#                                 talk to no other program
 #   scripts/setup.sh bare         what scripts/try-bare.sh needs: debootstrap
 #
 # Where the distribution has a Lua, but its luv is not for that one (lua5.5), luv is built from the distribution's own
@@ -43,6 +45,7 @@ packages() {
         test) build_packages lua5.4 && test_packages ;;
         check) build_packages lua5.4 && echo lua-check clang-format ;;
         build) build_packages "${2:-lua5.4}" ;;
+        core) build_packages "${2:-lua5.4}" && echo lua-busted luajit ;;
         bare) echo debootstrap debian-archive-keyring ;;
         counts) echo gcc libc6-dev valgrind ;;
         bench)
@@ -55,7 +58,7 @@ packages() {
             packages test && packages check && packages counts && packages bare
             for name in lua5.1 lua5.2 lua5.3 luajit clang asan rock; do build_packages "$name"; done
             ;;
-        *) die "sets are demo, test, check, counts, bare, bench, ci, and build NAME" ;;
+        *) die "sets are demo, test, check, counts, bare, bench, ci, and build NAME, core NAME" ;;
     esac
 }
 
@@ -138,7 +141,7 @@ fi
 # shellcheck disable=SC2086 # lists of words
 todo=$(missing $wanted)
 if [ -n "$todo" ]; then install $todo; fi
-if [ "${1:-}" = build ]; then
+if [ "${1:-}" = build ] || [ "${1:-}" = core ]; then
     read_build_name "${2:-lua5.4}"
     if [ "$lua" = 5.5 ]; then build_luv; fi
 fi
