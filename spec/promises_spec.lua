@@ -276,7 +276,7 @@ describe("several Lua states", function()
     it("work at once, and end " .. (leave_open and "with sockets open" or "clean"), function()
       local total, results = 3000, {}
       local threads, asyncs = {}, {}
-      local code = string.dump(entry) -- by itself luv dumps wrongly what is larger than one of Lua's buffers, on 32 bits and 5.5
+      local code = string.dump(entry) -- luv itself dumps it wrongly on 32 bits, and on Lua 5.5
       for i = 1, 2 do
         asyncs[i] = uv.new_async(function(result)
           results[#results + 1] = result

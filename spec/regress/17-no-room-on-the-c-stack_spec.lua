@@ -33,7 +33,8 @@ local program = [[
     uv.run "nowait"
     if depth == 0 and socket:stats().messagesSent == calls then break end
   end
-  local how = deepest == 250 and "deep" or handled > 0 and "told" or not nested and deepest == 1 and "refused" or "neither"
+  local refused = not nested and deepest == 1
+  local how = deepest == 250 and "deep" or handled > 0 and "told" or refused and "refused" or "neither"
   print(depth, socket:stats().messagesSent - calls, how)
   socket:close()
   uv.run()
