@@ -17,7 +17,7 @@ enum {
     ENOUGH_SINGLES = 4,        /* then the next datagram is likely to be a lone one */
     REFUSED_BY_LIST = -100000, /* an entry's error that is no errno: the sendBlockList's */
     LONGEST_BACKOFF = 64,      /* milliseconds */
-    LARGEST_UNIX = 0x7fffffff, /* what an entry can count; the kernel takes far less */
+    LARGEST_UNIX = 0x7ffffffe, /* less than what stands for sums that 32 bits do not hold; the kernel takes far less */
     LARGEST = 65535,           /* no UDP datagram is longer; what the kernel says of those below is its affair */
 };
 

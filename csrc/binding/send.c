@@ -143,8 +143,11 @@ DG_HOT static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *a
         dg_reporting reporting = {arguments->callback, NULL};
         below = dg_outbox_put(L, s, &arguments->payload, &to, &reporting);
     } else if (status == DG_NOT_A_LITERAL) {
-        dg_payload_push(L, &arguments->payload);
-        load held = {lua_gettop(L), 1, dg_rawlen(L, -1)};
+        load held = {0, 1, length};
+        if (length <= UINT16_MAX) { /* what is longer is refused: there may be no memory to put its parts together */
+            dg_payload_push(L, &arguments->payload);
+            held = (load){lua_gettop(L), 1, dg_rawlen(L, -1)};
+        }
         below = send_to_name(L, s, arguments, &held, length);
     } else {
         below = fail_destination(L, s, arguments, status, length);
