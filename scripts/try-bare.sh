@@ -136,7 +136,7 @@ make_root() {
     # shellcheck disable=SC2086 # an option or none, and a word or none
     if ! debootstrap --variant=minbase --arch="$arch" $extra "$suite" "$try/made" "$mirror" $script >"$try/log" 2>&1; then
         tail -n 20 "$try/log" >&2
-        lacks "debootstrap of $suite for $arch failed"
+        lacks "debootstrap of $suite for $arch failed: $(grep '^[EW]:' "$try/log" | tail -n 1)"
     fi
     rm -f "$try/made/var/cache/apt/archives/"*.deb "$try/made/etc/apt/apt.conf.d/docker-clean"
     rm -rf "$below"
