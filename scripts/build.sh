@@ -3,8 +3,8 @@
 #
 #   scripts/build.sh [-q] [NAME...]     default: lua5.4
 #
-# Names: lua5.4, lua5.3, lua5.2, lua5.1, luajit, asan, portable, clang, rock, or several of these words joined, as in
-# clang-asan, luajit-portable (scripts/lib.sh explains them). -q: silent unless it fails.
+# Names: lua5.5, lua5.4, lua5.3, lua5.2, lua5.1, luajit, asan, portable, clang, rock, or several of these words joined, as
+# in clang-asan, luajit-portable (scripts/lib.sh explains them). -q: silent unless it fails.
 # In CI (the variable CI is set) warnings are errors.
 set -eu
 . "$(dirname -- "$0")/lib.sh"

@@ -14,11 +14,11 @@ die() {
 
 # Reads the name of a build: words joined by "-", in any order. Each of these says one thing, the rest is as usual
 # (Lua 5.4, the system's cc, no sanitizer, the system's own back end, CMake):
-#   lua5.1 lua5.2 lua5.3 lua5.4 luajit     the Lua it is for
-#   gcc clang                              the compiler
-#   asan                                   AddressSanitizer and UndefinedBehaviorSanitizer
-#   portable                               csrc/net/os_posix.c
-#   rock                                   built and installed by luarocks
+#   lua5.1 lua5.2 lua5.3 lua5.4 lua5.5 luajit     the Lua it is for
+#   gcc clang                                     the compiler
+#   asan                                          AddressSanitizer and UndefinedBehaviorSanitizer
+#   portable                                      csrc/net/os_posix.c
+#   rock                                          built and installed by luarocks
 # Sets build, dir, lua, interpreter, abi, compiler, sanitize, portable, rock.
 read_build_name() {
     build=$1
@@ -33,13 +33,13 @@ read_build_name() {
             *) rest='' ;;
         esac
         case $word in
-            lua5.[1-4]) lua=${word#lua} ;;
+            lua5.[1-5]) lua=${word#lua} ;;
             luajit) lua=luajit ;;
             gcc | clang) compiler=$word ;;
             asan) sanitize='address;undefined' ;;
             portable) portable=ON ;;
             rock) rock=yes ;;
-            *) die "no build '$build': words are lua5.1 to lua5.4, luajit, gcc, clang, asan, portable, rock" ;;
+            *) die "no build '$build': words are lua5.1 to lua5.5, luajit, gcc, clang, asan, portable, rock" ;;
         esac
     done
     case $lua in

@@ -8,6 +8,12 @@
 #   scripts/setup.sh bench        the peers and tools of bench/run that Debian has
 #   scripts/setup.sh ci           all that .ci/run needs
 #   scripts/setup.sh build NAME   what one build needs (see scripts/build.sh)
+#   scripts/setup.sh core NAME    that, busted, and luajit, which reads options: enough for the files of the spec that
+#                                 talk to no other program
+#   scripts/setup.sh bare         what scripts/try-bare.sh needs: debootstrap
+#
+# Where the distribution has a Lua, but its luv is not for that one (lua5.5), luv is built from the distribution's own
+# source into build/luv-5.5.
 #
 # DGRAM_NO_SETUP=1 in the environment: installs nothing, for machines that have it all from elsewhere.
 set -eu
@@ -18,6 +24,7 @@ build_packages() {
     echo gcc libc6-dev make cmake pkg-config lua-luv
     case $lua in
         5.1) echo lua5.1 liblua5.1-0-dev ;;
+        5.5) echo lua5.5 liblua5.5-dev libuv1-dev dpkg-dev ;;
         luajit) echo luajit libluajit-5.1-dev ;;
         *) echo "lua$lua" "liblua$lua-dev" ;;
     esac
@@ -38,6 +45,8 @@ packages() {
         test) build_packages lua5.4 && test_packages ;;
         check) build_packages lua5.4 && echo lua-check clang-format ;;
         build) build_packages "${2:-lua5.4}" ;;
+        core) build_packages "${2:-lua5.4}" && echo lua-busted luajit ;;
+        bare) echo debootstrap debian-archive-keyring ;;
         counts) echo gcc libc6-dev valgrind ;;
         bench)
             echo gnuplot-nox lua-socket lua-cqueues
@@ -46,10 +55,10 @@ packages() {
             done
             ;;
         ci)
-            packages test && packages check && packages counts
+            packages test && packages check && packages counts && packages bare
             for name in lua5.1 lua5.2 lua5.3 luajit clang asan rock; do build_packages "$name"; done
             ;;
-        *) die "sets are demo, test, check, counts, bench, ci, and build NAME" ;;
+        *) die "sets are demo, test, check, counts, bare, bench, ci, and build NAME, core NAME" ;;
     esac
 }
 
@@ -67,6 +76,60 @@ $package=installed
     done
 }
 
+apt() {
+    if ! $as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 "$@" >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        die "apt-get $1 failed"
+    fi
+}
+
+install() {
+    as_root=
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null 2>&1 || die "needs root or sudo to install: $*"
+        as_root=sudo
+    fi
+
+    say "setup: installing $*"
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    apt update
+    apt install -y --no-install-recommends "$@"
+    rm -f "$log"
+}
+
+# Lines for sources.list: the sources of what apt has here, which it need not be told of for good.
+source_lists() {
+    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    [ -e $keyring ] && option="[signed-by=$keyring]" || option=
+    apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+        awk -v option="$option" '$3 == "main" { print "deb-src", option, $0 }' | sort -u
+}
+
+# luv for a Lua that the distribution's luv is not for. apt's lists go to a folder of ours: this takes no root.
+build_luv() {
+    target=$root/build/luv-$abi
+    if [ -e "$target/luv.so" ] || "$interpreter" -e 'require "luv"' 2>/dev/null; then return; fi
+    say "setup: building luv for $interpreter"
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    mkdir -p "$work/lists/partial" "$target"
+    source_lists >"$work/sources.list"
+    (
+        cd "$work"
+        set -- -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$work/lists" \
+            -o APT::Sandbox::User=
+        apt-get "$@" update && apt-get "$@" source lua-luv && cd lua-luv-*/ &&
+            # shellcheck disable=SC2046 # lists of words
+            gcc -O2 -fPIC -shared $(pkg-config --cflags "lua$abi" libuv) -Isrc src/luv.c -o "$work/luv.so" \
+                $(pkg-config --libs libuv)
+    ) >"$work/log" 2>&1 || {
+        tail -n 40 "$work/log" >&2
+        die "building luv failed"
+    }
+    mv "$work/luv.so" "$target/luv.so"
+}
+
 if [ -n "${DGRAM_NO_SETUP:-}" ]; then exit 0; fi
 
 wanted=$(packages "$@" | tr ' ' '\n' | sort -u | tr '\n' ' ')
@@ -77,23 +140,8 @@ fi
 
 # shellcheck disable=SC2086 # lists of words
 todo=$(missing $wanted)
-if [ -z "$todo" ]; then exit 0; fi
-
-as_root=
-if [ "$(id -u)" != 0 ]; then
-    command -v sudo >/dev/null 2>&1 || die "needs root or sudo to install: $todo"
-    as_root=sudo
+if [ -n "$todo" ]; then install $todo; fi
+if [ "${1:-}" = build ] || [ "${1:-}" = core ]; then
+    read_build_name "${2:-lua5.4}"
+    if [ "$lua" = 5.5 ]; then build_luv; fi
 fi
-
-say "setup: installing $todo"
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-apt() {
-    if ! $as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 "$@" >"$log" 2>&1; then
-        tail -n 40 "$log" >&2
-        die "apt-get $1 failed"
-    fi
-}
-apt update
-# shellcheck disable=SC2086
-apt install -y --no-install-recommends $todo

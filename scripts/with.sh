@@ -21,10 +21,12 @@ else
     ours="$root/lua/?.lua;$root/lua/?/init.lua"
     ours_c="$dir/?.so"
 fi
+# The luv that scripts/setup.sh built where the distribution has none for this Lua.
+if [ -d "$root/build/luv-$abi" ]; then ours_c="$ours_c;$root/build/luv-$abi/?.so"; fi
 # The empty element stands for Lua's own path.
 export LUA_PATH="$ours;${LUA_PATH:-;}" LUA_CPATH="$ours_c;${LUA_CPATH:-;}"
 # Lua prefers these where they are set.
-unset LUA_PATH_5_2 LUA_PATH_5_3 LUA_PATH_5_4 LUA_CPATH_5_2 LUA_CPATH_5_3 LUA_CPATH_5_4
+unset LUA_PATH_5_2 LUA_PATH_5_3 LUA_PATH_5_4 LUA_PATH_5_5 LUA_CPATH_5_2 LUA_CPATH_5_3 LUA_CPATH_5_4 LUA_CPATH_5_5
 
 if [ -z "$sanitize" ]; then exec "$@"; fi
 

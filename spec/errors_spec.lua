@@ -67,7 +67,7 @@ describe("error objects", function()
     assert.is_truthy(err.message:find("recvBufferSize, reuseAddr", 1, true))
     local socket = new "udp4"
     err = faults.raised(faults.bad_value, socket.bind, socket, { prot = 5 })
-    assert.is_truthy(err.message:find('option "prot" for bind; there are: address, exclusive, fd, path, port', 1, true))
+    assert.is_truthy(err.message:find('option "prot" for bind; there are: address, exclusive, fd, mode, path, port', 1, true))
     socket:close()
     loop.run()
   end)

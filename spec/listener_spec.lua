@@ -203,9 +203,7 @@ describe("a listener", function()
   it("may be replaced by a finalizer that runs while its message is made", function()
     local out = child.lua_ok [[
       local dgram, finalized = require "dgram", require "spec.support.finalized"
-      if _VERSION == "Lua 5.4" then collectgarbage "incremental" end
-      collectgarbage("setpause", 0)
-      collectgarbage("setstepmul", 1000)
+      require "spec.support.collector"(0, 1000)
       local receiver = dgram.createSocket { type = "udp4", gro = true }
       local sender = dgram.createSocket "udp4"
       local heard, swaps, sent, brief, whole, arm = 0, 0, 0, nil, nil, nil

@@ -197,12 +197,12 @@ describe("a socket with many wake-ups", function()
     local s, heard = new { type = "unix_dgram", moderation = INTERVAL }, 0
     s:bind(path)
     s:on("message", function() heard = heard + 1 end)
-    local thread = uv.new_thread(function(to)
+    local thread = uv.new_thread(string.dump(function(to)
       local peer = require "dgram".createSocket "unix_dgram"
       for _ = 1, 300 do peer:send("x", to) end
       peer:close()
       require "luv".run()
-    end, path)
+    end), path)
     local moderated = false
     run_until(function()
       moderated = moderated or s:stats().moderated

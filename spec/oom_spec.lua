@@ -178,16 +178,16 @@ local function write(path, text)
   file:close()
 end
 
--- The compiler's arguments for Lua 5.4, or nil and the reason why the host cannot be built.
+-- The compiler's arguments for this Lua, or nil and the reason why the host cannot be built.
 local function flags()
-  if rawget(_G, "jit") or _VERSION ~= "Lua 5.4" then return nil, "the host is for Lua 5.4" end
+  if _VERSION < "Lua 5.4" then return nil, "the host is for Lua 5.4 and 5.5" end
   if not contents "csrc/binding/module.c" then return nil, "not run from the top of the source" end
   for _, program in ipairs { "cc", "pkg-config" } do
     local found, reason = can.program(program)
     if not found then return nil, reason end
   end
-  local asked = child.start(can.program "pkg-config", { "--cflags", "--libs", "lua5.4" }):wait()
-  if asked.status ~= 0 then return nil, "no headers of Lua 5.4" end
+  local asked = child.start(can.program "pkg-config", { "--cflags", "--libs", "lua" .. _VERSION:match "%d%.%d" }):wait()
+  if asked.status ~= 0 then return nil, "no headers of " .. _VERSION end
   return asked.out
 end
 

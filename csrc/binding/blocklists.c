@@ -142,7 +142,7 @@ static int add_subnet(lua_State *L)
     dg_blocklist *list = check_self(L);
     dg_address address;
     char text[DG_ADDRESS_TEXT];
-    lua_Integer prefix = 0;
+    int64_t prefix = 0;
     dg_error_surplus(L, 4);
     int family = check_family(L, 4);
     check_address(L, 2, "net", family, &address);

@@ -78,7 +78,7 @@ static int check_path(lua_State *L)
 /* check.integer(value, name) */
 static int check_integer(lua_State *L)
 {
-    lua_Integer value;
+    int64_t value;
     if (!dg_isinteger(L, 1, &value))
         dg_error_arg_type(L, 1, luaL_checkstring(L, 2), "an integer");
     return 0;
@@ -88,7 +88,7 @@ static int check_integer(lua_State *L)
 static int check_mode(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 2), *expected = "0 to 511, or octal digits from \"0\" to \"777\"";
-    lua_Integer mode = 0;
+    int64_t mode = 0;
     if (lua_type(L, 1) == LUA_TSTRING) {
         size_t length;
         const char *digits = lua_tolstring(L, 1, &length);

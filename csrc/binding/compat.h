@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What Lua 5.1 to 5.4 and LuaJIT do not share, under names of our own (LuaJIT has some of Lua 5.2's functions, so the
+/* What Lua 5.1 to 5.5 and LuaJIT do not share, under names of our own (LuaJIT has some of Lua 5.2's functions, so the
  * real names would clash). Nothing here knows dgram. */
 #ifndef DG_BINDING_COMPAT_H
 #define DG_BINDING_COMPAT_H
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdint.h>
 
 static inline int dg_absindex(lua_State *L, int index)
 {
@@ -105,8 +106,9 @@ static inline void dg_setfuncs(lua_State *L, const luaL_Reg *functions)
     }
 }
 
-/* Whether the value is a number (a string is none) with an integral value that a lua_Integer holds. */
-static inline int dg_isinteger(lua_State *L, int index, lua_Integer *out)
+/* Whether the value is a number (a string is none) with an integral value of 64 bits: what Lua 5.1 and LuaJIT call
+ * lua_Integer has 32 on some machines, their numbers have more. */
+static inline int dg_isinteger(lua_State *L, int index, int64_t *out)
 {
     if (lua_type(L, index) != LUA_TNUMBER)
         return 0;
@@ -116,9 +118,9 @@ static inline int dg_isinteger(lua_State *L, int index, lua_Integer *out)
     return integral;
 #else
     lua_Number number = lua_tonumber(L, index);
-    if (!(number >= -9007199254740992.0 && number <= 9007199254740992.0)) /* what is no number is neither */
+    if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0)) /* what is no number is neither */
         return 0;
-    *out = (lua_Integer)number;
+    *out = (int64_t)number;
     return (lua_Number)*out == number;
 #endif
 }

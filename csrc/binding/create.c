@@ -136,7 +136,7 @@ static void keep(lua_State *L, int list, int slot)
 static int core_set_limits(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
-    lua_Integer limit = 0;
+    int64_t limit = 0;
     const dg_blocklist *receive = lua_isnoneornil(L, 3) ? NULL : dg_blocklists_check(L, 3, "options.receiveBlockList");
     const dg_blocklist *send = lua_isnoneornil(L, 4) ? NULL : dg_blocklists_check(L, 4, "options.sendBlockList");
     if (!lua_isnoneornil(L, 2)) {

@@ -202,6 +202,14 @@ static void check_mode(lua_State *L)
                    dg_error_received(L, 1));
 }
 
+/* luv has answered what is at the index: nil and why it runs nothing, or whether something is left to do. */
+static void check_refused(lua_State *L, int answer)
+{
+    if (lua_isnil(L, answer) && lua_type(L, answer + 1) == LUA_TSTRING)
+        dg_error_raise(L, "Error", "ERR_INVALID_STATE", "Invalid state: luv does not run the loop: %s",
+                       lua_tostring(L, answer + 1));
+}
+
 int dg_dispatch_run(lua_State *L)
 {
     check_mode(L);
@@ -214,10 +222,13 @@ int dg_dispatch_run(lua_State *L)
     if (arguments)
         lua_pushvalue(L, 1);
     hub->running++;
-    int status = lua_pcall(L, arguments, 1, 0);
+    int status = lua_pcall(L, arguments, 2, 0);
     hub->running--;
+    if (status == 0)
+        check_refused(L, lua_gettop(L) - 1);
     if (dg_uncaught_push(L) || status != 0)
         return lua_error(L);
+    lua_pop(L, 1);
     return 1;
 }
 

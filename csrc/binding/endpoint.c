@@ -178,7 +178,7 @@ static int core_bind(lua_State *L)
 /* The arguments of a bind in its most common form, (self [, port] [, address]), to a literal: whether they are that. */
 static int plain_target(lua_State *L, const dg_socket *s, dg_address *out)
 {
-    lua_Integer port = 0;
+    int64_t port = 0;
     if (lua_gettop(L) > 3 || s->family == AF_UNIX)
         return 0;
     if (!lua_isnoneornil(L, 2) && (!dg_isinteger(L, 2, &port) || port < 0 || port > 65535))
@@ -326,8 +326,8 @@ static void exchange_descriptor(lua_State *L, dg_socket *s, int fd, const dg_des
 static int core_adopt(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
-    lua_Integer number = luaL_checkinteger(L, 2);
-    int fd = number >= 0 && number <= INT_MAX ? (int)number : -1;
+    int64_t number;
+    int fd = dg_isinteger(L, 2, &number) && number >= 0 && number <= INT_MAX ? (int)number : -1;
     dg_descriptor_facts facts;
     if (s->busy || s->will_bind) /* a finalizer's call, while luv is told of the descriptor that would go */
         return dg_error_raise(L, "Error", "ERR_SOCKET_ALREADY_BOUND", "Socket is being bound");

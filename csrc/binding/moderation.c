@@ -258,7 +258,7 @@ void dg_moderation_close(lua_State *L, dg_hub *hub)
 static int core_set_moderation(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
-    lua_Integer interval = 0;
+    int64_t interval = 0;
     if (lua_isboolean(L, 2) && !lua_toboolean(L, 2))
         return 0;
     if (lua_type(L, 2) != LUA_TNUMBER)

@@ -37,7 +37,7 @@ static int flag_argument(lua_State *L)
 
 static int hops_argument(lua_State *L, const option *o)
 {
-    lua_Integer hops = 0;
+    int64_t hops = 0;
     if (lua_type(L, 2) != LUA_TNUMBER)
         dg_error_arg_type(L, 2, "ttl", "a number");
     if (!dg_isinteger(L, 2, &hops) || hops < o->least || hops > 255)
@@ -143,7 +143,7 @@ static int set_buffer(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
     const buffer *b = lua_touserdata(L, UP_OPTION);
-    lua_Integer bytes = 0;
+    int64_t bytes = 0;
     dg_error_surplus(L, 2);
     if (!dg_isinteger(L, 2, &bytes) || bytes < 0 || (uint64_t)bytes > UINT32_MAX)
         return dg_error_raise(L, "TypeError", "ERR_SOCKET_BAD_BUFFER_SIZE",

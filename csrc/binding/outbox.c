@@ -14,7 +14,7 @@ enum {
     FULL_BYTES = DG_MAX_PAYLOAD_IPV4,
     FULL_UNIX = DG_BATCH,      /* nothing goes in trains there: more than one call takes need not wait for each other */
     LONGEST_BACKOFF = 64,      /* milliseconds */
-    LARGEST_UNIX = 0x7fffffff, /* what an entry can count; the kernel takes far less */
+    LARGEST_UNIX = 0x7ffffffe, /* less than what stands for sums that 32 bits do not hold; the kernel takes far less */
     LARGEST = 65535,           /* no UDP datagram is longer; what the kernel says of those below is its affair */
 };
 

@@ -87,7 +87,8 @@ static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments
 /* What is sent: the string or list at an index as `count` datagrams of `bytes` together. */
 typedef struct load {
     int index;
-    size_t count, bytes;
+    size_t count;
+    uint64_t bytes; /* of a list more than a size_t may count */
 } load;
 
 static void push_or_nil(lua_State *L, int index)
@@ -120,12 +121,12 @@ static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments, cons
     lua_pushvalue(L, arguments->address);
     push_or_nil(L, arguments->callback);
     s->held += (unsigned)held->count;
-    s->held_bytes += held->bytes;
+    s->held_bytes += (size_t)held->bytes;
     dg_queue_disallow(&s->queue); /* what is held counts against the limit */
     if (lua_pcall(L, 5, 0, 0) == 0)
         return;
     s->held -= (unsigned)held->count;
-    s->held_bytes -= held->bytes;
+    s->held_bytes -= (size_t)held->bytes;
     dg_poll_update(L, 1, s);
     lua_error(L);
 }
@@ -134,7 +135,7 @@ static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments, cons
 DG_COLD static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *arguments, const load *held,
                                 size_t value)
 {
-    int status = dg_outbox_admit(L, s, held->count == 1 ? held->bytes : 0, NULL);
+    int status = dg_outbox_admit(L, s, held->count == 1 ? (size_t)held->bytes : 0, NULL);
     if (status == 0 && dg_outbox_is_over(s, held->count, held->bytes))
         status = -ENOBUFS;
     if (s->fd < 0) /* a finalizer has closed it meanwhile: a look-up would come too late */
@@ -164,8 +165,11 @@ DG_HOT static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *a
     if (status == 0) {
         below = put(L, s, &arguments->payload, &to, arguments->callback);
     } else if (status == DG_NOT_A_LITERAL) {
-        dg_payload_push(L, &arguments->payload);
-        load held = {lua_gettop(L), 1, dg_rawlen(L, -1)};
+        load held = {0, 1, length};
+        if (length <= UINT16_MAX) { /* what is longer is refused: there may be no memory to put its parts together */
+            dg_payload_push(L, &arguments->payload);
+            held = (load){lua_gettop(L), 1, dg_rawlen(L, -1)};
+        }
         below = send_to_name(L, s, arguments, &held, length);
     } else {
         below = fail_destination(L, s, arguments, status, length);
@@ -235,7 +239,7 @@ static int socket_sendto(lua_State *L)
  * nothing can be sent there. */
 static int find_sender(lua_State *L, const dg_socket *s, dg_address *out)
 {
-    lua_Integer port = 0;
+    int64_t port = 0;
     size_t length = 0;
     int status;
     lua_getfield(L, 3, "address");
@@ -356,7 +360,7 @@ static load held_load(lua_State *L)
     load held = {2, 1, dg_rawlen(L, 2)};
     if (!lua_istable(L, 2))
         return held;
-    held.count = held.bytes;
+    held.count = dg_rawlen(L, 2);
     held.bytes = 0;
     for (size_t i = 1; i <= held.count; i++) {
         lua_rawgeti(L, 2, (int)i);
@@ -398,7 +402,7 @@ static int core_send_resolved(lua_State *L)
     lua_settop(L, 6);
     load held = held_load(L);
     s->held -= (unsigned)held.count;
-    s->held_bytes -= held.bytes;
+    s->held_bytes -= (size_t)held.bytes;
     if (s->life == DG_CLOSED) /* finalized: the state is being closed */
         return 0;
     if (lua_isboolean(L, 4)) {

@@ -7,8 +7,8 @@
 
 unsigned dg_argument_port(lua_State *L, int index, unsigned least)
 {
-    lua_Integer port;
-    if (dg_isinteger(L, index, &port) && port >= (lua_Integer)least && port <= 65535)
+    int64_t port;
+    if (dg_isinteger(L, index, &port) && port >= (int64_t)least && port <= 65535)
         return (unsigned)port;
     dg_error_raise(L, "RangeError", "ERR_SOCKET_BAD_PORT", "Port should be %s 0 and < 65536. Received %s.",
                    least == 0 ? ">=" : ">", dg_error_received(L, index));
@@ -40,6 +40,12 @@ const char *dg_argument_path(lua_State *L, int index, const char *name)
     return text_argument(L, index, name, 1);
 }
 
+/* The sum, or what no datagram can have: one large string many times in a list is more than 32 bits count. */
+static size_t add_bytes(size_t bytes, size_t more)
+{
+    return more <= PTRDIFF_MAX - bytes ? bytes + more : PTRDIFF_MAX;
+}
+
 /* Raises unless the table at the index holds only strings. Returns how many, and adds up their bytes where `bytes` is
  * not NULL. Values are popped a few at a time: lua_settop costs more than looking at one. */
 static size_t take_list(lua_State *L, int index, const char *name, const char *expected, size_t *bytes)
@@ -50,7 +56,7 @@ static size_t take_list(lua_State *L, int index, const char *name, const char *e
         if (dg_rawgeti(L, index, i) != LUA_TSTRING)
             dg_error_arg_type(L, lua_gettop(L), name, expected);
         if (bytes != NULL)
-            *bytes += dg_rawlen(L, -1);
+            *bytes = add_bytes(*bytes, dg_rawlen(L, -1));
         if (i % DG_POP_AT_ONCE == 0)
             lua_settop(L, top);
     }
@@ -72,17 +78,17 @@ static void take_payload(lua_State *L, dg_payload *out)
         dg_error_arg_type(L, 2, "msg", "a string, or a list of strings");
 }
 
-/* A count of bytes; nil stands for `absent`. */
+/* A count of bytes; nil stands for `absent`. One that no string can have is as good as any other such. */
 static size_t take_count(lua_State *L, int index, const char *name, size_t absent)
 {
-    lua_Integer count = 0;
+    int64_t count = 0;
     if (lua_isnoneornil(L, index))
         return absent;
     if (lua_type(L, index) != LUA_TNUMBER)
         dg_error_arg_type(L, index, name, "a number");
     if (!dg_isinteger(L, index, &count) || count < 0)
         dg_error_range(L, index, name, "an integer of 0 or more");
-    return (size_t)count;
+    return count < PTRDIFF_MAX ? (size_t)count : PTRDIFF_MAX;
 }
 
 static void take_slice(lua_State *L, dg_payload *out)

@@ -63,7 +63,7 @@ const char *dg_argument_path(lua_State *L, int index, const char *name);
 static inline int dg_arguments_plain(lua_State *L, dg_arguments *out)
 {
     int top = lua_gettop(L);
-    lua_Integer port;
+    int64_t port;
     if ((top != 4 && top != 5) || lua_type(L, 4) != LUA_TSTRING || lua_type(L, 2) != LUA_TSTRING ||
         (top == 5 && !lua_isfunction(L, 5)) || !dg_isinteger(L, 3, &port) || port < 1 || port > 65535)
         return 0;

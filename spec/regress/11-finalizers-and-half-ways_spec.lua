@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+local collector = require "spec.support.collector"
 local dgram = require "dgram"
 local finalized = require "spec.support.finalized"
 local loop = require "spec.support.loop"
@@ -78,12 +79,11 @@ describe("once wrong", function()
       sender:flush()
     end
     collectgarbage()
-    local pause, speed = collectgarbage("setpause", 0), collectgarbage("setstepmul", 1000000)
+    local set_back = collector(0, 1000000)
     collectgarbage "stop"
     loop.turn(5)
     collectgarbage "restart"
-    collectgarbage("setpause", pause)
-    collectgarbage("setstepmul", speed)
+    set_back()
     collectgarbage()
     loop.wait(function() return count == 21 end)
     sockets.close_all(one, other, receiver)

@@ -8,6 +8,11 @@ local program = [[
   local dgram, uv = require "dgram", require "luv"
   local handled, calls, depth, deepest = 0, 0, 0, 0
   dgram.setUncaughtHandler(function() handled = handled + 1 end)
+  local nested = true -- whether this luv runs a loop inside of itself
+  local timer = uv.new_timer()
+  timer:start(0, 0, function() nested = uv.run "nowait" ~= nil end)
+  uv.run()
+  timer:close()
   local socket = dgram.createSocket "udp4"
   socket:bind(0, "127.0.0.1")
   local port = socket:address().port
@@ -28,7 +33,9 @@ local program = [[
     uv.run "nowait"
     if depth == 0 and socket:stats().messagesSent == calls then break end
   end
-  print(depth, socket:stats().messagesSent - calls, deepest == 250 and "deep" or handled > 0 and "told" or "neither")
+  local refused = not nested and deepest == 1
+  local how = deepest == 250 and "deep" or handled > 0 and "told" or refused and "refused" or "neither"
+  print(depth, socket:stats().messagesSent - calls, how)
   socket:close()
   uv.run()
 ]]
@@ -40,7 +47,7 @@ describe("a dispatch for which the C stack has no room", function()
     local process = child.lua(program)
     local depth, missing, how = process.out:match "^(%-?%d+)%s+(%-?%d+)%s+(%a+)\n$"
     assert.same({ "0", "0" }, { depth, missing }, process.out .. process.err)
-    assert.is_true(how == "deep" or how == "told", how)
+    assert.is_true(how == "deep" or how == "told" or how == "refused", how)
     assert.equal(0, process.status)
   end)
 end)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A listener that a finalizer added, while a method of the emitter allocated, was lost: the method had looked before.
+local collector = require "spec.support.collector"
 local finalized = require "spec.support.finalized"
 local loop = require "spec.support.loop"
 local sockets = require "spec.support.sockets"
@@ -38,8 +39,7 @@ for kind, make in pairs {
     for _, case in ipairs(cases) do
       it("is not lost: " .. case[1], function()
         local inside = 0
-        local pause, speed = collectgarbage("setpause", 100), collectgarbage("setstepmul", 100000)
-        local mode = _VERSION == "Lua 5.4" and collectgarbage "incremental"
+        local set_back = collector(100, 100000)
         for _ = 1, ROUNDS do
           local emitter, busy, done = make(), false, false
           if case[2] then emitter:on(case[2][1], case[2][2]) end
@@ -66,9 +66,7 @@ for kind, make in pairs {
           done = true
           if emitter.close then emitter:close() end
         end
-        if mode then collectgarbage(mode) end
-        collectgarbage("setpause", pause)
-        collectgarbage("setstepmul", speed)
+        set_back()
         loop.run()
         if inside == 0 then pending "the collector did not come inside of the call" end
       end)

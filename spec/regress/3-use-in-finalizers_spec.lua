@@ -48,8 +48,7 @@ describe("a socket in a finalizer", function()
         sent = sent + 1
         s:send(byte:rep(40), port, "127.0.0.1", function() told = told + 1 end)
       end
-      collectgarbage("setpause", 1)
-      collectgarbage("setstepmul", 1000)
+      require "spec.support.collector"(1, 1000)
       collectgarbage() -- a pause counts from the end of a collection
       for round = 1, 300 do
         finalized(function() if sent < 2000 then send "i" end end)

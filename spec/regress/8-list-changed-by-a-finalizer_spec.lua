@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A list that a finalizer changed, after it was measured and before it was copied, was written past what was reserved for it.
+local collector = require "spec.support.collector"
 local finalized = require "spec.support.finalized"
 local loop = require "spec.support.loop"
 local sockets = require "spec.support.sockets"
@@ -16,7 +17,7 @@ describe("a list that a finalizer changes while it is sent", function()
     local function change()
       if list then list[1] = list[1] == "x" and large or "x" end
     end
-    local pause, speed = collectgarbage("setpause", 1), collectgarbage("setstepmul", 1000)
+    local set_back = collector(1, 1000)
     for _ = 1, ROUNDS do
       local socket = sockets.new "udp4"
       list = { "x", "z" }
@@ -29,8 +30,7 @@ describe("a list that a finalizer changes while it is sent", function()
       loop.turn()
       socket:close()
     end
-    collectgarbage("setpause", pause)
-    collectgarbage("setstepmul", speed)
+    set_back()
     loop.wait(function() return told == ROUNDS end)
     receiver:close()
     loop.run()
@@ -48,7 +48,7 @@ describe("a list that a finalizer changes while it is sent", function()
       local list, send = { "a", "b", "c" }, socket.sendMany
       collectgarbage()
       collectgarbage()
-      local pause, speed = collectgarbage("setpause", 10), collectgarbage("setstepmul", 1000)
+      local set_back = collector(10, 1000)
       collectgarbage "stop"
       finalized(function() change(list) end)
       collectgarbage "restart"
@@ -57,8 +57,7 @@ describe("a list that a finalizer changes while it is sent", function()
       loop.turn(3)
       assert.same({ 0, 0 }, { socket:getSendQueueCount(), socket:getSendQueueSize() })
       collectgarbage "restart"
-      collectgarbage("setpause", pause)
-      collectgarbage("setstepmul", speed)
+      set_back()
       socket:send("x", 9, "127.0.0.1", loop.expect(1, function(err) assert.is_nil(err) end))
       socket:close(loop.expect(1, function() end))
       loop.run()

@@ -120,7 +120,11 @@ static int run_script(lua_State *L)
 static int run_once(char *script)
 {
     int result = ENOUGH;
+#if LUA_VERSION_NUM >= 505
+    lua_State *L = lua_newstate(lua_memory, NULL, 0);
+#else
     lua_State *L = lua_newstate(lua_memory, NULL);
+#endif
     lua_pushcfunction(L, run_script);
     lua_pushlightuserdata(L, script);
     int status = lua_pcall(L, 1, 0, 0);

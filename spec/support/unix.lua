@@ -42,10 +42,13 @@ function unix.path(name)
   return unix.folder() .. "/" .. (name or "socket")
 end
 
+-- A process's number alone may be another one's in another namespace.
+local begun = uv.hrtime() % 1000000007
+
 --- An abstract name that nobody else has.
 function unix.abstract()
   names = names + 1
-  return ("\0dgram-spec-%d-%d"):format(uv.os_getpid(), names)
+  return ("\0dgram-spec-%d-%d-%d"):format(uv.os_getpid(), begun, names)
 end
 
 --- Whether there are abstract names.
