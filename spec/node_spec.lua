@@ -139,7 +139,7 @@ end)
 
 -- A Node program of spec/support/node_peer.js; it tells a line when it is ready.
 local function start_node(...)
-  local program = need(pending, node.program())
+  local program = need(pending, node.peer())
   local process = child.start(program, { node.folder .. "node_peer.js", ... })
   return process, tonumber(process:expect "ready (%d+)\n")
 end
