@@ -9,6 +9,7 @@
 #include "../net/descriptor.h"
 #include "error.h"
 #include "luv.h"
+#include "options.h"
 #include "poll.h"
 #include "tick.h"
 
@@ -194,14 +195,16 @@ static int protected_update(lua_State *L)
     return 0;
 }
 
-/* core.adopt(socket, fd): puts an open descriptor in the place of the socket's own; returns whether it is bound.
- * Raises ERR_INVALID_FD_TYPE or EBADF. */
+/* core.adopt(socket, fd [, receive] [, send]): puts an open descriptor in the place of the socket's own, with these buffer
+ * sizes; returns whether it is bound. Raises ERR_INVALID_FD_TYPE, EBADF or ERR_SOCKET_BUFFER_SIZE. */
 static int core_adopt(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
     lua_Integer number = luaL_checkinteger(L, 2);
     int fd = number >= 0 && number <= INT_MAX ? (int)number : -1, own = s->fd;
     dg_descriptor_facts facts;
+    if (s->bound || s->binding) /* a finalizer has bound it since the caller looked */
+        return dg_error_raise(L, "Error", "ERR_SOCKET_ALREADY_BOUND", "Socket is already bound");
     int status = fd == own ? -EBADF : dg_descriptor_inspect(fd, &facts);
     if (status == -ENOTSOCK)
         return dg_error_raise(L, "TypeError", "ERR_INVALID_FD_TYPE",
@@ -212,6 +215,7 @@ static int core_adopt(lua_State *L)
         status = dg_descriptor_adopt(fd);
     if (status != 0)
         return dg_error_raise_system(L, status, "bind", NULL);
+    dg_options_set_buffers(L, 3, fd, facts.family);
     dg_descriptor_facts before;
     const dg_offloads offloads = s->transmitter.offloads;
     dg_descriptor_inspect(own, &before);

@@ -64,6 +64,11 @@ local function must_be_unbound(self)
   end
 end
 
+local function adopt(self, fd)
+  local kept = core.private(self)
+  return core.adopt(self, fd, kept.recvBufferSize, kept.sendBufferSize)
+end
+
 local function failed(self, cb, err)
   if cb then self:off("listening", cb) end
   core.emitLater(self, "error", err)
@@ -92,10 +97,10 @@ end
 -- ERR_INVALID_FD_TYPE or EBADF. bind(2)
 local function bind(self, ...)
   check.open(self)
-  local cb, address, port, fd = arguments(self, ...)
   must_be_unbound(self)
+  local cb, address, port, fd = arguments(self, ...)
   core.needLoop("bind")
-  local adopted = fd ~= nil and core.adopt(self, fd)
+  local adopted = fd ~= nil and adopt(self, fd)
   if cb then self:once("listening", cb) end
   if adopted then return self end
   local done, err = core.bind(self, port, address)
@@ -111,20 +116,20 @@ end
 --- bind within the call, without a loop: literal addresses only.
 -- @param options  {port, address}, or {path}
 -- @return what address() does; `listening` follows, unless close() comes first
--- Raises what bind does, ERR_INVALID_IP_ADDRESS for a name, and what bind(2) says.
+-- Raises what bind does, ERR_INVALID_ARG_VALUE for a name, and what bind(2) says.
 local function bind_sync(self, options, ...)
   check.open(self)
   check.surplus(1, options, ...)
   if options ~= nil and type(options) ~= "table" then check.wrongType(options, "options", "a table") end
-  local address, port, fd = from_options(self, options or {})
   must_be_unbound(self)
+  local address, port, fd = from_options(self, options or {})
   if self:listenerCount "message" > 0 then core.needLoop "Listening for messages" end
   if fd ~= nil and address ~= nil and core.family(self) ~= 0 and not core.isLiteral(address) then
-    check.notLiteral(address)
+    check.notLiteral(address, "options.address", "bindSync")
   end
   local done, err = true, nil
-  if fd == nil or not core.adopt(self, fd) then done, err = core.bind(self, port, address) end
-  if done == false then check.notLiteral(address) end
+  if fd == nil or not adopt(self, fd) then done, err = core.bind(self, port, address) end
+  if done == false then check.notLiteral(address, "options.address", "bindSync") end
   if err then error(err, 0) end
   return self:address()
 end

@@ -80,7 +80,7 @@ local function connect(self, ...)
 end
 
 --- connect within the call, without a loop: literal addresses only. `connect` follows.
--- Raises what connect does, ERR_INVALID_IP_ADDRESS for a name, ERR_SOCKET_ALREADY_BOUND while a bind waits for a name, and
+-- Raises what connect does, ERR_INVALID_ARG_VALUE for a name, ERR_SOCKET_ALREADY_BOUND while a bind waits for a name, and
 -- what connect(2) says.
 local function connect_sync(self, port, address, ...)
   check.open(self)
@@ -94,7 +94,7 @@ local function connect_sync(self, port, address, ...)
     error(core.error("Error", "ERR_SOCKET_ALREADY_BOUND", "Socket is being bound: wait for listening"), 0)
   end
   local done, err = core.connect(self, to_port, to_address)
-  if done == false then check.notLiteral(to_address) end
+  if done == false then check.notLiteral(to_address, "address", "connectSync") end
   if err then error(err, 0) end
 end
 

@@ -39,6 +39,10 @@ function options.apply(socket, given)
   if given.moderation ~= nil then core.setModeration(socket, given.moderation) end
   if given.recvBufferSize ~= nil then socket:setRecvBufferSize(given.recvBufferSize) end
   if given.sendBufferSize ~= nil then socket:setSendBufferSize(given.sendBufferSize) end
+  if given.recvBufferSize or given.sendBufferSize then -- a descriptor that is adopted later gets them, too
+    local kept = core.private(socket)
+    kept.recvBufferSize, kept.sendBufferSize = given.recvBufferSize, given.sendBufferSize
+  end
   if given.lookup then require("dgram.lookup").set(socket, given.lookup) end
 end
 

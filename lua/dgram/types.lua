@@ -232,7 +232,7 @@ function Socket:on(event, listener) end
 ---@overload fun(self: dgram.Socket, callback: fun()): dgram.Socket
 function Socket:bind(port, address, callback) end
 
---- Binds within the call, or raises; literal addresses only. Needs no loop.
+--- Binds within the call, or raises; a host name is ERR_INVALID_ARG_VALUE. Needs no loop.
 ---@param options? dgram.BindOptions
 ---@return dgram.Address
 function Socket:bindSync(options) end
@@ -245,7 +245,7 @@ function Socket:bindSync(options) end
 ---@overload fun(self: dgram.Socket, path: string, callback?: fun(err?: any))
 function Socket:connect(port, address, callback) end
 
---- Connects within the call, or raises; literal addresses only. Needs no loop.
+--- Connects within the call, or raises; a host name is ERR_INVALID_ARG_VALUE. Needs no loop.
 ---@param port integer
 ---@param address? string
 ---@overload fun(self: dgram.Socket, path: string)
