@@ -21,7 +21,7 @@ local capable = {
 }
 
 local cases = {}
-for _, file in ipairs { "life", "send", "connect", "options", "emitter", "differences" } do
+for _, file in ipairs { "life", "sync", "send", "connect", "options", "families", "emitter", "differences" } do
   for _, case in ipairs(require("spec.support.node_cases_" .. file)) do cases[#cases + 1] = case end
 end
 

@@ -195,8 +195,8 @@ static int protected_update(lua_State *L)
     return 0;
 }
 
-/* core.adopt(socket, fd [, receive] [, send]): puts an open descriptor in the place of the socket's own, with these buffer
- * sizes; returns whether it is bound. Raises ERR_INVALID_FD_TYPE, EBADF or ERR_SOCKET_BUFFER_SIZE. */
+/* core.adopt(socket, fd [, receive] [, send]): puts an open descriptor in the place of the socket's own, with these
+ * buffer sizes; returns whether it is bound. Raises ERR_INVALID_FD_TYPE, EBADF or ERR_SOCKET_BUFFER_SIZE. */
 static int core_adopt(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);

@@ -6,7 +6,7 @@ local check = core.check
 local types = {
   type = "any", reuseAddr = "boolean", reusePort = "boolean", ipv6Only = "boolean",
   gso = "boolean", gro = "boolean", moderation = "any",
-  recvBufferSize = "any", sendBufferSize = "any", sendQueueLimit = "any", lookup = "function",
+  recvBufferSize = "number", sendBufferSize = "number", sendQueueLimit = "any", lookup = "function",
   receiveBlockList = "any", sendBlockList = "any", signal = "any",
 }
 
@@ -21,7 +21,15 @@ function options.unknown(known, name, call)
   check.badValue(("Unknown option %s for %s; there are: %s"):format(name, call, table.concat(names, ", ")))
 end
 
---- Raises ERR_INVALID_ARG_VALUE for an unknown option, ERR_INVALID_ARG_TYPE for a value of a wrong type.
+local function check_size(name, value)
+  if value == nil or (value >= 0 and value <= 4294967295 and value % 1 == 0) then return end
+  error(core.error("RangeError", "ERR_OUT_OF_RANGE",
+    ('The value of "options.%s" is out of range. It must be an integer >= 0 and <= 4294967295. Received %s')
+      :format(name, core.describe(value))), 0)
+end
+
+--- Raises ERR_INVALID_ARG_VALUE for an unknown option, ERR_INVALID_ARG_TYPE for a value of a wrong type, ERR_OUT_OF_RANGE
+-- for a buffer size that is none.
 function options.check(given)
   for name, value in pairs(given) do
     local expected = types[name]
@@ -30,6 +38,8 @@ function options.check(given)
       check.wrongType(value, "options." .. tostring(name), "a " .. expected)
     end
   end
+  check_size("recvBufferSize", given.recvBufferSize)
+  check_size("sendBufferSize", given.sendBufferSize)
   if given.signal ~= nil then require("dgram.abort").check(given.signal) end
 end
 

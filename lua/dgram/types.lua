@@ -88,7 +88,7 @@ local dgram = {}
 ---@field name string "unknown" where systemd gave none
 
 --- Makes a socket; it has its descriptor at once. socket(2)
---- Raises ERR_SOCKET_BAD_TYPE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE, ERR_SOCKET_BAD_BUFFER_SIZE,
+--- Raises ERR_SOCKET_BAD_TYPE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE, ERR_SOCKET_BUFFER_SIZE,
 --- system errors.
 ---@param options dgram.Type | dgram.SocketOptions
 ---@param callback? dgram.MessageListener listens for `message`
