@@ -123,7 +123,8 @@ return {
     { "a", "address" },
   }, node = { "a listening", "a.address" }, here = { "a.address raised Error EBADF getsockname" } },
   { differs = "a wrong peer binds nothing", name = "connectSync to an IPv6 address from unbound udp4", steps = {
-    { "new", "a", "udp4" }, { "a", "connectSync", 9, "::1" }, { "a", "remoteAddress" }, { "settle" }, { "a", "address" },
+    { "new", "a", "udp4" }, { "a", "connectSync", 9, "::1" }, { "a", "remoteAddress" }, { "settle" },
+    { "a", "address" },
   }, node = { "a listening", "a.address" }, here = { "a.address raised Error EBADF getsockname" } },
   { differs = "a wrong peer binds nothing", name = "sendBlockList: connectSync of an unbound socket", steps = {
     { "new", "list", kind = "blocklist" }, { "list", "addAddress", "127.0.0.2" },

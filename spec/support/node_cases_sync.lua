@@ -95,7 +95,8 @@ return {
   ) },
   { name = "connectSync: a message from the peer, none from others", steps = two(
     { "new", "c", "udp4" }, { "c", "bindSync", at_lo }, { "wait", "c listening" },
-    { "b", "bindSync", at_lo }, { "wait", "b listening" }, { "b", "connectSync", port "a", LO }, { "wait", "b connect" },
+    { "b", "bindSync", at_lo }, { "wait", "b listening" }, { "b", "connectSync", port "a", LO },
+    { "wait", "b connect" },
     { "c", "send", "stranger", port "b", LO, cb "sent" }, { "wait", "sent" }, { "a", "send", "peer", port "b", LO },
     { "wait", "b message" }, { "settle" }
   ) },
