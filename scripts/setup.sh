@@ -56,6 +56,7 @@ packages() {
             ;;
         ci)
             packages test && packages check && packages counts && packages bare
+            command -v npm >/dev/null 2>&1 || echo npm # for scripts/node26.sh
             for name in lua5.1 lua5.2 lua5.3 luajit clang asan rock; do build_packages "$name"; done
             ;;
         *) die "sets are demo, test, check, counts, bare, bench, ci, and build NAME, core NAME" ;;

@@ -314,6 +314,30 @@ describe("bind{fd} of what another process made", function()
     loop.run()
   end)
 
+  it("sets the buffer sizes that createSocket was given, and no others", function()
+    for _, call in ipairs { "bind", "bindSync" } do
+      local a, b = pair()
+      local plain, sized = new "unix_dgram", new { type = "unix_dgram", recvBufferSize = 20000 }
+      sized:setSendBufferSize(30000) -- of the descriptor that it gives up
+      local usual = plain:getSendBufferSize()
+      plain[call](plain, { fd = adopted(a) })
+      sized[call](sized, { fd = adopted(b) })
+      assert.equal(new({ type = "unix_dgram", recvBufferSize = 20000 }):getRecvBufferSize(), sized:getRecvBufferSize())
+      assert.equal(usual, sized:getSendBufferSize())
+      assert.equal(usual, plain:getSendBufferSize())
+      assert.equal(new("unix_dgram"):getRecvBufferSize(), plain:getRecvBufferSize())
+      sockets.close_all(plain, sized)
+    end
+    local a = pair()
+    local socket = new { type = "udp4", sendBufferSize = 20000 }
+    local own = socket:getSendBufferSize()
+    socket:bind { fd = adopted(a) }
+    assert.equal(own, socket:getSendBufferSize())
+    assert.equal(new("unix_dgram"):getRecvBufferSize(), socket:getRecvBufferSize())
+    socket:close()
+    loop.run()
+  end)
+
   it("tells datagrams apart though somebody else lets the kernel coalesce them", function()
     need(pending, sockopt.readable())
     local owner = peers.new()

@@ -4,6 +4,7 @@ local can = require "spec.support.can"
 local child = require "spec.support.child"
 local dgram = require "dgram"
 local loop = require "spec.support.loop"
+local peers = require "spec.support.peer"
 
 local need = can.need
 
@@ -97,17 +98,23 @@ local function paths()
   return ("package.path = %q; package.cpath = %q"):format(package.path, package.cpath)
 end
 
--- Runs the program with the call failing (on that file, if there is one); returns what it counted, by name.
-local function run(call, errno, when, file)
+-- Runs Lua's source with the call failing (on that file, if there is one), `stdin` being a descriptor; returns the process.
+local function traced(source, call, errno, when, file, stdin)
   local strace = need(pending, can.program "strace")
   local arguments = { "-f", "-qq", "-o", "/dev/null", "-e", "trace=" .. call, "-e",
-    ("inject=%s:error=%s:when=%s"):format(call, errno, when), child.interpreter(), "-e", paths(), "-e", program }
+    ("inject=%s:error=%s:when=%s"):format(call, errno, when), child.interpreter(), "-e", paths(), "-e", source }
   if file then
     table.insert(arguments, 1, file)
     table.insert(arguments, 1, "-P")
   end
-  local process = child.start(strace, arguments):wait(30)
+  local process = child.start(strace, arguments, { stdin = stdin }):wait(30)
   need(pending, not process.err:find "ptrace", "strace cannot trace here")
+  return process
+end
+
+-- The same for the program above; returns what it counted, by name.
+local function run(call, errno, when, file)
+  local process = traced(program, call, errno, when, file)
   local found = {}
   for key, value in process.out:gmatch "(%w+)=(%w+)" do found[key] = tonumber(value) or value end
   assert.is_not_nil(found.told, ("status %s, signal %s: %s%s"):format(process.status, process.signal, process.out,
@@ -166,6 +173,32 @@ describe("system calls that fail", function()
   it("leave no socket open that cannot be retired", function()
     need(pending, can_trace())
     for _, errno in ipairs { "EMFILE", "ENOENT" } do check(run("openat", errno, "1+", "/dev/null")) end
+  end)
+
+  it("leave a socket as it was where the buffer sizes of an adopted descriptor are refused", function()
+    need(pending, can_trace())
+    local source = [[
+      local dgram = require "dgram"
+      local made, socket = pcall(dgram.createSocket, { type = "udp4", recvBufferSize = 20000, sendBufferSize = 20000 })
+      if not made then print "not made" os.exit(0) end
+      local number = socket:fileno()
+      local done, err = pcall(socket.bind, socket, { fd = 0 })
+      if done then print "adopted" os.exit(0) end
+      assert(socket:fileno() == number and err.code == "ERR_SOCKET_BUFFER_SIZE")
+      socket:bindSync { address = "127.0.0.1" }
+      dgram.createSocket("udp4"):bind { fd = 0 }
+      print "refused"
+    ]]
+    local owner = peers.new()
+    local refused = 0
+    for when = 1, 10 do
+      local process = traced(source, "setsockopt", "ENOBUFS", tostring(when), nil, owner.handle:fileno())
+      assert.same({ 0, "" }, { process.status, process.err })
+      if process.out == "refused\n" then refused = refused + 1 end
+    end
+    owner:close()
+    loop.run()
+    assert.equal(2, refused)
   end)
 
   it("leave a refused train to go as single datagrams", function()

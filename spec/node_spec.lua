@@ -21,7 +21,7 @@ local capable = {
 }
 
 local cases = {}
-for _, file in ipairs { "life", "send", "connect", "options", "emitter", "differences" } do
+for _, file in ipairs { "life", "sync", "send", "connect", "options", "families", "emitter", "differences" } do
   for _, case in ipairs(require("spec.support.node_cases_" .. file)) do cases[#cases + 1] = case end
 end
 
@@ -139,7 +139,7 @@ end)
 
 -- A Node program of spec/support/node_peer.js; it tells a line when it is ready.
 local function start_node(...)
-  local program = need(pending, node.program())
+  local program = need(pending, node.peer())
   local process = child.start(program, { node.folder .. "node_peer.js", ... })
   return process, tonumber(process:expect "ready (%d+)\n")
 end

@@ -206,7 +206,8 @@ for what, option in pairs { Recv = "SO_RCVBUF", Send = "SO_SNDBUF" } do
       local want = { code = "ERR_SOCKET_BAD_BUFFER_SIZE", name = "TypeError" }
       for _, value in ipairs { -1, 1.5, 0 / 0, 1 / 0, -1 / 0, 4294967296, "1000", true, {}, print } do
         faults.raised(want, socket[set], socket, value)
-        faults.raised(want, dgram.createSocket, { type = "udp4", [name] = value })
+        local range = type(value) == "number" and faults.out_of_range or faults.bad_type
+        faults.raised(range, dgram.createSocket, { type = "udp4", [name] = value })
       end
       faults.raised(want, socket[set], socket)
       assert.equal(before, socket[get](socket))

@@ -12,7 +12,7 @@ local need, expect, never, new = can.need, loop.expect, loop.never, sockets.new
 
 local already = { code = "ERR_SOCKET_ALREADY_BOUND", name = "Error" }
 local connected = { code = "ERR_SOCKET_DGRAM_IS_CONNECTED", name = "Error" }
-local no_literal = { code = "ERR_INVALID_IP_ADDRESS", name = "TypeError" }
+local no_literal = { code = "ERR_INVALID_ARG_VALUE", name = "TypeError" }
 
 describe("bindSync", function()
   loop.guard()

@@ -109,12 +109,13 @@ static int check_mode(lua_State *L)
     return 1;
 }
 
-/* check.notLiteral(address) raises: a name, where only a literal will do. */
+/* check.notLiteral(address, name, call) raises: a host name, where the call takes literals only. */
 static int check_not_literal(lua_State *L)
 {
-    return dg_error_raise(L, "TypeError", "ERR_INVALID_IP_ADDRESS",
-                          "Invalid IP address: %s (a call that does not wait looks no names up)",
-                          luaL_checkstring(L, 1));
+    return dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE",
+                          "The argument '%s' must be a numeric IP address; %s does not perform DNS resolution. "
+                          "Received '%s'",
+                          luaL_checkstring(L, 2), luaL_checkstring(L, 3), luaL_checkstring(L, 1));
 }
 
 /* check.surplus(most, ...) raises when one of the values past `most` is not nil. */

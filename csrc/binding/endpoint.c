@@ -11,6 +11,7 @@
 #include "errno_name.h"
 #include "error.h"
 #include "luv.h"
+#include "options.h"
 #include "poll.h"
 #include "tick.h"
 
@@ -321,16 +322,17 @@ static void exchange_descriptor(lua_State *L, dg_socket *s, int fd, const dg_des
     dg_poll_update(L, 1, s);
 }
 
-/* core.adopt(socket, fd): puts an open descriptor in the place of the socket's own; returns whether it is bound.
- * Raises ERR_INVALID_FD_TYPE, ERR_SOCKET_ALREADY_BOUND or EBADF. */
+/* core.adopt(socket, fd [, receive] [, send]): puts an open descriptor in the place of the socket's own, with these
+ * buffer sizes; returns whether it is bound. Raises ERR_INVALID_FD_TYPE, ERR_SOCKET_ALREADY_BOUND, EBADF or
+ * ERR_SOCKET_BUFFER_SIZE. */
 static int core_adopt(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
     int64_t number;
     int fd = dg_isinteger(L, 2, &number) && number >= 0 && number <= INT_MAX ? (int)number : -1;
     dg_descriptor_facts facts;
-    if (s->busy || s->will_bind) /* a finalizer's call, while luv is told of the descriptor that would go */
-        return dg_error_raise(L, "Error", "ERR_SOCKET_ALREADY_BOUND", "Socket is being bound");
+    if (s->bound || s->binding || s->busy || s->will_bind) /* by a finalizer, since the caller looked */
+        return dg_error_raise(L, "Error", "ERR_SOCKET_ALREADY_BOUND", "Socket is already bound");
     int status = fd == s->fd ? -EBADF : dg_descriptor_inspect(fd, &facts);
     if (status == -ENOTSOCK)
         return dg_error_raise(L, "TypeError", "ERR_INVALID_FD_TYPE",
@@ -343,6 +345,7 @@ static int core_adopt(lua_State *L)
         status = dg_descriptor_adopt(fd);
     if (status != 0)
         return dg_error_raise_system(L, status, "bind", NULL);
+    dg_options_set_buffers(L, 3, fd, facts.family);
     exchange_descriptor(L, s, fd, &facts);
     lua_pushboolean(L, facts.bound);
     return 1;

@@ -124,6 +124,15 @@ static int raise_buffer_error(lua_State *L, const buffer *b, int status)
     return lua_error(L);
 }
 
+void dg_options_set_buffers(lua_State *L, int index, int fd, int family)
+{
+    for (int i = 0; i < 2; i++) {
+        int status = lua_isnoneornil(L, index + i) ? 0 : buffers[i].set(fd, family, (int)lua_tointeger(L, index + i));
+        if (status != 0)
+            raise_buffer_error(L, &buffers[i], status);
+    }
+}
+
 /* socket:getRecvBufferSize(), socket:getSendBufferSize(): bytes, as the kernel counts. */
 static int get_buffer(lua_State *L)
 {

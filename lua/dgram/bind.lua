@@ -81,6 +81,11 @@ local function must_be_unbound(self)
   end
 end
 
+local function adopt(self, fd)
+  local kept = core.private(self)
+  return core.adopt(self, fd, kept.recvBufferSize, kept.sendBufferSize)
+end
+
 local function failed(self, cb, err)
   if cb then self:off("listening", cb) end
   core.emitLater(self, "error", err)
@@ -113,10 +118,10 @@ end
 function Socket.bind(self, ...)
   if core.bindPlain(self, ...) then return self end
   check.open(self)
-  local cb, address, port, fd, mode = arguments(self, ...)
   must_be_unbound(self)
+  local cb, address, port, fd, mode = arguments(self, ...)
   core.needLoop("bind")
-  local adopted = fd ~= nil and core.adopt(self, fd)
+  local adopted = fd ~= nil and adopt(self, fd)
   if cb then self:once("listening", cb) end
   if adopted then return self end
   local done, err = core.bind(self, port, address, mode)
@@ -132,21 +137,21 @@ end
 --- bind within the call, without a loop: literal addresses only.
 -- @param options  {port, address}, or {path, mode}
 -- @return what address() does; `listening` follows, unless close() comes first
--- Raises what bind does, ERR_INVALID_IP_ADDRESS for a name, and what bind(2) says.
+-- Raises what bind does, ERR_INVALID_ARG_VALUE for a name, and what bind(2) says.
 function Socket.bindSync(self, given, ...)
   check.open(self)
   check.surplus(1, given, ...)
   if type(given) == "nil" then given = {} end
   if type(given) ~= "table" then check.wrongType(given, "options", "a table") end
-  local address, port, fd, mode = from_options(self, given)
   must_be_unbound(self)
+  local address, port, fd, mode = from_options(self, given)
   if self:listenerCount "message" > 0 then core.needLoop "Listening for messages" end
   if fd ~= nil and address ~= nil and core.family(self) ~= 0 and not core.isLiteral(address) then
-    check.notLiteral(address)
+    check.notLiteral(address, "options.address", "bindSync")
   end
   local done, err = true, nil
-  if fd == nil or not core.adopt(self, fd) then done, err = core.bind(self, port, address, mode) end
-  if done == false then check.notLiteral(address) end
+  if fd == nil or not adopt(self, fd) then done, err = core.bind(self, port, address, mode) end
+  if done == false then check.notLiteral(address, "options.address", "bindSync") end
   if err then error(err, 0) end
   return self:address()
 end

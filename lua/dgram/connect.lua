@@ -86,20 +86,23 @@ function Socket.connect(self, ...)
 end
 
 --- connect within the call, without a loop: literal addresses only. `connect` follows.
--- Raises what connect does, ERR_INVALID_IP_ADDRESS for a name, ERR_SOCKET_ALREADY_BOUND while a bind waits for a name, and
+-- Raises what connect does, ERR_INVALID_ARG_VALUE for a name, ERR_SOCKET_ALREADY_BOUND while a bind waits for a name, and
 -- what connect(2) says.
 function Socket.connectSync(self, port, address, ...)
   check.open(self)
-  if core.family(self) ~= 0 then check.host(address, "address") end
-  if core.family(self) == 0 and address ~= nil then check.surplus(1, port, address) end
-  check.surplus(2, port, address, ...)
-  local to_port, to_address = arguments(self, port, address)
+  check.surplus(core.family(self) == 0 and 1 or 2, port, address, ...)
+  if core.family(self) ~= 0 then check.port(port, 1) else check.path(port, "path") end
   must_be_free(self)
+  if core.family(self) ~= 0 then check.host(address, "address") end
+  local to_port, to_address = arguments(self, port, address)
   local _, _, binding = core.state(self)
   if binding then
+    if to_address and core.family(self) ~= 0 and not core.isLiteral(to_address) then
+      check.notLiteral(to_address, "address", "connectSync")
+    end
     error(core.error("Error", "ERR_SOCKET_ALREADY_BOUND", "Socket is being bound: wait for listening"), 0)
   end
   local done, err = core.connect(self, to_port, to_address)
-  if done == false then check.notLiteral(to_address) end
+  if done == false then check.notLiteral(to_address, "address", "connectSync") end
   if err then error(err, 0) end
 end

@@ -42,7 +42,7 @@ local no_options = {}
 -- @param options   "udp4", "udp6", "unix_dgram", or a table of options (docs/api.md lists them)
 -- @param callback  listens for `message`
 -- Raises ERR_SOCKET_BAD_TYPE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE (an unknown option), ERR_OUT_OF_RANGE,
--- ERR_SOCKET_BAD_BUFFER_SIZE, or what socket(2) and setsockopt(2) say.
+-- ERR_SOCKET_BUFFER_SIZE, or what socket(2) and setsockopt(2) say.
 function dgram.createSocket(options, callback, ...)
   local kind = options
   if type(options) == "table" then kind = options.type else options = no_options end

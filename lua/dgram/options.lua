@@ -7,7 +7,7 @@ local check = core.check
 local types = {
   type = "any", reuseAddr = "boolean", reusePort = "boolean", ipv6Only = "boolean",
   gso = "boolean", gro = "boolean", moderation = "any",
-  recvBufferSize = "any", sendBufferSize = "any", sendQueueLimit = "any", lookup = "function",
+  recvBufferSize = "number", sendBufferSize = "number", sendQueueLimit = "any", lookup = "function",
   receiveBlockList = "any", sendBlockList = "any", signal = "any",
 }
 
@@ -35,7 +35,15 @@ local function method(signal, name)
   return found and type(value) == "function" and value or nil
 end
 
---- Raises ERR_INVALID_ARG_VALUE for an unknown option, ERR_INVALID_ARG_TYPE for a value of a wrong type.
+local function check_size(name, value)
+  if value == nil or (value >= 0 and value <= 4294967295 and value % 1 == 0) then return end
+  error(core.error("RangeError", "ERR_OUT_OF_RANGE",
+    ('The value of "options.%s" is out of range. It must be an integer >= 0 and <= 4294967295. Received %s')
+      :format(name, core.describe(value))), 0)
+end
+
+--- Raises ERR_INVALID_ARG_VALUE for an unknown option, ERR_INVALID_ARG_TYPE for a value of a wrong type, ERR_OUT_OF_RANGE
+-- for a buffer size that is none.
 function options.check(given)
   options.check_names(types, given, "createSocket")
   for name, value in pairs(given) do
@@ -44,6 +52,8 @@ function options.check(given)
       check.wrongType(value, "options." .. name, "a " .. expected)
     end
   end
+  check_size("recvBufferSize", given.recvBufferSize)
+  check_size("sendBufferSize", given.sendBufferSize)
   if type(given.signal) ~= "nil" and not method(given.signal, "on") then
     check.wrongType(given.signal, "options.signal", 'an emitter: it must have a method "on"')
   end
@@ -55,6 +65,10 @@ function options.apply(socket, given)
   if given.moderation ~= nil then core.setModeration(socket, given.moderation) end
   if given.recvBufferSize ~= nil then socket:setRecvBufferSize(given.recvBufferSize) end
   if given.sendBufferSize ~= nil then socket:setSendBufferSize(given.sendBufferSize) end
+  if given.recvBufferSize or given.sendBufferSize then -- a descriptor that is adopted later gets them, too
+    local kept = core.private(socket)
+    kept.recvBufferSize, kept.sendBufferSize = given.recvBufferSize, given.sendBufferSize
+  end
   if given.lookup then lookup.set(socket, given.lookup) end
 end
 

@@ -91,7 +91,7 @@ local dgram = {}
 ---@field name string "unknown" where systemd gave none
 
 --- Makes a socket; it has its descriptor at once. socket(2)
---- Raises ERR_SOCKET_BAD_TYPE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE, ERR_SOCKET_BAD_BUFFER_SIZE,
+--- Raises ERR_SOCKET_BAD_TYPE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE, ERR_SOCKET_BUFFER_SIZE,
 --- system errors.
 ---@param options dgram.Type | dgram.SocketOptions
 ---@param callback? dgram.MessageListener listens for `message`
@@ -242,7 +242,7 @@ function Socket:on(event, listener) end
 ---@overload fun(self: dgram.Socket, callback: fun()): dgram.Socket
 function Socket:bind(port, address, callback) end
 
---- Binds within the call, or raises; literal addresses only. Needs no loop.
+--- Binds within the call, or raises; a host name is ERR_INVALID_ARG_VALUE. Needs no loop.
 ---@param options? dgram.BindOptions
 ---@return dgram.Address
 function Socket:bindSync(options) end
@@ -255,7 +255,7 @@ function Socket:bindSync(options) end
 ---@overload fun(self: dgram.Socket, path: string, callback?: fun(err?: any))
 function Socket:connect(port, address, callback) end
 
---- Connects within the call, or raises; literal addresses only. Needs no loop.
+--- Connects within the call, or raises; a host name is ERR_INVALID_ARG_VALUE. Needs no loop.
 ---@param port integer
 ---@param address? string
 ---@overload fun(self: dgram.Socket, path: string)

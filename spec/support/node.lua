@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Node beside dgram: all cases of spec/support/node_cases*.lua, run by one Node process.
 
+local uv = require "luv"
 local can = require "spec.support.can"
 local child = require "spec.support.child"
 
@@ -97,14 +98,24 @@ function node.run(program, cases)
   return logs
 end
 
---- The Node to compare with, or nil and the reason.
-function node.program()
-  local program, reason = can.program "node"
-  if not program then return nil, reason end
+local function major(program)
   local process = child.start(program, { "--version" }):wait()
-  local major = tonumber(process.out:match "^v(%d+)")
-  if not major or major < 18 then return nil, "Node 18 or newer is needed, this is " .. process.out end
-  return program
+  return tonumber(process.out:match "^v(%d+)") or 0
+end
+
+--- The Node to compare with, the one whose API dgram has: the machine's own, or scripts/node26.sh's. Or nil and the reason.
+function node.program()
+  for _, program in ipairs { "build/node26/node", (can.program "node") } do
+    if uv.fs_access(program, "X") and major(program) == 26 then return program end
+  end
+  return nil, os.getenv "DGRAM_NO_NODE26" or "there is no Node 26 (scripts/node26.sh installs one)"
+end
+
+--- A Node to talk to: an older one will do. Or nil and the reason.
+function node.peer()
+  local program = can.program "node"
+  if program and major(program) >= 18 then return program end
+  return node.program()
 end
 
 return node

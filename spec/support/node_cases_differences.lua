@@ -27,6 +27,15 @@ local function calls(method, list)
   return steps
 end
 
+-- The steps, after a socket that may not send to 127.0.0.2.
+local function blocking(options, ...)
+  options.type, options.sendBlockList = "udp4", words.made "list"
+  return {
+    { "new", "list", kind = "blocklist" }, { "list", "addAddress", "127.0.0.2" }, { "new", "a", options },
+    { "a", "bind", 0, LO }, { "wait", "a listening" }, ...
+  }
+end
+
 return {
   { differs = "literal addresses bind at once", name = "address right after bind", steps = {
     { "new", "a", "udp4" }, { "a", "bind", 0, LO }, { "a", "address", show = true }, { "wait", "a listening" },
@@ -105,13 +114,54 @@ return {
     { "wait", "second" },
     { "settle", 10 },
   }, here = { "a error Error EMSGSIZE send 127.0.0.1 9", "a.close", "a close" } },
-  { differs = "a failed bind is heard of", name = "bind with a callback fails, nobody listening", steps = bound(
-    { "new", "b", "udp4", bare = true }, { "b", "bind", port "a", LO, cb "bound" }, { "settle", 10 }
-  ), here = { "uncaught Error EADDRINUSE bind 127.0.0.1 <a>" } },
   { differs = "a failed bind leaves no address", name = "address after a failed bind", steps = bound(
     { "new", "b", "udp4" }, { "b", "bind", port "a", LO }, { "wait", "b error" }, { "b", "address", show = true }
   ), node = { "b.address = {address='0.0.0.0', family='IPv4', port=<b>}" },
   here = { "b.address raised Error EBADF getsockname" } },
+  { differs = "a wrong peer binds nothing", name = "connect to an IPv6 address from unbound udp4", steps = {
+    { "new", "a", "udp4" }, { "a", "connect", 9, "::1", cb "refused" }, { "wait", "refused" }, { "settle" },
+    { "a", "address" },
+  }, node = { "a listening", "a.address" }, here = { "a.address raised Error EBADF getsockname" } },
+  { differs = "a wrong peer binds nothing", name = "connectSync to an IPv6 address from unbound udp4", steps = {
+    { "new", "a", "udp4" }, { "a", "connectSync", 9, "::1" }, { "a", "remoteAddress" }, { "settle" },
+    { "a", "address" },
+  }, node = { "a listening", "a.address" }, here = { "a.address raised Error EBADF getsockname" } },
+  { differs = "a wrong peer binds nothing", name = "sendBlockList: connectSync of an unbound socket", steps = {
+    { "new", "list", kind = "blocklist" }, { "list", "addAddress", "127.0.0.2" },
+    { "new", "a", { type = "udp4", sendBlockList = words.made "list" } }, { "a", "connectSync", 9, "127.0.0.2" },
+    { "a", "remoteAddress" }, { "settle" }, { "a", "address" },
+  }, node = { "a.connectSync raised Error ERR_IP_BLOCKED", "a listening", "a.address" },
+  here = { "a.connectSync raised Error ERR_IP_BLOCKED 127.0.0.2 9", "a.address raised Error EBADF getsockname" } },
+  { differs = "blocked addresses are named", name = "sendBlockList: send", steps = blocking({},
+    { "a", "send", "x", 9, "127.0.0.2", cb "sent" }, { "a", "sendto", "x", 0, 1, 9, "127.0.0.2", cb "sent" },
+    { "wait", "sent", 2 }
+  ), node = { "sent(Error ERR_IP_BLOCKED)", "sent(Error ERR_IP_BLOCKED)" },
+  here = { "sent(Error ERR_IP_BLOCKED 127.0.0.2 9)", "sent(Error ERR_IP_BLOCKED 127.0.0.2 9)" } },
+  { differs = "blocked addresses are named", name = "sendBlockList: send without a callback", steps = blocking({},
+    { "a", "send", "x", 9, "127.0.0.2" }, { "settle" }
+  ), here = { "a error Error ERR_IP_BLOCKED 127.0.0.2 9" } },
+  { differs = "blocked addresses are named", name = "sendBlockList: connect", steps = blocking({},
+    { "a", "connect", 9, "127.0.0.2", cb "connected" }, { "wait", "connected" }, { "a", "remoteAddress" },
+    { "a", "connect", 9, "127.0.0.2" }, { "wait", "a error" }, { "a", "connectSync", 9, "127.0.0.2" },
+    { "a", "connect", 9, LO }, { "wait", "a connect" }
+  ), node = {
+    "connected(Error ERR_IP_BLOCKED)", "a error Error ERR_IP_BLOCKED", "a.connectSync raised Error ERR_IP_BLOCKED",
+  }, here = {
+    "connected(Error ERR_IP_BLOCKED 127.0.0.2 9)", "a error Error ERR_IP_BLOCKED 127.0.0.2 9",
+    "a.connectSync raised Error ERR_IP_BLOCKED 127.0.0.2 9",
+  } },
+  { differs = "blocked addresses are named", name = "sendBlockList: what a name stands for", steps = blocking(
+    { lookup = words.lookup { answer = "127.0.0.2" } },
+    { "a", "send", "x", 9, "name", cb "sent" }, { "wait", "sent" }, { "a", "connect", 9, "name", cb "connected" },
+    { "wait", "connected" }
+  ), node = { "sent(Error ERR_IP_BLOCKED)", "connected(Error ERR_IP_BLOCKED)" },
+  here = { "sent(Error ERR_IP_BLOCKED 127.0.0.2 9)", "connected(Error ERR_IP_BLOCKED 127.0.0.2 9)" } },
+  { differs = "ipv6Only and udp4", name = "ipv6Only and udp4", steps = {
+    { "new", "a", { type = "udp4", ipv6Only = true } }, { "a", "bind", 0, LO }, { "settle" },
+  }, node = { "a error Error EINVAL bind 127.0.0.1" }, here = { "a listening" } },
+  { differs = "bindSync takes what bind takes", name = "bindSync of a descriptor that is no socket", steps = {
+    { "new", "a", "udp4" }, { "a", "bindSync", { fd = 1 } }, { "settle" },
+  }, node = { "a.bindSync", "a listening" }, here = { "a.bindSync raised TypeError ERR_INVALID_FD_TYPE" } },
   { differs = "messages wait for a listener", name = "a message before its listener", steps = {
     { "new", "a", "udp4", without = { "message" } }, { "new", "b", "udp4" }, { "a", "bind", 0, LO },
     { "wait", "a listening" },

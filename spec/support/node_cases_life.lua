@@ -73,6 +73,10 @@ return {
     { "new", "a", "udp4", bare = true },
     { "a", "bind", port "first", LO }, { "wait", "uncaught" }
   ) },
+  { name = "bind to a taken address with a callback, nobody listening", steps = beside(
+    { "new", "a", "udp4", bare = true },
+    { "a", "bind", port "first", LO, cb "bound" }, { "wait", "uncaught" }, { "settle" }
+  ) },
   { name = "bind to a taken address, and close in error", steps = beside(
     { "new", "a", "udp4", on = { error = { { "a", "close" } } } },
     { "a", "bind", port "first", LO }, { "wait", "a close" }
