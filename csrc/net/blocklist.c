@@ -239,11 +239,12 @@ int dg_blocklist_has_key(const dg_blocklist *list, dg_key key)
 {
     for (uint32_t at = list->root; at != 0;) {
         const dg_blocklist_node *node = &list->nodes[at];
-        int begun = !dg_key_less(key, node->first);
-        if (begun && !dg_key_less(node->reach, key))
+        if (dg_key_less(key, node->first))
+            at = node->below[LEFT]; /* those on the right begin later still */
+        else if (dg_key_less(node->reach, key))
+            at = node->below[RIGHT]; /* none on the left reaches the key */
+        else
             return 1;
-        /* Where it has not begun, those on the right have not; where it has, none on the left reaches the key. */
-        at = node->below[begun];
     }
     return 0;
 }
