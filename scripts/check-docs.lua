@@ -90,7 +90,7 @@ local list_methods = methods_of(dgram.BlockList(), "check")
 local there = {
   module = keys_of(dgram),
   emitter = keys_of(emitter_methods),
-  list = keys_of(list_methods, { rules = true }),
+  list = keys_of(list_methods, { rules = true, size = true }),
   socket = {},
   ["options of createSocket"] = keys_of(table_with("reuseAddr", require("dgram.options").check) or {}),
   ["options of bind"] = keys_of(table_with("exclusive", dgram.Socket.bind) or {}),

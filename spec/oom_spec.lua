@@ -18,6 +18,7 @@ for name, fn in pairs(uv) do
 end
 
 local accepted, told, uncaught, got = 0, 0, 0, 0
+local wrong -- what must not be, said once there is memory
 local function cb() told = told + 1 end
 local function on() got = got + 1 end
 local function on_whole(_, _) got = got + 1 end
@@ -71,6 +72,24 @@ if port then
     step(socket.c.disconnect, socket.c)
   end
 end
+-- A call that fails for want of memory leaves a list as it was: each of these changes its size by so many rules.
+step(function()
+  local list, texts = dgram.BlockList(), { "Address: IPv4 10.0.0.1", "no rule", "Range: IPv6 ::1-::9" }
+  for _, call in ipairs {
+    { "addAddress", 1, "10.0.0.7" }, { "addAddresses", 3, { "10.1.0.1", "10.1.0.2", "10.1.0.3" } },
+    { "addRange", 1, "10.2.0.1", "10.2.0.9" }, { "addCIDRs", 8, dgram.BlockList.PRIVATE_RANGES },
+    { "addSubnet", 1, "10.0.0.0", 8 }, { "addCIDR", 1, "::1/128" }, { "fromJSON", 2, texts },
+    { "addAddresses", 0, { "10.1.0.4", "nonsense" } }, { "removeAddress", -1, "10.0.0.7" },
+    { "removeRange", -1, "10.2.0.1", "10.2.0.9" }, { "removeSubnet", -1, "10.0.0.0", 8 },
+    { "removeCIDR", -1, "fc00::/7" }, { "check", 0, "10.1.0.2" }, { "toJSON", 0 },
+  } do
+    local name, by, size = call[1], call[2], list.size
+    local done = pcall(list[name], list, table.unpack(call, 3))
+    local grown = list.size - size
+    if grown ~= 0 and not (done and grown == by) then wrong = name .. " failed, or did something else" end
+  end
+  list:clear()
+end)
 step(function()
   local list = dgram.BlockList()
   list:addAddress "10.0.0.1"
@@ -122,6 +141,7 @@ end)
 turn()
 
 memory()
+if wrong then error(wrong, 0) end
 
 local function check(name, s)
   pcall(s.disconnect, s) -- there may have been no memory to disconnect before

@@ -5,89 +5,247 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t big_endian(const unsigned char *bytes)
+/* What a question reads comes first. */
+struct dg_blocklist_node {
+    dg_key first;          /* the rule's */
+    dg_key reach;          /* the last address of its range and of those below on the left, which begin before */
+    uint32_t below[2];     /* LEFT and RIGHT */
+    dg_key furthest;       /* the last address of all ranges from here down */
+    uint32_t newer, older; /* neighbours in the order of `rules` */
+    dg_rule rule;
+    unsigned char height;
+};
+
+enum { LEFT, RIGHT };
+
+enum { FIRST_ROOM = 8 };
+
+/* ---- The tree: an AVL tree by dg_rule_compare; of equal rules the newer one stands before the other. */
+
+static int height(const dg_blocklist_node *nodes, uint32_t at)
 {
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++)
-        value = value << 8 | bytes[i];
-    return value;
+    return at != 0 ? nodes[at].height : 0;
 }
 
-dg_key dg_key_of(const dg_address *address)
+static dg_key later(dg_key key, const dg_blocklist_node *nodes, uint32_t at)
 {
-    dg_key key = {0, 0};
-    if (address->u.any.sa_family == AF_INET6) {
-        key.high = big_endian(address->u.in6.sin6_addr.s6_addr);
-        key.low = big_endian(address->u.in6.sin6_addr.s6_addr + 8);
-    } else {
-        key.low = UINT64_C(0xffff) << 32 | ntohl(address->u.in.sin_addr.s_addr);
+    return at != 0 && dg_key_less(key, nodes[at].furthest) ? nodes[at].furthest : key;
+}
+
+/* Works out what a node knows of those below it. */
+static void update(dg_blocklist_node *nodes, uint32_t at)
+{
+    dg_blocklist_node *node = &nodes[at];
+    int left = height(nodes, node->below[LEFT]), right = height(nodes, node->below[RIGHT]);
+    node->height = (unsigned char)(1 + (left > right ? left : right));
+    node->reach = later(node->rule.last, nodes, node->below[LEFT]);
+    node->furthest = later(node->reach, nodes, node->below[RIGHT]);
+}
+
+/* The node on one side of `at` takes its place, with `at` on its other side; returns it. */
+static uint32_t lift(dg_blocklist_node *nodes, uint32_t at, int side)
+{
+    uint32_t top = nodes[at].below[side];
+    nodes[at].below[side] = nodes[top].below[!side];
+    nodes[top].below[!side] = at;
+    update(nodes, at);
+    update(nodes, top);
+    return top;
+}
+
+/* Puts a node right below which something changed; returns what stands in its place then. */
+static uint32_t balance(dg_blocklist_node *nodes, uint32_t at)
+{
+    uint32_t *below = nodes[at].below;
+    int lean = height(nodes, below[RIGHT]) - height(nodes, below[LEFT]), side = lean > 0 ? RIGHT : LEFT;
+    if (lean >= -1 && lean <= 1) {
+        update(nodes, at);
+        return at;
     }
-    return key;
+    const uint32_t *lower = nodes[below[side]].below;
+    if (height(nodes, lower[side]) < height(nodes, lower[!side]))
+        below[side] = lift(nodes, below[side], !side);
+    return lift(nodes, at, side);
 }
 
-int dg_key_less(dg_key a, dg_key b)
+/* On which side of a node a rule is looked for; equal ones are on the left. */
+static int side_of(const dg_rule *rule, const dg_blocklist_node *node)
 {
-    return a.high != b.high ? a.high < b.high : a.low < b.low;
+    return dg_rule_compare(rule, &node->rule) <= 0 ? LEFT : RIGHT;
 }
 
-/* The lowest `bits` of 64, set. */
-static uint64_t low_bits(unsigned bits)
+/* Puts the node `new` below `at`; returns what stands in the place of `at` then. As deep as the tree is: 46 at most. */
+static uint32_t insert(dg_blocklist_node *nodes, uint32_t at, uint32_t new)
 {
-    return bits >= 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
-}
-
-dg_key_range dg_key_subnet(const dg_address *address, unsigned prefix)
-{
-    unsigned width = address->u.any.sa_family == AF_INET6 ? 128 : 32, host = width - prefix;
-    dg_key key = dg_key_of(address);
-    uint64_t low = low_bits(host), high = host > 64 ? low_bits(host - 64) : 0;
-    dg_key_range range = {{key.high & ~high, key.low & ~low}, {key.high | high, key.low | low}};
-    return range;
-}
-
-/* The first range that does not end before the key; `count` when all do. */
-static size_t find(const dg_blocklist *list, dg_key key)
-{
-    size_t from = 0, to = list->count;
-    while (from < to) {
-        size_t middle = from + (to - from) / 2;
-        if (dg_key_less(list->ranges[middle].last, key))
-            from = middle + 1;
-        else
-            to = middle;
+    if (at == 0) {
+        update(nodes, new);
+        return new;
     }
-    return from;
+    uint32_t *below = &nodes[at].below[side_of(&nodes[new].rule, &nodes[at])];
+    *below = insert(nodes, *below, new);
+    return balance(nodes, at);
 }
 
-static int make_room(dg_blocklist *list)
+/* Takes the first node below `at` out and stores its index; returns what stands in the place of `at` then. */
+static uint32_t take_first(dg_blocklist_node *nodes, uint32_t at, uint32_t *first)
 {
-    if (list->count < list->room)
-        return 0;
-    size_t room = list->room != 0 ? 2 * list->room : 8;
-    dg_key_range *ranges = realloc(list->ranges, room * sizeof *ranges);
-    if (ranges == NULL)
+    if (nodes[at].below[LEFT] == 0) {
+        *first = at;
+        return nodes[at].below[RIGHT];
+    }
+    nodes[at].below[LEFT] = take_first(nodes, nodes[at].below[LEFT], first);
+    return balance(nodes, at);
+}
+
+/* Takes the node `old` out, the first of its equals. */
+static uint32_t take_out(dg_blocklist_node *nodes, uint32_t at, uint32_t old)
+{
+    uint32_t *below = nodes[at].below, first;
+    if (at != old) {
+        below += side_of(&nodes[old].rule, &nodes[at]);
+        *below = take_out(nodes, *below, old);
+        return balance(nodes, at);
+    }
+    if (below[LEFT] == 0 || below[RIGHT] == 0)
+        return below[LEFT] | below[RIGHT];
+    below[RIGHT] = take_first(nodes, below[RIGHT], &first);
+    memcpy(nodes[first].below, below, sizeof nodes[first].below);
+    return balance(nodes, first);
+}
+
+/* The first node that is equal to the rule, the newest; 0 without. */
+static uint32_t find(const dg_blocklist *list, const dg_rule *rule)
+{
+    uint32_t at = list->root, found = 0;
+    while (at != 0) {
+        const dg_blocklist_node *node = &list->nodes[at];
+        if (dg_rule_compare(rule, &node->rule) == 0)
+            found = at;
+        at = node->below[side_of(rule, node)];
+    }
+    return found;
+}
+
+/* ---- The order of `rules` */
+
+static uint32_t *newest_like(dg_blocklist *list, const dg_rule *rule)
+{
+    return &list->newest[rule->kind];
+}
+
+static void link_newest(dg_blocklist *list, uint32_t new)
+{
+    dg_blocklist_node *nodes = list->nodes;
+    uint32_t *newest = newest_like(list, &nodes[new].rule);
+    nodes[new].newer = 0;
+    nodes[new].older = *newest;
+    if (*newest != 0)
+        nodes[*newest].newer = new;
+    *newest = new;
+}
+
+static void unlink_node(dg_blocklist *list, uint32_t old)
+{
+    dg_blocklist_node *nodes = list->nodes;
+    uint32_t newer = nodes[old].newer, older = nodes[old].older;
+    if (older != 0)
+        nodes[older].newer = newer;
+    if (newer != 0)
+        nodes[newer].older = older;
+    else
+        *newest_like(list, &nodes[old].rule) = older;
+}
+
+/* ---- Rules */
+
+int dg_blocklist_reserve(dg_blocklist *list, size_t more)
+{
+    const size_t most = SIZE_MAX / sizeof *list->nodes < UINT32_MAX ? SIZE_MAX / sizeof *list->nodes : UINT32_MAX;
+    if (list->ended || more > most - 1 - list->count)
         return -ENOMEM;
-    list->ranges = ranges;
+    size_t wanted = list->count + more + 1; /* the first node is none */
+    if (wanted <= list->room)
+        return 0;
+    size_t room = list->room != 0 ? list->room : FIRST_ROOM;
+    while (room < wanted)
+        room = room <= most / 2 ? 2 * room : most;
+    dg_blocklist_node *nodes = realloc(list->nodes, room * sizeof *nodes);
+    if (nodes == NULL)
+        return -ENOMEM;
+    list->nodes = nodes;
     list->room = room;
     return 0;
 }
 
-int dg_blocklist_add(dg_blocklist *list, dg_key_range range)
+/* An index that is in use by nothing. */
+static uint32_t new_node(dg_blocklist *list)
 {
-    if (make_room(list) != 0)
-        return -ENOMEM;
-    size_t at = find(list, range.first), end = at;
-    /* Those that it meets become one with it. */
-    while (end < list->count && !dg_key_less(range.last, list->ranges[end].first)) {
-        if (dg_key_less(list->ranges[end].first, range.first))
-            range.first = list->ranges[end].first;
-        if (dg_key_less(range.last, list->ranges[end].last))
-            range.last = list->ranges[end].last;
-        end++;
+    uint32_t new = list->spare;
+    if (new != 0)
+        list->spare = list->nodes[new].below[LEFT];
+    else
+        new = ++list->used;
+    return new;
+}
+
+void dg_blocklist_add(dg_blocklist *list, const dg_rule *rule)
+{
+    uint32_t same = rule->kind == DG_RULE_ADDRESS ? find(list, rule) : 0;
+    if (same != 0) {
+        list->nodes[same].rule.is_ipv6 = rule->is_ipv6;
+        return;
     }
-    memmove(list->ranges + at + 1, list->ranges + end, (list->count - end) * sizeof range);
-    list->ranges[at] = range;
-    list->count = list->count - (end - at) + 1;
+    uint32_t new = new_node(list);
+    dg_blocklist_node *node = &list->nodes[new];
+    node->first = rule->first;
+    node->below[LEFT] = node->below[RIGHT] = 0;
+    node->rule = *rule;
+    list->root = insert(list->nodes, list->root, new);
+    link_newest(list, new);
+    list->count++;
+}
+
+void dg_blocklist_remove(dg_blocklist *list, const dg_rule *rule)
+{
+    uint32_t old = find(list, rule);
+    if (old == 0)
+        return;
+    list->root = take_out(list->nodes, list->root, old);
+    unlink_node(list, old);
+    list->nodes[old].below[LEFT] = list->spare;
+    list->spare = old;
+    if (--list->count == 0)
+        dg_blocklist_clear(list);
+}
+
+void dg_blocklist_clear(dg_blocklist *list)
+{
+    unsigned char ended = list->ended;
+    free(list->nodes);
+    memset(list, 0, sizeof *list);
+    list->ended = ended;
+}
+
+size_t dg_blocklist_rules(const dg_blocklist *list, dg_rule *out, size_t most)
+{
+    size_t count = 0;
+    for (int i = 0; i < DG_RULE_KINDS; i++)
+        for (uint32_t at = list->newest[i]; at != 0 && count < most; at = list->nodes[at].older)
+            out[count++] = list->nodes[at].rule;
+    return count;
+}
+
+int dg_blocklist_has_key(const dg_blocklist *list, dg_key key)
+{
+    for (uint32_t at = list->root; at != 0;) {
+        const dg_blocklist_node *node = &list->nodes[at];
+        if (dg_key_less(key, node->first))
+            at = node->below[LEFT]; /* those on the right begin later still */
+        else if (dg_key_less(node->reach, key))
+            at = node->below[RIGHT]; /* none on the left reaches the key */
+        else
+            return 1;
+    }
     return 0;
 }
 
@@ -95,13 +253,11 @@ int dg_blocklist_has(const dg_blocklist *list, const dg_address *address)
 {
     if (address->length == 0 || address->u.any.sa_family == AF_UNIX)
         return 0;
-    dg_key key = dg_key_of(address);
-    size_t at = find(list, key);
-    return at < list->count && !dg_key_less(key, list->ranges[at].first);
+    return dg_blocklist_has_key(list, dg_key_of(address));
 }
 
 void dg_blocklist_free(dg_blocklist *list)
 {
-    free(list->ranges);
-    memset(list, 0, sizeof *list);
+    dg_blocklist_clear(list);
+    list->ended = 1;
 }

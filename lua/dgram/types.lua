@@ -5,6 +5,7 @@
 ---@class dgram
 ---@field _VERSION string
 ---@field Socket dgram.Socket the sockets' methods; may be extended
+---@field BlockList dgram.BlockListMaker
 local dgram = {}
 
 ---@alias dgram.Type "udp4" | "udp6" | "unix_dgram"
@@ -99,8 +100,15 @@ local dgram = {}
 function dgram.createSocket(options, callback) end
 
 --- Makes an empty block list.
----@return dgram.BlockList
-function dgram.BlockList() end
+---@class dgram.BlockListMaker
+---@field PRIVATE_RANGES string[] subnets for addCIDRs; made anew each time
+---@overload fun(): dgram.BlockList
+local BlockListMaker = {}
+
+--- Whether a value is a block list.
+---@param value any
+---@return boolean
+function BlockListMaker.isBlockList(value) end
 
 --- Makes a bare emitter.
 ---@return dgram.EventEmitter
@@ -196,7 +204,8 @@ function EventEmitter:listenerCount(event, listener) end
 function EventEmitter:eventNames() end
 
 ---@class dgram.BlockList
----@field rules string[] one for each rule, the newest first; made anew each time
+---@field rules string[] one for each rule: addresses, subnets, ranges, each with the newest first; made anew each time
+---@field size integer how many rules there are
 local BlockList = {}
 
 --- Raises ERR_INVALID_ADDRESS, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE.
@@ -204,21 +213,62 @@ local BlockList = {}
 ---@param family? dgram.Family
 function BlockList:addAddress(address, family) end
 
+--- All of them, or none.
+---@param addresses string[]
+---@param family? dgram.Family
+function BlockList:addAddresses(addresses, family) end
+
 --- Both ends belong to it.
 ---@param start string
 ---@param last string
 ---@param family? dgram.Family
 function BlockList:addRange(start, last, family) end
 
----@param net string
+--- Raises ERR_OUT_OF_RANGE, too.
+---@param network string
 ---@param prefix integer 0 to 32, or to 128
 ---@param family? dgram.Family
-function BlockList:addSubnet(net, prefix, family) end
+function BlockList:addSubnet(network, prefix, family) end
+
+---@param cidr string "192.0.2.0/24"
+function BlockList:addCIDR(cidr) end
+
+--- All of them, or none.
+---@param cidrs string[]
+function BlockList:addCIDRs(cidrs) end
+
+--- Takes away what addAddress added; where there is no such rule, nothing happens. So do the next three.
+---@param address string
+---@param family? dgram.Family
+function BlockList:removeAddress(address, family) end
+
+---@param start string
+---@param last string
+---@param family? dgram.Family
+function BlockList:removeRange(start, last, family) end
+
+---@param network string the address that it was added by
+---@param prefix integer
+---@param family? dgram.Family
+function BlockList:removeSubnet(network, prefix, family) end
+
+---@param cidr string
+function BlockList:removeCIDR(cidr) end
+
+--- Takes all rules away.
+function BlockList:clear() end
 
 ---@param address string
 ---@param family? dgram.Family
 ---@return boolean
 function BlockList:check(address, family) end
+
+---@return string[] # what `rules` is
+function BlockList:toJSON() end
+
+--- Adds the rules of such texts, all or none; what is no rule is passed over.
+---@param data string[]
+function BlockList:fromJSON(data) end
 
 ---@class dgram.Socket: dgram.EventEmitter
 local Socket = {}

@@ -366,6 +366,25 @@ return {
     { "new", "a", { type = "udp4", lookup = words.lookup { raises = "boom" } } }, { "a", "bind", 0, "name" },
     { "settle" },
   }, node = { "a.bind raised Error boom" }, here = { "a.bind", "a error 'boom'" } },
+  { differs = "lists of rules are taken whole", name = "a wrong entry among others", needs = "node26", steps = {
+    { "new", "list", kind = "blocklist" },
+    { "list", "addCIDRs", { "10.0.0.0/8", "11.0.0.0/33" } }, { "list", "size", get = true, show = true },
+    { "list", "fromJSON", { "Address: IPv4 1.1.1.1", "Address: IPv4 1.1.1.300" } },
+    { "list", "rules", get = true, show = true },
+  }, node = { "list.size = 1", "list.rules = ['Address: IPv4 1.1.1.1', 'Subnet: IPv4 10.0.0.0/8']" },
+  here = { "list.size = 0", "list.rules = []" } },
+  { differs = "texts of rules", name = "texts of rules: numbers, and JSON", needs = "node26", steps = {
+    { "new", "list", kind = "blocklist" },
+    { "list", "fromJSON", { "Subnet: IPv4 1.1.1.1/100" } }, { "list", "fromJSON", { "Address: IPv4 1.1.1.1000" } },
+    { "list", "fromJSON", '["Address: IPv4 2.2.2.2"]' }, { "list", "size", get = true, show = true },
+  }, node = { "list.fromJSON", "list.fromJSON", "list.fromJSON", "list.size = 3" }, here = {
+    "list.fromJSON raised RangeError ERR_OUT_OF_RANGE", "list.fromJSON raised Error ERR_INVALID_ADDRESS",
+    "list.fromJSON raised TypeError ERR_INVALID_ARG_TYPE", "list.size = 0",
+  } },
+  { differs = "IPv6 ranges have IPv4 addresses", name = "an IPv6 range around the mapped addresses", steps = {
+    { "new", "list", kind = "blocklist" }, { "list", "addRange", "::", "ffff::", "ipv6" },
+    { "list", "check", "192.0.2.1", show = true }, { "list", "check", "::ffff:192.0.2.1", "ipv6", show = true },
+  }, node = { "list.check = false" }, here = { "list.check = true" } },
   { differs = "error values stay what they are", name = "an error event without a listener", steps = {
     { "new", "e", kind = "emitter" }, { "e", "emit", "error" }, { "e", "emit", "error", "boom" },
   }, node = { "e.emit raised Error ERR_UNHANDLED_ERROR" }, here = { "e.emit raised Error boom" } },

@@ -27,6 +27,13 @@ local function on_list(name, list, show)
   return { name = name, steps = steps }
 end
 
+-- Calls on a list that older Nodes do not know.
+local function on_new_list(name, list)
+  local case = on_list(name, list, true)
+  case.needs = "node26"
+  return case
+end
+
 local function created(name, list)
   local steps = {}
   for _, one in ipairs(list) do
@@ -130,4 +137,57 @@ return {
     { "addSubnet", "10.0.0.0", 1.5 }, { "check" }, { "check", 1 }, { "check", "x" }, { "check", "192.0.2.1", "ipv5" },
     { "check", "::1" }, { "rules", get = true },
   }, true),
+  on_new_list("block list: order, equal rules, size", {
+    { "addAddress", "192.0.2.1" }, { "addRange", "10.0.0.5", "10.0.0.9" }, { "addSubnet", "10.1.2.3", 8 },
+    { "addAddress", "192.0.2.2" }, { "addRange", "10.0.0.5", "10.0.0.9" }, { "addSubnet", "10.1.2.3", 8 },
+    { "addAddress", "192.0.2.1" }, { "rules", get = true }, { "size", get = true },
+    { "addAddress", "::ffff:192.0.2.1", "IPv6" }, { "rules", get = true }, { "size", get = true },
+    { "addAddresses", { "192.0.2.3", "192.0.2.4", "192.0.2.3" } }, -- more addresses are in no order there
+    { "addCIDRs", { "11.0.0.0/8", "2001:db8::/32", "11.0.0.0/8" } }, { "addCIDR", "0.0.0.0/0" },
+    { "rules", get = true }, { "size", get = true }, { "toJSON" }, { "check", "192.0.2.1", "nonsense" },
+    { "check", "::1", "nonsense" }, { "clear" }, { "rules", get = true }, { "size", get = true },
+    { "addAddresses", { "::2" }, "ipv6" }, { "check", "::2", "ipv6" }, { "check", "::2", "nonsense" },
+    { "addAddresses", {} }, { "addCIDRs", {} }, { "size", get = true },
+  }),
+  on_new_list("block list: what is taken away", {
+    { "addAddress", "192.0.2.1" }, { "addRange", "192.0.2.1", "192.0.2.1" }, { "addSubnet", "192.0.2.1", 32 },
+    { "addSubnet", "10.1.2.3", 8 }, { "addSubnet", "11.0.0.0", 8 }, { "addSubnet", "10.1.2.3", 8 },
+    { "addRange", "10.0.0.5", "10.0.0.9" },
+    { "removeAddress", "192.0.2.2" }, { "removeSubnet", "10.0.0.0", 8 }, { "removeSubnet", "10.1.2.3", 9 },
+    { "removeSubnet", "::ffff:10.1.2.3", 104, "ipv6" }, { "removeRange", "10.0.0.6", "10.0.0.8" },
+    { "removeRange", "10.0.0.9", "10.0.0.5" }, { "removeRange", "::ffff:10.0.0.5", "::ffff:10.0.0.9", "ipv6" },
+    { "removeCIDR", "10.0.0.0/8" }, { "rules", get = true },
+    { "removeSubnet", "10.1.2.3", 8 }, { "rules", get = true }, { "removeCIDR", "10.1.2.3/8" }, { "rules", get = true },
+    { "removeAddress", "::ffff:192.0.2.1", "ipv6" }, { "check", "192.0.2.1" },
+    { "removeRange", "192.0.2.1", "192.0.2.1" }, { "check", "192.0.2.1" }, { "removeSubnet", "192.0.2.1", 32 },
+    { "check", "192.0.2.1" }, { "rules", get = true },
+  }),
+  on_new_list("block list: texts of rules", {
+    { "fromJSON", { "Address: IPv4 192.0.2.1", "x", "Subnet: IPv6 2001:DB8::/032", "Range: IPv4 10.0.0.5-10.0.0.9" } },
+    { "rules", get = true },
+    { "fromJSON", { "(Address: IPv4 192.0.2.3.)", "address: IPv4 192.0.2.4", "ADDRESS: IPv6 ::A", "Address: ipv6 ::1",
+      "Subnet: IPv4 1.1.1.1/-1", "Address: IPv4 2.2.2.2 Subnet: IPv4 1.1.1.1/08", "Range: IPv4 1.1.1.1 - 1.1.1.5",
+      "Address: IPv4 x Address: IPv6 ::2", "Address: IPv6 fe80::1%lo", "Address: IPv4 1.2.3", "Address: IPv6 zz" } },
+    { "size", get = true }, { "check", "::a", "ipv6" }, { "check", "::2", "ipv6" }, { "check", "fe80::1", "ipv6" },
+    { "check", "192.0.2.3" }, { "check", "192.0.2.4" }, { "check", "1.9.9.9" }, { "check", "2.2.2.2" },
+    { "fromJSON", { "Address: IPv4 256.0.0.1" } }, { "fromJSON", { "Subnet: IPv4 1.1.1.1/33" } },
+    { "fromJSON", { "Range: IPv4 1.1.1.5-1.1.1.1" } }, { "fromJSON", { "Address: IPv6 a" } },
+    { "fromJSON", { "x", 1 } }, { "fromJSON", 1 }, { "fromJSON", { x = "y" } }, { "fromJSON" }, { "size", get = true },
+  }),
+  on_new_list("block list: more arguments", {
+    { "addAddresses" }, { "addAddresses", "192.0.2.1" }, { "addAddresses", { x = "y" } }, { "addAddresses", { 1 } },
+    { "addAddresses", { "192.0.2.1", "x" } }, { "addAddresses", { "192.0.2.1" }, "ipv5" },
+    { "addAddresses", { "192.0.2.1" }, 4 }, { "addAddresses", { 1 }, "ipv5" },
+    { "addCIDR" }, { "addCIDR", 1 }, { "addCIDR", "10.0.0.0" }, { "addCIDR", "10.0.0.0/" }, { "addCIDR", "10.0.0.0/x" },
+    { "addCIDR", "10.0.0.0/08" }, { "addCIDR", "10.0.0.0/-1" }, { "addCIDR", "10.0.0.0/-0" },
+    { "addCIDR", "10.0.0.0/33" }, { "addCIDR", "::/129" }, { "addCIDR", "x/8" }, { "addCIDR", "10.0.0.0/8/8" },
+    { "addCIDR", "x/33" }, { "addCIDR", "10.0.0.0/99999999999" }, { "addCIDR", "10.0.0.0/ 8" },
+    { "addCIDRs" }, { "addCIDRs", "10.0.0.0/8" }, { "addCIDRs", { 1 } }, { "addCIDRs", { "10.0.0.0/8", "x" } },
+    { "removeAddress" }, { "removeAddress", "x" }, { "removeAddress", "192.0.2.1", "ipv5" }, { "removeAddress", 1, 1 },
+    { "removeRange", "10.0.0.1" }, { "removeRange", "x", 1 }, { "removeRange", "10.0.0.1", "x" },
+    { "removeSubnet", "10.0.0.0" }, { "removeSubnet", "10.0.0.0", 33 }, { "removeSubnet", "10.0.0.0", "8" },
+    { "removeSubnet", "x", "8" }, { "removeSubnet", "10.0.0.0", 1.5 },
+    { "removeCIDR" }, { "removeCIDR", "10.0.0.0" }, { "removeCIDR", "10.0.0.0/33" }, { "removeCIDR", "x/8" },
+    { "addAddress", "fe80::1%lo", "ipv6" }, { "check", "fe80::1", "ipv6" }, { "rules", get = true },
+  }),
 }
