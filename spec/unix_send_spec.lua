@@ -145,7 +145,8 @@ describe("unix_dgram send", function()
       for _, one in ipairs { err, errors[i] } do
         faults.system(one, want)
         assert.is_nil(one.port)
-        assert.equal(1, tostring(one):find(("send %s %s"):format(case[2], case[1]), 1, true))
+        local text = ("send %s %s"):format(case[2], case[1])
+        assert.equal(text, tostring(one):sub(1, #text))
       end
     end
     loop.turn()

@@ -63,7 +63,8 @@ local function error_text(err)
   local parts = { err.name, err.code }
   if err.syscall and not err.code:find "^ERR_" then parts[#parts + 1] = err.syscall end
   parts[#parts + 1] = err.hostname
-  parts[#parts + 1] = err.address
+  -- Node's errors of memberships do not name the group
+  if not tostring(err.syscall):find "Membership$" then parts[#parts + 1] = err.address end
   if err.port then parts[#parts + 1] = port_text(err.port) end
   return table.concat(parts, " ")
 end
