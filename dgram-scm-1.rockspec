@@ -33,6 +33,7 @@ build = {
       sources = {
         "csrc/net/os_posix.c", -- the first: platforms, below, replaces it
         -- list of C sources (scripts/rockspec.sh writes it)
+        "csrc/binding/adopt.c",
         "csrc/binding/advice.c",
         "csrc/binding/alarm.c",
         "csrc/binding/blocklists.c",
@@ -60,6 +61,7 @@ build = {
         "csrc/binding/poll.c",
         "csrc/binding/ready.c",
         "csrc/binding/receive.c",
+        "csrc/binding/reply.c",
         "csrc/binding/report.c",
         "csrc/binding/round.c",
         "csrc/binding/rule_arguments.c",
@@ -71,13 +73,13 @@ build = {
         "csrc/binding/turn.c",
         "csrc/binding/uncaught.c",
         "csrc/net/address.c",
+        "csrc/net/address_cache.c",
         "csrc/net/blocklist.c",
         "csrc/net/cmsg.c",
         "csrc/net/descriptor.c",
         "csrc/net/fifo.c",
         "csrc/net/interface.c",
         "csrc/net/membership.c",
-        "csrc/net/memo.c",
         "csrc/net/option.c",
         "csrc/net/queue.c",
         "csrc/net/rule.c",

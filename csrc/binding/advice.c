@@ -126,7 +126,7 @@ static const struct {
     {EAFNOSUPPORT, crosses_families, "the socket is bound to an address of the other family"},
     {EBADF, is_true, "somebody else has closed the socket's descriptor"},
     {ECONNREFUSED, is_echo, "nobody has this port there"},
-    {ECONNREFUSED, is_unix, "no socket has this name any more"},
+    {ECONNREFUSED, is_unix, "nobody reads from this name any more"},
     {EINVAL, lacks_zone, "a link-local address needs its interface, as in fe80::1%eth0"},
     {EINVAL, is_mapped_in_vain, "an IPv4 address on an ipv6Only socket"},
     {EINVAL, leaves_loopback, "the socket is bound to a loopback address, and so reaches this machine only"},

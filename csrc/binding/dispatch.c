@@ -5,6 +5,7 @@
 #include "loop.h"
 #include "luv.h"
 #include "moderation.h"
+#include "outbox.h"
 #include "poll.h"
 #include "ready.h"
 #include "receive.h"
@@ -13,6 +14,13 @@
 #include "turn.h"
 #include "uncaught.h"
 
+static void run_round(lua_State *L, dg_hub *hub)
+{
+    if (!hub->dispatch.opened)
+        dg_round_open(hub);
+    dg_round_run(L, hub);
+}
+
 /* The work of a dispatch, under its protected call. Arguments: the socket, or nil for the tick; the hub. Entered again
  * after an error, it goes on behind what raised. */
 static int body(lua_State *L)
@@ -20,13 +28,15 @@ static int body(lua_State *L)
     dg_socket *s = lua_touserdata(L, 1);
     dg_hub *hub = lua_touserdata(L, 2);
     hub->dispatch.entered = 1;
-    if (s != NULL && s->fd >= 0)
+    if (dg_tick_deferred(hub) != 0) /* `listening` comes before what was received behind it */
+        run_round(L, hub);
+    if (s != NULL && s->fd >= 0) {
         dg_ready_serve(L, 1, s);
-    if (hub->dispatch.opened || dg_tick_has_work(hub)) { /* a lone datagram and its answer leave none */
-        if (!hub->dispatch.opened)
-            dg_round_open(hub);
-        dg_round_run(L, hub);
+        if (dg_queue_count(&s->queue) != 0)
+            dg_outbox_flush_now(L, 1, s);
     }
+    if (hub->dispatch.opened || dg_tick_has_work(hub)) /* a lone datagram and its answer leave none */
+        run_round(L, hub);
     return 0;
 }
 
@@ -35,8 +45,10 @@ static int body(lua_State *L)
 static void run_body(lua_State *L, dg_hub *hub, dg_socket *s, int index)
 {
     const dg_dispatch outer = hub->dispatch;
-    const dg_turn turn = dg_turn_enter(hub);
+    dg_turn turn;
     int status;
+    dg_turn_enter(hub, &turn);
+    hub->dispatch.socket = s;
     hub->dispatch.opened = 0;
     hub->depth++;
     lua_pushvalue(L, DG_UP_MESSAGE_HANDLER);

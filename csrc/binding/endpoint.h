@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A socket's own end: where it is bound, and descriptors that are taken over. Names are not looked up here; the Lua
+/* A socket's own end: where it is bound. Names are not looked up here; the Lua
  * side does that, and comes back with a literal. */
 #ifndef DG_BINDING_ENDPOINT_H
 #define DG_BINDING_ENDPOINT_H
@@ -8,6 +8,10 @@
 
 DG_HIDDEN_BEGIN
 
+/* What a bind allocates, before anything is bound: luv watches, and (`tells`) `listening` has its place, which
+ * dg_tick_commit takes. Returns whether it worked; if not, the error is on top of the stack. Until the bind is done
+ * nothing of Lua's may be allocated. */
+int dg_endpoint_prepare(lua_State *L, int index, dg_socket *s, int *tells);
 /* Binds to any free port (or Unix name) if the socket is unbound; `listening` follows. 0 or a negative errno. */
 int dg_endpoint_bind_any(lua_State *L, int index, dg_socket *s);
 
@@ -23,7 +27,7 @@ int dg_endpoint_push_address(lua_State *L, const dg_address *address);
 /* Makes the place for the peer's address, which only connected sockets need; 0 without memory. */
 int dg_endpoint_make_peer(dg_socket *s);
 
-/* Adds address; core.bind, core.adopt and what goes with them. The stack is as for dg_socket_open. */
+/* Adds address; core.bind and what goes with it. The stack is as for dg_socket_open. */
 void dg_endpoint_open(lua_State *L);
 
 DG_HIDDEN_END

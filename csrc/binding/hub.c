@@ -23,9 +23,9 @@ static int hub_gc(lua_State *L)
     hub->alarm = -1;
     dg_arena_free(hub->arena);
     dg_fifo_free(&hub->spare);
-    dg_memo_free(hub->memo);
+    dg_cache_free(hub->addresses);
     hub->arena = NULL;
-    hub->memo = NULL;
+    hub->addresses = NULL;
     /* Sockets that are finalized later must not find luv either. */
     hub->luv_gone = 1;
     return 0;

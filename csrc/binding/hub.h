@@ -5,7 +5,7 @@
 #define DG_BINDING_HUB_H
 
 #include "../net/fifo.h"
-#include "../net/memo.h"
+#include "../net/address_cache.h"
 #include "../net/os.h"
 #include "compat.h"
 
@@ -16,10 +16,11 @@ struct dg_socket;
 /* What the running dispatch may still do. Work that its callbacks make waits for the next one, so that the loop gets
  * its turn whatever they do. */
 typedef struct dg_dispatch {
-    unsigned char entered; /* the body has begun */
-    unsigned char opened;  /* the round's share was measured */
-    unsigned sockets;      /* due sockets to serve */
-    unsigned events;       /* deferred calls */
+    const struct dg_socket *socket; /* whose it is, NULL for the tick: what it sends goes when its listener is done */
+    unsigned char entered;          /* the body has begun */
+    unsigned char opened;           /* the round's share was measured */
+    unsigned sockets;               /* due sockets to serve */
+    unsigned events;                /* deferred calls */
 } dg_dispatch;
 
 /* The loop's turn, and what user code has used of it (turn.h). */
@@ -61,7 +62,6 @@ typedef struct dg_hub {
     unsigned char large_events;                /* store[DG_STORE_EVENTS] has grown, and is let go when it is empty */
     unsigned char ticking;                     /* the idle handle is started */
     const void *sentinel;                      /* store[DG_STORE_SENTINEL] (luv.c) */
-    unsigned char closed;                      /* a socket was closed since the last datagram was delivered */
     unsigned char luv_gone;                    /* the state is being closed: call nothing of luv any more */
     unsigned char luv_sought;                  /* in vain, unless store[DG_STORE_UV] has it */
     lua_Integer first_event, end_event;        /* deferred calls: store[DG_STORE_EVENTS][first .. end) */
@@ -74,7 +74,7 @@ typedef struct dg_hub {
     int alarm;                   /* the alarm's descriptor, -1 while there is none */
     unsigned char alarm_watched; /* its poll handle is started */
     lua_CFunction on_poll, on_alive, on_retry, on_tick, on_alarm; /* what luv's handles call: dispatch.c's */
-    dg_memo *memo;                                                /* destinations, once something was sent */
+    dg_address_cache *addresses;                                  /* destinations, once something was sent */
 } dg_hub;
 
 /* The hub's Lua side: an array in the registry. */
@@ -100,7 +100,7 @@ enum dg_store {
     DG_STORE_ALARM,           /* the poll handle of the alarm, while there is one */
     DG_STORE_SENTINEL,        /* says by its finalizer that luv's loop may be gone */
     DG_STORE_SENTINEL_META,
-    DG_STORE_CLOSED, /* {whether a socket was closed lately}: hub->closed says it, too */
+    DG_STORE_NOBODY, /* a function that does nothing: the target of messages that must not be told */
     DG_STORE_CORE,   /* the module's table: one a state, however often it is loaded */
     DG_STORE_SOURCE, /* prefix of the chunk names of dgram's own Lua files */
 };

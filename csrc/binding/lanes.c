@@ -187,11 +187,11 @@ size_t dg_lanes_bytes(const dg_socket *s)
     return bytes;
 }
 
-size_t dg_lanes_give_up(dg_socket *s, int error)
+size_t dg_lanes_give_up(dg_socket *s, int error, int silent)
 {
     size_t count = 0;
     for (dg_lane *lane = s->lanes; lane != NULL; lane = lane->next)
-        count += dg_queue_give_up(&lane->queue, error);
+        count += dg_queue_give_up(&lane->queue, error, silent);
     return count;
 }
 

@@ -32,7 +32,7 @@ void dg_lanes_sweep(lua_State *L, int index, dg_socket *s);
 size_t dg_lanes_count(const dg_socket *s);
 size_t dg_lanes_bytes(const dg_socket *s);
 /* Gives up all that waits (dg_queue_give_up). */
-size_t dg_lanes_give_up(dg_socket *s, int error);
+size_t dg_lanes_give_up(dg_socket *s, int error, int silent);
 /* Frees them all, for finalizers. */
 void dg_lanes_free(dg_socket *s);
 

@@ -54,12 +54,14 @@ static void refuse_senders(lua_State *L, int index, dg_socket *s)
     if (!s->shares_file && s->made_by == dg_descriptor_process())
         dg_descriptor_refuse_senders(s->fd);
     else
-        dg_outbox_give_up(L, index, s, -ECANCELED);
+        dg_outbox_give_up(L, index, s, -ECANCELED, 0);
 }
 
 static void begin_close(lua_State *L, int index, dg_socket *s)
 {
-    dg_socket_note_closed(L, s->hub, 1);
+    dg_getuservalue(L, index);
+    dg_socket_target_nobody(L, lua_gettop(L));
+    lua_pop(L, 1);
     s->life = DG_CLOSING;
     s->binding = s->connecting = 0;
     dg_receive_drop(s);

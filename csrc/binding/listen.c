@@ -22,6 +22,12 @@ static void put_receiver(lua_State *L, dg_socket *s, int index)
 {
     lua_pushvalue(L, index);
     lua_rawseti(L, SLOTS, DG_SLOT_RECEIVER);
+    if (s->life != DG_OPEN || lua_isnil(L, index)) {
+        dg_socket_target_nobody(L, SLOTS);
+    } else {
+        lua_pushvalue(L, index);
+        lua_rawseti(L, SLOTS, DG_SLOT_TARGET);
+    }
     s->receiving = !lua_isnil(L, index);
     s->takes_rinfo = (unsigned char)dg_takes_more(L, index, 1);
 }

@@ -264,7 +264,7 @@ static int core_set_moderation(lua_State *L)
     if (lua_type(L, 2) != LUA_TNUMBER)
         dg_error_arg_type(L, 2, "options.moderation", "a number of microseconds, or false");
     if (!dg_isinteger(L, 2, &interval) || interval < 1 || interval > LONGEST_INTERVAL)
-        dg_error_range(L, 2, "options.moderation", "an integer of 1 to 1000000, or false");
+        dg_error_range(L, 2, "options.moderation", "an integer >= 1 and <= 1000000");
     if (s->family != AF_UNIX) /* what such a socket does not take holds its peers up */
         s->interval = (uint32_t)interval;
     return 0;

@@ -60,8 +60,6 @@ void dg_outbox_owe_drain(lua_State *L, int index, dg_socket *s)
 /* An ICMP error that a send tripped over belongs to an earlier datagram: it is nobody's callback's. */
 static void report_late_error(lua_State *L, int index, dg_socket *s)
 {
-    if (s->transmitter.late_error == 0)
-        return;
     dg_socket_push_error(L, s, s->transmitter.late_error, "recvmsg", NULL);
     s->transmitter.late_error = 0;
     dg_tick_emit(L, index, "error");
@@ -120,9 +118,11 @@ static void flush(lua_State *L, int index, dg_socket *s, int tries_lanes)
             break;
     if (s->lanes != NULL)
         wait_for_peers(L, index, s, progress);
-    dg_outbox_tell_drain(L, index, s);
-    report_late_error(L, index, s);
-    if (count == 1 && s->hub->serving != s)
+    if (s->drains != DG_DRAIN_NONE)
+        dg_outbox_tell_drain(L, index, s);
+    if (s->transmitter.late_error != 0)
+        report_late_error(L, index, s);
+    if (count == 1 && s->queue.to_report != 0 && s->hub->serving != s)
         dg_report_lone_failure(L, index, s);
 }
 
@@ -139,9 +139,16 @@ void dg_outbox_flush_all(lua_State *L, int index, dg_socket *s)
     dg_outbox_flush(L, index, s);
 }
 
-size_t dg_outbox_give_up(lua_State *L, int index, dg_socket *s, int error)
+void dg_outbox_flush_now(lua_State *L, int index, dg_socket *s)
 {
-    size_t count = dg_queue_give_up(&s->queue, error) + dg_lanes_give_up(s, error);
+    dg_outbox_flush(L, index, s);
+    if (s->queue.to_report != 0 || s->lanes != NULL)
+        dg_tick_due(L, index, s, DG_DUE_REPORT);
+}
+
+size_t dg_outbox_give_up(lua_State *L, int index, dg_socket *s, int error, int silent)
+{
+    size_t count = dg_queue_give_up(&s->queue, error, silent) + dg_lanes_give_up(s, error, silent);
     s->transmitter.errors += count;
     s->transmitter.single = 0;
     s->blocked = DG_NOT_BLOCKED;
@@ -240,9 +247,16 @@ static int lacks_place(dg_socket *s, const dg_address *to, int callback)
     return callback != 0 && (!dg_callbacks_have_room(&s->callbacks) || !dg_callbacks_have_room(callbacks_for(s, to)));
 }
 
+/* Whether the socket's queue will be handed over without anybody's asking: a flush is noted, or is the end of the running
+ * dispatch. */
+static int will_flush(const dg_socket *s)
+{
+    return (s->due & DG_DUE_FLUSH) || s->hub->dispatch.socket == s;
+}
+
 static int lacks_flush(const dg_socket *s)
 {
-    return !(s->due & DG_DUE_FLUSH) && !s->blocked;
+    return !will_flush(s) && !s->blocked;
 }
 
 /* Makes a place for the callback and notes the flush, before there is something to flush: this may fail for want of
@@ -270,10 +284,11 @@ static size_t up_to(size_t most, size_t used)
 static void allow_more(dg_socket *s)
 {
     size_t bytes = dg_queue_bytes(&s->queue), count = dg_queue_count(&s->queue);
+    if (count <= 1)
+        return;
     size_t batch = up_to(FULL_BYTES, bytes), room = up_to(s->queue_limit / 2, dg_outbox_load(s)) / 2;
     size_t places = up_to(FULL_COUNT, count), bearable = room / DG_ENTRY_COST;
-    if (count > 1 && bearable != 0 && (s->due & DG_DUE_FLUSH) && s->bound && s->held == 0 && s->send_block == NULL &&
-        s->family != AF_UNIX)
+    if (bearable != 0 && will_flush(s) && s->bound && s->held == 0 && s->send_block == NULL && s->family != AF_UNIX)
         dg_queue_allow(&s->queue, batch < room ? batch : room, places < bearable ? places : bearable);
 }
 
@@ -327,4 +342,18 @@ int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const d
     if (to->length == 0 && s->connected && (lacks_place(s, to, reporting->callback) || lacks_flush(s)))
         return put_to_peer(L, s, payload, to, reporting);
     return put_in_queue(L, s, payload, to, reporting);
+}
+
+int dg_outbox_go_now(lua_State *L, dg_socket *s, int below)
+{
+    int waits = dg_queue_count(&s->queue) != 0;
+    dg_outbox_flush(L, 1, s);
+    return below || (waits && dg_outbox_has_room(s));
+}
+
+int dg_outbox_send(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int callback)
+{
+    const dg_reporting reporting = {callback, NULL};
+    int now = dg_outbox_goes_now(L, s), below = dg_outbox_put(L, s, payload, to, &reporting);
+    return now ? dg_outbox_go_now(L, s, below) : below;
 }

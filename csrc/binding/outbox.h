@@ -32,7 +32,13 @@ int dg_outbox_goes_now(lua_State *L, const dg_socket *s);
  * Returns what dg_outbox_has_room says then, or 0 where it was refused for want of room. */
 int dg_outbox_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
                   const dg_reporting *reporting);
-/* The same in the common case, a string that the queue allows (queue.h) to an address or the peer, with a callback
+/* Puts it so, and hands it to the kernel where it may go now. Returns what dg_outbox_put does. */
+int dg_outbox_send(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int callback);
+/* The flush of what goes within the call. Returns what dg_outbox_put would if the kernel had taken it at once. */
+int dg_outbox_go_now(lua_State *L, dg_socket *s, int below);
+/* Pushes what the methods that send return, and owes `drain` where that is false. Returns 1. */
+static inline int dg_outbox_answer(lua_State *L, dg_socket *s, int below);
+/* dg_outbox_put in the common case, a string that the queue allows (queue.h) to an address or the peer, with a callback
  * that there is a place for or none: else it returns -1 and has changed nothing. Allocates nothing but in a flush. */
 static inline int dg_outbox_put_plain(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_inet *to,
                                       int callback);
@@ -69,14 +75,24 @@ int dg_outbox_take_drain(dg_socket *s);
 void dg_outbox_flush(lua_State *L, int index, dg_socket *s);
 /* The same, and tries what waits for Unix peers again. */
 void dg_outbox_flush_all(lua_State *L, int index, dg_socket *s);
-/* Gives up what waits, but for look-ups: each callback gets the error, those without one are only counted. Returns how
- * many there were. */
-size_t dg_outbox_give_up(lua_State *L, int index, dg_socket *s, int error);
+/* The same at the end of a dispatch; notes the reports. */
+void dg_outbox_flush_now(lua_State *L, int index, dg_socket *s);
+/* Gives up what waits, but for look-ups: each callback gets the error; those without one are an `error` event, or, with
+ * `silent`, only counted. Returns how many there were. */
+size_t dg_outbox_give_up(lua_State *L, int index, dg_socket *s, int error, int silent);
 
 static inline size_t dg_outbox_load(const dg_socket *s)
 {
     size_t load = dg_queue_bytes(&s->queue) + s->held_bytes + DG_ENTRY_COST * (dg_queue_count(&s->queue) + s->held);
     return s->lanes == NULL ? load : load + dg_outbox_lanes_load(s);
+}
+
+static inline int dg_outbox_answer(lua_State *L, dg_socket *s, int below)
+{
+    if (!below)
+        dg_outbox_owe_drain(L, 1, s);
+    lua_pushboolean(L, below);
+    return 1;
 }
 
 static inline int dg_outbox_put_plain(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_inet *to,

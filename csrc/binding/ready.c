@@ -82,5 +82,7 @@ void dg_ready_note_left(dg_socket *s)
         dg_tick_note(s, DG_DUE_FLUSH | DG_DUE_RESUME);
     else if (dg_receive_pending(s))
         dg_tick_note(s, DG_DUE_RESUME);
+    if (dg_queue_count(&s->queue) != 0 && !s->blocked)
+        dg_tick_note(s, DG_DUE_FLUSH);
     s->happened &= (unsigned char)~(DG_STOPPED | DG_RETRY);
 }

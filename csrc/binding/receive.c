@@ -139,7 +139,7 @@ static int push_origin(lua_State *L, const kept *k, const dg_socket *s, const dg
  * Finalizers run while it is made, perhaps: one that ran the loop has delivered this datagram, one may have closed the
  * socket. Then nothing is delivered, and the caller looks again; likewise where one has put a listener there that takes
  * more, for which it returns that a rinfo is to be made. */
-static int deliver(lua_State *L, kept *k, int index, dg_socket *s, int with_rinfo)
+static int deliver(lua_State *L, kept *k, dg_socket *s, int with_rinfo)
 {
     const int base = k->base;
     const uint64_t before = s->messages + s->receive_calls;
@@ -161,13 +161,11 @@ static int deliver(lua_State *L, kept *k, int index, dg_socket *s, int with_rinf
         return !gone;
     }
     int arguments = 1;
-    if (s->hub->closed)
-        dg_socket_note_closed(L, s->hub, 0);
-    lua_rawgeti(L, base + SLOTS, DG_SLOT_RECEIVER);
     if (with_rinfo) {
-        lua_pushvalue(L, index);
-        arguments += 2 + push_origin(L, k, s, slot, size);
+        lua_pushvalue(L, base + SLOTS);
+        arguments += 1 + push_origin(L, k, s, slot, size);
     } else {
+        lua_rawgeti(L, base + SLOTS, DG_SLOT_TARGET);
         lua_insert(L, -2);
     }
     advance(s, slot, size);
@@ -303,13 +301,14 @@ static kept push_kept(lua_State *L, int index, const dg_socket *s)
 }
 
 /* Delivers what is left of the batch, as far as the socket's share of the turn goes. */
-static void deliver_batch(lua_State *L, kept *k, int index, dg_socket *s)
+static void deliver_batch(lua_State *L, kept *k, dg_socket *s)
 {
     int makes_rinfo = 0;
-    while (next_pending(s) && has_share(s)) {
-        makes_rinfo = deliver(L, k, index, s, makes_rinfo || s->takes_rinfo);
-        dg_turn_called(s->hub);
-    }
+    if (!has_share(s) || !next_pending(s))
+        return;
+    do
+        makes_rinfo = deliver(L, k, s, makes_rinfo || s->takes_rinfo);
+    while (next_pending(s) && !dg_turn_called(s->hub) && s->handed < DG_TURN_MESSAGES);
 }
 
 void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
@@ -318,7 +317,7 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
     if (s->pinned >= s->hub->depth) /* by a reader of this dispatch, or of one inside of it, that raised */
         s->pinned = 0;
     for (int first = 1;; first = 0) {
-        deliver_batch(L, &k, index, s);
+        deliver_batch(L, &k, s);
         /* A nested loop may have received and left a batch that waits for resume. */
         if (!readable || !dg_socket_takes_messages(s) || batch_left(s) || !has_share(s))
             break;

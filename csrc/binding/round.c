@@ -118,7 +118,7 @@ void dg_round_open(dg_hub *hub)
     hub->dispatch.events = dg_tick_deferred(hub);
 }
 
-/* The turn is used up: no user code runs any more, but what listeners have sent goes. */
+/* What listeners and callbacks have sent goes when they are done, though no user code may run any more. */
 static void flush_due(lua_State *L, dg_hub *hub)
 {
     for (unsigned left = hub->due_count; left != 0 && hub->due != NULL; left--) {
@@ -153,8 +153,10 @@ void dg_round_run(lua_State *L, dg_hub *hub)
         hub->serving = s;
         while (hub->serving != NULL) /* a nested dispatch without memory has left another one */
             serve(L, hub);
+        if (hub->due != NULL)
+            dg_turn_look(hub);
     }
-    if (hub->turn.exhausted)
+    if (hub->due != NULL)
         flush_due(L, hub);
 }
 

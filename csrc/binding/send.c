@@ -18,48 +18,23 @@ static int parse_destination(lua_State *L, const dg_socket *s, const dg_argument
 {
     const char *text = dg_argument_address(L, arguments->address, "address");
     int maps = dg_socket_maps(s), status = dg_address_parse(out, s->family, maps, text, arguments->port);
-    if (s->hub->memo == NULL)
-        s->hub->memo = dg_memo_new();
+    if (s->hub->addresses == NULL)
+        s->hub->addresses = dg_cache_new();
     if (status == 0)
-        dg_memo_keep(s->hub->memo, out, s->family, maps, text, strlen(text), arguments->port);
+        dg_cache_keep(s->hub->addresses, out, s->family, maps, text, strlen(text), arguments->port);
     return status;
-}
-
-/* The flush of what goes within the call. Returns what dg_outbox_put would if the kernel had taken it at once. */
-static int go_now(lua_State *L, dg_socket *s, int below)
-{
-    int waits = dg_queue_count(&s->queue) != 0;
-    dg_outbox_flush(L, 1, s);
-    return below || (waits && dg_outbox_has_room(s));
-}
-
-/* Puts the datagram, and hands it to the kernel where it may go now. Returns what dg_outbox_put does. */
-static int put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int callback)
-{
-    const dg_reporting reporting = {callback, NULL};
-    int now = dg_outbox_goes_now(L, s), below = dg_outbox_put(L, s, payload, to, &reporting);
-    return now ? go_now(L, s, below) : below;
 }
 
 static int put_list(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
 {
     int now = dg_outbox_goes_now(L, s), below = dg_list_put(L, s, list, to, callback);
-    return now ? go_now(L, s, below) : below;
-}
-
-/* What the methods that send return. */
-static inline int answer(lua_State *L, dg_socket *s, int below)
-{
-    if (!below)
-        dg_outbox_owe_drain(L, 1, s);
-    lua_pushboolean(L, below);
-    return 1;
+    return now ? dg_outbox_go_now(L, s, below) : below;
 }
 
 /* A literal that was parsed lately. NULL for all others. */
 static inline const dg_inet *known_destination(const dg_socket *s, const char *text, size_t length, unsigned port)
 {
-    return dg_memo_find(s->hub->memo, s->family, dg_socket_maps(s), text, length, port);
+    return dg_cache_find(s->hub->addresses, s->family, dg_socket_maps(s), text, length, port);
 }
 
 /* Finds out where the arguments say that the datagram goes; length 0: to the peer. Returns what dg_address_parse does.
@@ -163,7 +138,7 @@ DG_HOT static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *a
     int status = find_destination(L, s, arguments, &to), below;
     size_t length = arguments->payload.length;
     if (status == 0) {
-        below = put(L, s, &arguments->payload, &to, arguments->callback);
+        below = dg_outbox_send(L, s, &arguments->payload, &to, arguments->callback);
     } else if (status == DG_NOT_A_LITERAL) {
         load held = {0, 1, length};
         if (length <= UINT16_MAX) { /* what is longer is refused: there may be no memory to put its parts together */
@@ -174,7 +149,7 @@ DG_HOT static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *a
     } else {
         below = fail_destination(L, s, arguments, status, length);
     }
-    return answer(L, s, below);
+    return dg_outbox_answer(L, s, below);
 }
 
 static enum dg_form form_of(const dg_socket *s)
@@ -216,7 +191,7 @@ DG_HOT static int socket_send(lua_State *L)
     dg_socket *s = dg_socket_running(L);
     int below = put_plain(L, s);
     if (below >= 0)
-        return answer(L, s, below);
+        return dg_outbox_answer(L, s, below);
     if (s->connecting && lua_gettop(L) <= 3 && !lua_isnumber(L, 3))
         return dg_error_raise(
             L, "RangeError", "ERR_SOCKET_BAD_PORT",
@@ -233,53 +208,6 @@ static int socket_sendto(lua_State *L)
     dg_socket *s = dg_socket_running(L);
     dg_arguments_of_sendto(L, form_of(s), &arguments);
     return send_checked(L, s, &arguments);
-}
-
-/* Reads the sender in the rinfo at index 3, which came off the wire: whatever is in it, nothing raises. Returns 0, or why
- * nothing can be sent there. */
-static int find_sender(lua_State *L, const dg_socket *s, dg_address *out)
-{
-    int64_t port = 0;
-    size_t length = 0;
-    int status;
-    lua_getfield(L, 3, "address");
-    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
-    lua_getfield(L, 3, "port");
-    int named = text != NULL && length != 0;
-    if (s->family != AF_UNIX)
-        named = named && strlen(text) == length && dg_isinteger(L, -1, &port) && port >= 1 && port <= 65535;
-    if (!named)
-        status = -EDESTADDRREQ;
-    else if (s->family == AF_UNIX)
-        status = dg_address_unix(out, text, length);
-    else
-        status = dg_address_parse(out, s->family, dg_socket_maps(s), text, (unsigned)port);
-    lua_pop(L, 2);
-    return status == DG_NOT_A_LITERAL ? -EINVAL : status;
-}
-
-/* socket:reply(msg, rinfo [, cb]) -> whether the queue is below its mark: to the sender of a message, by its rinfo. A
- * sender that cannot be answered (port 0, no name) is EDESTADDRREQ to cb or the `error` event; only a wrong msg, and a
- * rinfo that is no table, raise. */
-static int socket_reply(lua_State *L)
-{
-    dg_socket *s = dg_socket_running(L);
-    dg_payload payload;
-    dg_address to;
-    dg_arguments_of_reply(L, &payload);
-    int callback = lua_isfunction(L, 4) ? 4 : 0, status = find_sender(L, s, &to);
-    if (status == 0 && s->connected) {
-        if (dg_address_same(&to, s->peer))
-            to.length = 0;
-        else
-            status = -EISCONN;
-    }
-    if (status == 0)
-        return answer(L, s, put(L, s, &payload, &to, callback));
-    s->transmitter.errors++;
-    dg_error_push_system(L, status, "send", status == -EISCONN ? &to : NULL);
-    dg_tick_fail(L, 1, callback, (lua_Integer)payload.length);
-    return answer(L, s, dg_outbox_has_room(s));
 }
 
 /* Pushes a copy of the list at index 2, which its owner may change while a name is looked up: a finalizer may already.
@@ -318,7 +246,7 @@ static int socket_send_many(lua_State *L)
     } else {
         below = fail_destination(L, s, &arguments, status, 0);
     }
-    return answer(L, s, below);
+    return dg_outbox_answer(L, s, below);
 }
 
 /* socket:flush() -> whether all of the queue has gone to the kernel, which happens now and not on the tick. */
@@ -346,7 +274,7 @@ static int socket_discard(lua_State *L)
         lua_pushvalue(L, 1);
         lua_call(L, 1, 0); /* comes back through core.sendResolved */
     }
-    size_t count = held - s->held + dg_outbox_give_up(L, 1, s, -ECANCELED);
+    size_t count = held - s->held + dg_outbox_give_up(L, 1, s, -ECANCELED, 1);
     if (s->life == DG_CLOSING)
         dg_tick_due(L, 1, s, DG_DUE_CLOSE);
     dg_poll_update(L, 1, s);
@@ -379,7 +307,7 @@ static void send_held(lua_State *L, dg_socket *s, const dg_address *to)
         return;
     }
     payload.text = lua_tolstring(L, 2, &payload.length);
-    put(L, s, &payload, to, callback);
+    dg_outbox_send(L, s, &payload, to, callback);
 }
 
 /* Tells that what was held was given up: who has a callback. */
@@ -457,7 +385,6 @@ static const luaL_Reg methods[] = {
     {"sendMany", socket_send_many},
     {"flush", socket_flush},
     {"discard", socket_discard},
-    {"reply", socket_reply},
     {"getSendQueueSize", socket_get_send_queue_size},
     {"getSendQueueCount", socket_get_send_queue_count},
     {NULL, NULL},

@@ -5,10 +5,11 @@
 
 /* Slots of a socket's own table: first those that a socket has which only listens. */
 enum dg_slot {
-    DG_SLOT_RECEIVER = 1, /* the one callable that messages go to, or nil */
-    DG_SLOT_EVENTS, /* the emitter's listeners, or nil: the receiver is then the one listener that there is, if any */
-    DG_SLOT_POLL,   /* luv's poll handle */
-    DG_SLOTS_AT_FIRST = DG_SLOT_POLL,
+    DG_SLOT_TARGET = 1, /* what messages go to now: the receiver, or a function that does nothing */
+    DG_SLOT_EVENTS,   /* the emitter's listeners, or nil: the receiver is then the one listener that there is, if any */
+    DG_SLOT_POLL,     /* luv's poll handle */
+    DG_SLOT_RECEIVER, /* the one callable that stands for the message listeners, or nil */
+    DG_SLOTS_AT_FIRST = DG_SLOT_RECEIVER,
     DG_SLOT_TIMER,         /* luv's timer for retries, once there was one */
     DG_SLOT_SENDER,        /* the address string of the last sender */
     DG_SLOT_CALLBACKS,     /* the ring of send callbacks (callbacks.h) */

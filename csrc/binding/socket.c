@@ -69,13 +69,16 @@ void dg_socket_push_send_error(lua_State *L, const dg_socket *s, int error, cons
     push_advised(L, s, error, "send", or_peer(s, to), length);
 }
 
-void dg_socket_note_closed(lua_State *L, dg_hub *hub, int closed)
+static int nobody(lua_State *L)
 {
-    hub->closed = (unsigned char)closed;
-    dg_hub_get(L, DG_STORE_CLOSED);
-    lua_pushboolean(L, closed);
-    lua_rawseti(L, -2, 1);
-    lua_pop(L, 1);
+    (void)L;
+    return 0;
+}
+
+void dg_socket_target_nobody(lua_State *L, int slots)
+{
+    dg_hub_get(L, DG_STORE_NOBODY);
+    lua_rawseti(L, slots, DG_SLOT_TARGET);
 }
 
 void dg_socket_push(lua_State *L, const dg_socket *s)
@@ -259,12 +262,8 @@ void dg_socket_add_meta(lua_State *L, const luaL_Reg *new_metamethods)
 
 void dg_socket_open(lua_State *L)
 {
-    lua_createtable(L, 1, 0);
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, -2, 1);
-    lua_pushvalue(L, -1);
-    dg_hub_set(L, DG_STORE_CLOSED);
-    lua_setfield(L, -3, "closed");
+    lua_pushcfunction(L, nobody);
+    dg_hub_set(L, DG_STORE_NOBODY);
     dg_socket_add_meta(L, metamethods);
     dg_socket_add(L, methods, core);
 }

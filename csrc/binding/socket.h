@@ -129,9 +129,9 @@ void dg_socket_push(lua_State *L, const dg_socket *s);
  * hear of (poll.h has the function for the others). */
 void dg_socket_anchor(lua_State *L, int index, dg_socket *s);
 
-/* Notes that a socket was closed, or forgets it. What makes a rinfo looks at it: a finalizer that runs meanwhile may
- * close the socket, and then no message may come any more. Allocates nothing. */
-void dg_socket_note_closed(lua_State *L, dg_hub *hub, int closed);
+/* Messages go to nobody from now on, even one whose rinfo is just being made: a finalizer that runs meanwhile may close
+ * the socket. `slots` is the index of its table. Allocates nothing. */
+void dg_socket_target_nobody(lua_State *L, int slots);
 
 /* Pushes the error of a system call, with what is to be done about it. */
 DG_COLD void dg_socket_push_advised(lua_State *L, const dg_socket *s, int error, const char *syscall,

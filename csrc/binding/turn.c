@@ -22,15 +22,15 @@ static void set_step(dg_turn *turn, unsigned step)
     turn->step = turn->calls = (unsigned char)step;
 }
 
-dg_turn dg_turn_enter(dg_hub *hub)
+void dg_turn_enter(dg_hub *hub, dg_turn *outer)
 {
     dg_turn *turn = &hub->turn;
-    const dg_turn outer = *turn;
+    if (hub->depth != 0) {
+        *outer = *turn;
+        turn->spent = turn->exhausted = 0;
+    }
     turn->since = dg_timer_clock();
     set_step(turn, 1);
-    if (hub->depth != 0)
-        turn->spent = turn->exhausted = 0;
-    return outer;
 }
 
 void dg_turn_leave(dg_hub *hub, const dg_turn *outer)

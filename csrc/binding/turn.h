@@ -17,9 +17,9 @@ enum {
     DG_TURN_MESSAGES = 2048, /* datagrams of one socket */
 };
 
-/* A dispatch begins, and ends (with what its begin returned): its user code is timed. One that runs inside of a
+/* A dispatch begins, and ends (with what its begin filled): its user code is timed. One that runs inside of a
  * listener, in a nested loop, has a time of its own; for the listener around it, all of that is its time. */
-dg_turn dg_turn_enter(dg_hub *hub);
+void dg_turn_enter(dg_hub *hub, dg_turn *outer);
 void dg_turn_leave(dg_hub *hub, const dg_turn *outer);
 /* The idle handle was called: a new turn. */
 void dg_turn_next(dg_hub *hub);

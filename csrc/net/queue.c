@@ -152,12 +152,12 @@ static void settle(dg_queue *queue, size_t count, size_t bytes)
         retire_block(queue);
 }
 
-size_t dg_queue_give_up(dg_queue *queue, int error)
+size_t dg_queue_give_up(dg_queue *queue, int error, int silent)
 {
     size_t count = dg_queue_count(queue), given_up = count - queue->refused;
     for (size_t i = 0; i < count; i++) {
         dg_entry *entry = dg_queue_waiting(queue, i);
-        if (entry->error == 0 && entry->callback != 0)
+        if (entry->error == 0 && (entry->callback != 0 || !silent))
             entry->error = error;
         queue->to_report += entry->error != 0;
     }

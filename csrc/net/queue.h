@@ -81,9 +81,9 @@ const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry);
 void dg_queue_name_peer(dg_queue *queue, const dg_address *peer);
 /* The first waiting datagram failed, with a negative errno. */
 void dg_queue_failed(dg_queue *queue, int error);
-/* All that wait are given up: each fails with this error, but nothing is reported of those that have no callback.
- * Returns how many there were that had not been refused before. */
-size_t dg_queue_give_up(dg_queue *queue, int error);
+/* All that wait are given up: each fails with this error. With `silent` nothing is reported of those that have no
+ * callback. Returns how many there were that had not been refused before. */
+size_t dg_queue_give_up(dg_queue *queue, int error, int silent);
 /* How many datagrams wait for an address, and how many bytes they have. */
 size_t dg_queue_count_to(const dg_queue *queue, const dg_address *to, size_t *bytes);
 /* Moves these to the end of another queue, in which dg_queue_make_room has made room for them. `renamed` gives the other

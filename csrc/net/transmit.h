@@ -11,12 +11,7 @@ DG_HIDDEN_BEGIN
 
 typedef struct dg_transmitter {
     dg_offloads offloads;
-    unsigned char shortened;  /* a long train was refused, and a shorter one has not gone yet */
-    unsigned char refusals;   /* segmented sends that failed with EIO where single datagrams went */
-    uint32_t single;          /* waiting datagrams from the front that must go singly: their train was refused */
-    int train_error;          /* why */
-    dg_inet refused;          /* the last destination whose route refused a train */
-    uint32_t refused_for;     /* datagrams, of all destinations, until segmentation is tried there again */
+    uint32_t single;          /* waiting datagrams from the front that must go singly: their batch was refused */
     unsigned char hears_late; /* ICMP errors come late; a Unix socket's errors are the datagram's own */
     int suspect;              /* an error that may be an earlier datagram's: the next call tells */
     int late_error;           /* an error that belonged to an earlier datagram (ICMP), for the owner to take */
@@ -28,9 +23,6 @@ typedef enum dg_transmit_status {
     DG_TRANSMIT_BLOCKED, /* the kernel takes no more now: wait until the descriptor is writable */
 } dg_transmit_status;
 
-/* Hands one datagram over that need not be queued, because nothing is: whether the kernel took it. Where it did not,
- * the datagram is to be queued, and dg_transmit tries again, and judges. */
-DG_HOT int dg_transmit_at_once(dg_transmitter *transmitter, int fd, const dg_outgoing *out);
 dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int fd);
 
 DG_HIDDEN_END

@@ -4,7 +4,7 @@ local core = require "dgram.core"
 local emitter = require "dgram.emitter"
 local lookup = require "dgram.lookup"
 local options_of = require "dgram.options"
-local check, closed = core.check, core.closed
+local check = core.check
 
 local dgram = { _VERSION = "dgram " .. core.version }
 
@@ -17,11 +17,10 @@ require "dgram.connect"
 core.configure {
   --- The last step to a listener. A table constructor costs the interpreter less than building it through the C API; LuaJIT
   -- compiles it together with the listener.
-  deliver = function(msg, receiver, socket, address, family, port, size, truncated)
+  deliver = function(msg, slots, address, family, port, size, truncated)
     local rinfo = { address = address, family = family, port = port, size = size }
     if truncated then rinfo.truncated = true end
-    if closed[1] and core.state(socket) ~= "open" then return end -- by a finalizer that ran while the table was made
-    return receiver(msg, rinfo)
+    return slots[1](msg, rinfo) -- looked at now: a finalizer that ran while the table was made may have closed the socket
   end,
   emit = function(socket, event, ...)
     local done, err = true, nil
