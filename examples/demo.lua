@@ -136,7 +136,7 @@ local function burst(address)
   local on_their_way = {}  -- a ring of `window` messages, false where one is back
   local filling = (" "):rep(56)
   local step = math.ceil(count / (terminal and 100 or 4))
-  local started, seconds
+  local started, seconds, client_port
   local watchdog = watch(function() return back end, function()
     return ("lost: %s of %s datagrams (the server got %s, and %s came back)"):format(
       grouped(sent - back), grouped(sent), grouped(echoed), grouped(back))
@@ -161,6 +161,7 @@ local function burst(address)
   server:on("error", fail)
   client:on("error", fail)
   server:on("message", function(msg, rinfo)
+    if rinfo.port ~= client_port then return end -- somebody else's
     echoed = echoed + 1
     server:reply(msg, rinfo, ignore)
   end)
@@ -174,6 +175,7 @@ local function burst(address)
   end)
   server:bind(0, address, function()
     client:connectSync(server:address().port, address) -- what others send does not come
+    client_port = client:address().port
     started = uv.hrtime()
     fill_window()
   end)
