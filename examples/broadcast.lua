@@ -9,6 +9,7 @@
 local dgram = require "dgram"
 local uv = require "luv"
 
+local help = "usage: broadcast.lua wake MAC [PORT] [ADDRESS], or broadcast.lua listen [PORT]"
 local command = arg[1]
 local mac = command == "wake" and arg[2] or nil
 local port = tonumber(command == "wake" and arg[3] or command == "listen" and arg[2] or 40009)
@@ -114,14 +115,17 @@ local function listen()
 end
 
 io.stdout:setvbuf "line"
-if not port or port < 1 or port > 65535 or port % 1 ~= 0 then
+if command == "--help" then
+  print(help)
+  os.exit(0)
+elseif not port or port < 1 or port > 65535 or port % 1 ~= 0 then
   usage "a port is a number from 1 to 65535"
 elseif command == "listen" then
   listen()
-elseif mac and bytes_of(mac) then
+elseif mac and bytes_of(mac) and to ~= "" then
   wake(bytes_of(mac))
 else
-  usage "usage: broadcast.lua wake MAC [PORT] [ADDRESS], or broadcast.lua listen [PORT]"
+  usage(help)
 end
 
 dgram.run()

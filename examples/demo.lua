@@ -10,6 +10,7 @@ local uv = require "luv"
 local count = tonumber(arg[1] or 200000)
 local window = 128         -- so many of the burst are on their way at most: that fits into the smallest usual buffer
 local patience = 2000      -- ms: no echo in such a time means that something is lost
+local usage = "usage: demo.lua [COUNT], a whole number from 1 to 99999999"
 local terminal = uv.guess_handle(1) == "tty" and os.getenv "TERM" ~= "dumb"
 
 local function say(...)
@@ -28,6 +29,9 @@ local function grouped(number)
   local digits = #text % 3
   return (text:sub(1, digits) .. text:sub(digits + 1):gsub("%d%d%d", ",%0")):gsub("^,", "")
 end
+
+--- The callback of answers: one that could not be sent is missed by who waits for it, if anybody does.
+local function ignore() end
 
 --- A message as one readable line.
 local function shown(msg)
@@ -94,12 +98,13 @@ local function converse(kind, address)
   end)
   server:on("message", function(received, rinfo)
     say("   server  got       %s from %s", shown(received), shown_rinfo(rinfo))
-    server:send(received, rinfo.port, rinfo.address)
+    server:reply(received, rinfo, ignore)
   end)
   client:on("error", fail)
   client:on("message", function(received, rinfo)
+    if rinfo.port ~= server:address().port or rinfo.address ~= address then return end -- somebody else's
     say("   client  got back  %s from %s", shown(received), shown_rinfo(rinfo))
-    if received ~= msg or rinfo.size ~= #msg or rinfo.port ~= server:address().port or rinfo.address ~= address then
+    if received ~= msg or rinfo.size ~= #msg then
       fail("that is not the echo of " .. shown(msg))
     end
     send_next()
@@ -131,7 +136,7 @@ local function burst(address)
   local on_their_way = {}  -- a ring of `window` messages, false where one is back
   local filling = (" "):rep(56)
   local step = math.ceil(count / (terminal and 100 or 4))
-  local started, seconds, port
+  local started, seconds, client_port
   local watchdog = watch(function() return back end, function()
     return ("lost: %s of %s datagrams (the server got %s, and %s came back)"):format(
       grouped(sent - back), grouped(sent), grouped(echoed), grouped(back))
@@ -142,7 +147,7 @@ local function burst(address)
       sent = sent + 1
       local msg = ("%08d"):format(sent) .. filling
       on_their_way[sent % window] = msg
-      client:send(msg, port, address)
+      client:send(msg)
     end
   end
 
@@ -156,8 +161,9 @@ local function burst(address)
   server:on("error", fail)
   client:on("error", fail)
   server:on("message", function(msg, rinfo)
+    if rinfo.port ~= client_port then return end -- somebody else's
     echoed = echoed + 1
-    server:send(msg, rinfo.port, rinfo.address)
+    server:reply(msg, rinfo, ignore)
   end)
   client:on("message", function(msg)
     local slot = (tonumber(msg:sub(1, 8)) or 0) % window
@@ -168,7 +174,8 @@ local function burst(address)
     if back == count then finish() else fill_window() end
   end)
   server:bind(0, address, function()
-    port = server:address().port
+    client:connectSync(server:address().port, address) -- what others send does not come
+    client_port = client:address().port
     started = uv.hrtime()
     fill_window()
   end)
@@ -181,8 +188,11 @@ local function burst(address)
   if sent ~= count or echoed ~= count or back ~= count then fail("the numbers do not add up") end
 end
 
-if not count or count < 1 or count > 99999999 or count % 1 ~= 0 then
-  io.stderr:write("usage: demo.lua [COUNT], a whole number from 1 to 99999999\n")
+if arg[1] == "--help" then
+  print(usage)
+  os.exit(0)
+elseif not count or count < 1 or count > 99999999 or count % 1 ~= 0 then
+  io.stderr:write(usage, "\n")
   os.exit(2)
 end
 

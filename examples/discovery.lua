@@ -11,6 +11,7 @@
 local dgram = require "dgram"
 local uv = require "luv"
 
+local usage = "usage: discovery.lua [NAME] [INTERFACE] [SECONDS], NAME being of letters, digits, - _ and ."
 local group, port = "239.255.77.77", 41235
 local every, silence = 1000, 3500     -- ms: between two hellos, and until one who is silent counts as gone
 local name = arg[1] or ("node-" .. uv.os_getpid())
@@ -29,10 +30,13 @@ local function complain(err)
   io.stderr:write("discovery: ", tostring(err), "\n")
 end
 
-local function tell(word, to_port, to_address)
-  speaker:send(word .. " " .. name, to_port, to_address, function(err)
-    if err then complain(err) end
-  end)
+local function on_sent(err)
+  if err then complain(err) end
+end
+
+--- Tells the group.
+local function tell(word)
+  speaker:send(word .. " " .. name, port, group, on_sent)
 end
 
 --- Closes everything; with nothing left to do, dgram.run returns. What was sent before close() still goes out.
@@ -40,7 +44,7 @@ local function stop()
   if not running then return end
   running = false
   for _, handle in ipairs(handles) do handle:close() end
-  if status == 0 then tell("bye", port, group) end
+  if status == 0 then tell "bye" end
   listener:close()
   speaker:close()
 end
@@ -60,7 +64,7 @@ local function on_message(msg, rinfo)
   if not who or mine then return end
   if word == "hello" or word == "here" then
     if not known[key] then print(("+ %s at %s"):format(who, key)) end
-    if word == "hello" and not known[key] then tell("here", rinfo.port, rinfo.address) end
+    if word == "hello" and not known[key] then speaker:reply("here " .. name, rinfo, on_sent) end
     known[key] = { name = who, heard = uv.now() }
   elseif word == "bye" and known[key] then
     print(("- %s says goodbye"):format(who))
@@ -77,8 +81,11 @@ local function forget_the_silent()
   end
 end
 
-if not name:match "^[%w._-]+$" or not seconds then
-  io.stderr:write("usage: discovery.lua [NAME] [INTERFACE] [SECONDS]\n")
+if name == "--help" then
+  print(usage)
+  os.exit(0)
+elseif not name:match "^[%w._-]+$" or interface == "" or not seconds or seconds < 0 then
+  io.stderr:write(usage, "\n")
   os.exit(2)
 end
 
@@ -107,7 +114,7 @@ else
   local interrupt, terminate = uv.new_signal(), uv.new_signal()
   handles = { announcer, limit, interrupt, terminate }
   announcer:start(0, every, function()
-    tell("hello", port, group)
+    tell "hello"
     forget_the_silent()
   end)
   if seconds < math.huge then limit:start(seconds * 1000, 0, stop) end

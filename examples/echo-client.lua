@@ -8,6 +8,7 @@
 local dgram = require "dgram"
 local uv = require "luv"
 
+local usage = "usage: echo-client.lua [HOST:]PORT [LINE...], PORT being a number from 1 to 65535"
 local tries = 4            -- how often a line is sent at most
 local first_wait = 250     -- ms to wait for a reply; twice as long after each try
 local host, port = (arg[1] or ""):match "^%[?(.-)%]?:?(%d+)$"
@@ -104,8 +105,11 @@ local function read_input()
 end
 
 port = tonumber(port)
-if not port or port < 1 or port > 65535 then
-  io.stderr:write("usage: echo-client.lua [HOST:]PORT [LINE...]\n")
+if arg[1] == "--help" then
+  print(usage)
+  os.exit(0)
+elseif not port or port < 1 or port > 65535 then
+  io.stderr:write(usage, "\n")
   os.exit(2)
 end
 if host == "" then host = "127.0.0.1" end

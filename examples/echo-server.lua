@@ -7,8 +7,9 @@
 local dgram = require "dgram"
 local uv = require "luv"
 
+local usage = "usage: echo-server.lua [PORT] [ADDRESS], PORT being a number from 0 to 65535"
 local port = tonumber(arg[1] or 41234)
-local address = arg[2] or "127.0.0.1"
+local address = (arg[2] or "127.0.0.1"):match "^%[?(.-)%]?$" -- "[::1]" is ::1
 local status = 0
 local echoed = 0
 local signals = {}
@@ -35,10 +36,11 @@ local function stop()
   end)
 end
 
+--- Answers with reply: whatever a datagram says of its sender, that raises no error here, and the callback hears of it.
 local function on_message(msg, rinfo)
   echoed = echoed + 1
   print(("%d bytes from %s port %d"):format(rinfo.size, rinfo.address, rinfo.port))
-  server:send(msg, rinfo.port, rinfo.address, function(err)
+  server:reply(msg, rinfo, function(err)
     if err then complain(err) end
   end)
 end
@@ -53,8 +55,11 @@ local function on_error(err)
   end
 end
 
-if not port or port < 0 or port > 65535 or port % 1 ~= 0 then
-  io.stderr:write("usage: echo-server.lua [PORT] [ADDRESS]\n")
+if arg[1] == "--help" then
+  print(usage)
+  os.exit(0)
+elseif not port or port < 0 or port > 65535 or port % 1 ~= 0 or address == "" then
+  io.stderr:write(usage, "\n")
   os.exit(2)
 end
 

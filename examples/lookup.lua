@@ -8,6 +8,7 @@
 local dgram = require "dgram"
 local uv = require "luv"
 
+local usage = "usage: lookup.lua [HOST[:PORT]...], PORT being a number from 1 to 65535"
 local patience = 3000            -- ms to wait for an answer, once the question went out
 local seconds_1900 = 2208988800  -- from 1900, where the protocol's time begins, to 1970
 local asked = {}                 -- the eight bytes that mark a question -> { name, host, port, time, timer }
@@ -71,13 +72,23 @@ local function settle(mark, ...)
   if waiting == 0 then stop() end
 end
 
+--- "pool.ntp.org:123" -> "pool.ntp.org", 123. Nil where that is neither a host nor one with a port. An IPv6 address that has
+-- a port behind it stands in brackets; the socket here is for IPv4, and says so.
+local function host_and_port(name)
+  local host, port = name:match "^%[(.+)%]:?(%d*)$"
+  if not host then host, port = name:match "^([^:]+):?(%d*)$" end
+  if not host then host, port = name:match "^[%x:.]+$", "" end
+  port = port == "" and 123 or tonumber(port)
+  if host and port and port >= 1 and port <= 65535 then return host, port end
+end
+
 local function ask(name)
-  local host, port = name:match "^(.*):(%d+)$"
+  local host, port = host_and_port(name)
   local mark = four_bytes(math.random(2 ^ 31 - 1)) .. four_bytes(math.random(2 ^ 31 - 1))
   local question = { name = name }
   asked[mark] = question
   waiting = waiting + 1
-  client:send("\27" .. ("\0"):rep(39) .. mark, tonumber(port or 123), host or name, function(err)
+  client:send("\27" .. ("\0"):rep(39) .. mark, port, host, function(err)
     if err then return settle(mark, "%s: %s", name, tostring(err)) end
     if not asked[mark] then return end
     say("%s: found, and the question is on its way", name)
@@ -107,11 +118,23 @@ local function serve()
   server = dgram.createSocket("udp4", function(msg, rinfo)
     local time = encode_time(now())
     if #msg < 48 or msg:byte(1) % 8 ~= 3 then return end
-    server:send("\28\1\0\236" .. ("\0"):rep(8) .. "LOCL" .. time .. msg:sub(41, 48) .. time .. time,
-      rinfo.port, rinfo.address)
+    local answer = "\28\1\0\236" .. ("\0"):rep(8) .. "LOCL" .. time .. msg:sub(41, 48) .. time .. time
+    server:reply(answer, rinfo, function(err)
+      if err then say("the time server: %s", tostring(err)) end
+    end)
   end)
   server:bind(0, "127.0.0.1")
   return server:address().port
+end
+
+for i, name in ipairs(arg) do
+  if i == 1 and name == "--help" then
+    print(usage)
+    os.exit(0)
+  elseif not host_and_port(name) then
+    io.stderr:write(usage, "\n")
+    os.exit(2)
+  end
 end
 
 math.randomseed(uv.hrtime() % 2 ^ 31)

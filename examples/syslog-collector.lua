@@ -7,6 +7,7 @@
 local dgram = require "dgram"
 local uv = require "luv"
 
+local usage = "usage: syslog-collector.lua [PATH] [MODE], MODE being octal digits"
 local path = arg[1] or "/tmp/dgram-syslog.sock"
 local mode = tonumber(arg[2] or "666", 8)
 local status = 0
@@ -41,9 +42,9 @@ local function stop()
   end)
 end
 
-local function give_up(err, code)
+local function give_up(err)
   complain(err)
-  if advice[code] then io.stderr:write("syslog-collector: ", advice[code], "\n") end
+  if advice[err.code] then io.stderr:write("syslog-collector: ", advice[err.code], "\n") end
   status = 1
   stop()
 end
@@ -67,16 +68,11 @@ local function on_message(msg, rinfo)
   print(("%s%s: %s"):format(priority, rinfo.address ~= "" and " from " .. rinfo.address or "", text))
 end
 
---- Bind makes the file with what the umask leaves: usually 755, and who may not write to the file may not send to it.
--- So other users' messages would not come, and logger would not even say so.
-local function open_to_others()
-  local done, reason = uv.fs_chmod(path, mode)
-  if not done then return give_up(reason) end
-  print(("collecting at %s, mode %o (Ctrl-C to end)"):format(path, mode))
-end
-
-if not mode or mode < 0 or mode > 511 or mode % 1 ~= 0 then
-  io.stderr:write("usage: syslog-collector.lua [PATH] [MODE]\n")
+if path == "--help" then
+  print(usage)
+  os.exit(0)
+elseif not mode or mode < 0 or mode > 511 or mode % 1 ~= 0 or path == "" then
+  io.stderr:write(usage, "\n")
   os.exit(2)
 end
 
@@ -84,10 +80,14 @@ io.stdout:setvbuf "line"
 -- reuseAddr removes the file that a collector left which was killed, but no living one's.
 collector = dgram.createSocket({ type = "unix_dgram", reuseAddr = true }, on_message)
 collector:on("error", function(err)
-  if err.syscall == "bind" then return give_up(err, err.code) end
+  if err.syscall == "bind" then return give_up(err) end
   complain(err)
 end)
-collector:bind(path, open_to_others)
+-- Without the mode the file has what the umask leaves: usually 755, and who may not write to it may not send to it. So
+-- other users' messages would not come, and logger would not even say so.
+collector:bind({ path = path, mode = mode }, function()
+  print(("collecting at %s, mode %o (Ctrl-C to end)"):format(path, mode))
+end)
 for i, name in ipairs { "sigint", "sigterm" } do
   signals[i] = uv.new_signal()
   signals[i]:start(name, stop)

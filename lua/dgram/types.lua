@@ -20,10 +20,10 @@ local dgram = {}
 ---@field ipv6Only? boolean udp6 only: leaves IPv4 to others
 ---@field recvBufferSize? integer bytes
 ---@field sendBufferSize? integer bytes
----@field sendQueueLimit? integer bytes that may wait in the socket, 16 MiB unless given
+---@field sendQueueLimit? integer bytes that may wait in the socket, 64 counted for each datagram, 16 MiB unless given
 ---@field gso? boolean false: the kernel cuts no datagrams out of one piece
 ---@field gro? boolean whether the kernel hands over several datagrams in one piece: true at once, false never, nil when it pays
----@field moderation? boolean|integer microseconds that datagrams in quick succession may wait; true, 50, unless given
+---@field moderation? false|integer microseconds that datagrams in quick succession may wait, 1 to 1000000; none unless given
 ---@field lookup? dgram.Lookup
 ---@field receiveBlockList? dgram.BlockList drops what comes from these addresses
 ---@field sendBlockList? dgram.BlockList refuses what goes to these addresses: ERR_IP_BLOCKED
@@ -80,6 +80,7 @@ local dgram = {}
 ---@field sendErrors integer
 ---@field dropped? integer dropped by the kernel, in entries of its buffer (a train is one); absent where it does not say
 ---@field blocked integer refused by receiveBlockList
+---@field strangers integer of others than the peer, dropped after connect
 ---@field truncated integer
 ---@field receiveCalls integer system calls
 ---@field sendCalls integer system calls
@@ -343,6 +344,14 @@ function Socket:send(msg, port, address, callback) end
 ---@return boolean
 function Socket:sendto(msg, offset, length, port, address, callback) end
 
+--- Sends a datagram to a message's sender. What is in `rinfo` never raises; a sender that cannot be answered is EDESTADDRREQ,
+--- to the callback or the `error` event. Raises ERR_INVALID_ARG_TYPE for a wrong msg, rinfo (no table) or callback.
+---@param msg string | string[]
+---@param rinfo dgram.RemoteInfo | {address: string, port?: integer}
+---@param callback? dgram.SendCallback
+---@return boolean # false when much waits: then `drain` comes
+function Socket:reply(msg, rinfo, callback) end
+
 --- Sends each string of a list as a datagram. `callback` comes once: the first error, and how many went.
 ---@param list string[]
 ---@param port? integer
@@ -354,6 +363,10 @@ function Socket:sendMany(list, port, address, callback) end
 --- Hands what was accepted to the kernel now. Needs no loop.
 ---@return boolean # whether nothing waits any more
 function Socket:flush() end
+
+--- Gives up what waits to be sent, look-ups included: each callback gets ECANCELED. Works while the socket closes, too.
+---@return integer # how many datagrams
+function Socket:discard() end
 
 --- Stops receiving; what was accepted still goes out. Raises ERR_SOCKET_DGRAM_NOT_RUNNING the second time.
 ---@param callback? fun() listens once for `close`
@@ -442,7 +455,7 @@ function Socket:getSendBufferSize() end
 ---@param bytes integer
 function Socket:setSendBufferSize(bytes) end
 
----@return integer # bytes accepted and not yet handed to the kernel
+---@return integer # bytes of payload accepted and not yet handed to the kernel
 function Socket:getSendQueueSize() end
 
 ---@return integer # datagrams likewise
