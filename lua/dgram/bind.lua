@@ -28,10 +28,10 @@ local function target(self, port, address, fd)
 end
 
 --- The option mode as a number, or nil. Only a path has a file.
-local function file_mode(self, options)
-  if options.mode == nil then return end
-  local path = options.path == nil and options.address or options.path
-  local mode = check.mode(options.mode, "options.mode")
+local function file_mode(self, given)
+  if given.mode == nil then return end
+  local path = given.path == nil and given.address or given.path
+  local mode = check.mode(given.mode, "options.mode")
   if core.family(self) ~= 0 or type(path) ~= "string" or path:byte() == 0 then
     check.badValue "The option mode needs a path: only a unix_dgram socket that is bound to one has a file"
   end
