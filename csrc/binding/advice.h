@@ -19,10 +19,10 @@ typedef struct dg_trouble {
 } dg_trouble;
 
 /* Returns the advice, or NULL. It may be written to `text`. Asks the kernel, and allocates nothing. */
-DG_COLD const char *dg_advice_find(const dg_trouble *trouble, char text[DG_ADVICE_TEXT]);
+const char *dg_advice_find(const dg_trouble *trouble, char text[DG_ADVICE_TEXT]);
 
 /* The same for the text of an address that is none for a socket of this family. */
-DG_COLD const char *dg_advice_for_text(int error, int family, const char *address);
+const char *dg_advice_for_text(int error, int family, const char *address);
 
 DG_HIDDEN_END
 

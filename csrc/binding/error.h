@@ -13,31 +13,30 @@ DG_HIDDEN_BEGIN
 void dg_error_open(lua_State *L);
 
 /* Raises an error of `name` ("Error", "TypeError", "RangeError"); the format is lua_pushfstring's. */
-DG_COLD int dg_error_raise(lua_State *L, const char *name, const char *code, const char *format, ...);
+int dg_error_raise(lua_State *L, const char *name, const char *code, const char *format, ...);
 
 /* TypeError ERR_INVALID_ARG_TYPE: The "<argument>" argument must be <expected>. Received ... */
-DG_COLD int dg_error_arg_type(lua_State *L, int index, const char *argument, const char *expected);
+int dg_error_arg_type(lua_State *L, int index, const char *argument, const char *expected);
 /* RangeError ERR_OUT_OF_RANGE: The value of "<argument>" is out of range. It must be <expected>. Received ... */
-DG_COLD int dg_error_range(lua_State *L, int index, const char *argument, const char *expected);
+int dg_error_range(lua_State *L, int index, const char *argument, const char *expected);
 /* Pushes and returns how a value reads behind "Received ". */
 const char *dg_error_received(lua_State *L, int index);
 /* The value is one more than the call takes: number `number` of at most `most`. */
-DG_COLD int dg_error_too_many(lua_State *L, int index, int most, int number);
+int dg_error_too_many(lua_State *L, int index, int most, int number);
 /* Raises when there is a value past `last`: surplus arguments hide mistakes. In a method (its own object is no argument
  * to its caller), and in a plain function. */
 void dg_error_surplus(lua_State *L, int last);
 void dg_error_surplus_function(lua_State *L, int last);
 
 /* Pushes the error of a failed system call; `error` is a negative errno, `address` may be NULL. */
-DG_COLD void dg_error_push_system(lua_State *L, int error, const char *syscall, const dg_address *address);
+void dg_error_push_system(lua_State *L, int error, const char *syscall, const dg_address *address);
 /* The same with some words more at the message's end (advice.h), unless they are NULL. */
-DG_COLD void dg_error_push_advised(lua_State *L, int error, const char *syscall, const dg_address *address,
-                                   const char *advice);
+void dg_error_push_advised(lua_State *L, int error, const char *syscall, const dg_address *address, const char *advice);
 /* The same for an address that did not parse: its text is at `index`; port 0 for none. */
-DG_COLD void dg_error_push_system_text(lua_State *L, int error, const char *syscall, int index, unsigned port,
-                                       const char *advice);
-DG_COLD int dg_error_raise_system(lua_State *L, int error, const char *syscall, const dg_address *address);
-DG_COLD int dg_error_raise_advised(lua_State *L, int error, const char *syscall, const char *advice);
+void dg_error_push_system_text(lua_State *L, int error, const char *syscall, int index, unsigned port,
+                               const char *advice);
+int dg_error_raise_system(lua_State *L, int error, const char *syscall, const dg_address *address);
+int dg_error_raise_advised(lua_State *L, int error, const char *syscall, const char *advice);
 
 /* core.error(name, code, message [, fields]): the constructor for the Lua side; returns the object. */
 int dg_error_new(lua_State *L);

@@ -124,8 +124,8 @@ void dg_hub_push_callback(lua_State *L, lua_CFunction function);
 #define DG_UP_BODY lua_upvalueindex(3)
 
 /* An arena to receive into, or NULL without memory; and back. */
-DG_HOT dg_arena *dg_hub_take_arena(dg_hub *hub);
-DG_HOT void dg_hub_give_arena(dg_hub *hub, dg_arena *arena);
+dg_arena *dg_hub_take_arena(dg_hub *hub);
+void dg_hub_give_arena(dg_hub *hub, dg_arena *arena);
 
 DG_HIDDEN_END
 

@@ -48,7 +48,7 @@ static void push_changed(lua_State *L, dg_socket *s)
 
 /* The change failed, with the error on top of the stack: the receiver before has its place again, unless a finalizer
  * has put another one there, and the poll is told. */
-DG_COLD static int undo(lua_State *L, dg_socket *s, int alone)
+static int undo(lua_State *L, dg_socket *s, int alone)
 {
     lua_pushliteral(L, "message");
     lua_rawgeti(L, SLOTS, DG_SLOT_RECEIVER);

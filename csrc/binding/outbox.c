@@ -190,15 +190,18 @@ int dg_outbox_is_over(const dg_socket *s, size_t count, size_t bytes)
 
 int dg_outbox_admit(lua_State *L, dg_socket *s, size_t length, const dg_address *to)
 {
-    int status = s->life == DG_OPEN && !s->bound ? dg_endpoint_bind_any(L, 1, s) : 0;
-    if (status != 0)
-        return status;
+    if (s->life == DG_OPEN && !s->bound) {
+        int status = dg_endpoint_bind_any(L, 1, s);
+        if (status != 0)
+            return status;
+    }
     if (s->send_block != NULL && to != NULL && to->length != 0 && dg_blocklist_has(s->send_block, to))
         return DG_REFUSED_BY_LIST;
     if (length > (s->family == AF_UNIX ? LARGEST_UNIX : LARGEST))
         return -EMSGSIZE;
-    if (dg_outbox_is_over(s, 1, length)) /* what was only collected so far may go */
-        dg_outbox_flush(L, 1, s);
+    if (!dg_outbox_is_over(s, 1, length))
+        return 0;
+    dg_outbox_flush(L, 1, s); /* what was only collected so far may go */
     return dg_outbox_is_over(s, 1, length) ? -ENOBUFS : 0;
 }
 

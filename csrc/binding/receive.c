@@ -173,7 +173,7 @@ static int deliver(lua_State *L, kept *k, dg_socket *s, int with_rinfo)
     return 0;
 }
 
-DG_COLD static void report_failure(lua_State *L, int index, dg_socket *s, int error)
+static void report_failure(lua_State *L, int index, dg_socket *s, int error)
 {
     dg_socket_push_error(L, s, error, "recvmsg", NULL);
     dg_tick_emit(L, index, "error");

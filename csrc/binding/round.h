@@ -9,9 +9,9 @@
 DG_HIDDEN_BEGIN
 
 /* How much the round may do: what is due now. Set once before it, so that work that makes work waits for the next. */
-DG_HOT void dg_round_open(dg_hub *hub);
+void dg_round_open(dg_hub *hub);
 /* Does that work. May raise between two pieces of work; call it again then. */
-DG_HOT void dg_round_run(lua_State *L, dg_hub *hub);
+void dg_round_run(lua_State *L, dg_hub *hub);
 /* Whether dg_round_settle would do something. */
 static inline int dg_round_unsettled(const dg_hub *hub)
 {

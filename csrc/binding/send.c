@@ -107,8 +107,7 @@ static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments, cons
 }
 
 /* Binds first if need be, then lets the name be looked up. Returns whether there is room for more. */
-DG_COLD static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *arguments, const load *held,
-                                size_t value)
+static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *arguments, const load *held, size_t value)
 {
     int status = dg_outbox_admit(L, s, held->count == 1 ? (size_t)held->bytes : 0, NULL);
     if (status == 0 && dg_outbox_is_over(s, held->count, held->bytes))
@@ -124,7 +123,7 @@ DG_COLD static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *
 }
 
 /* The destination is a literal that will not do. */
-DG_COLD static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, int status, size_t value)
+static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, int status, size_t value)
 {
     dg_error_push_system_text(L, status, "send", arguments->address, arguments->port,
                               dg_advice_for_text(status, s->family, lua_tostring(L, arguments->address)));
@@ -132,7 +131,7 @@ DG_COLD static int fail_destination(lua_State *L, dg_socket *s, const dg_argumen
     return dg_outbox_has_room(s);
 }
 
-DG_HOT static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *arguments)
+static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *arguments)
 {
     dg_address to;
     int status = find_destination(L, s, arguments, &to), below;
@@ -185,7 +184,7 @@ static int put_plain(lua_State *L, dg_socket *s)
 
 /* socket:send(msg [, offset, length], port [, address] [, cb]) -> whether the queue is below its mark.
  * Connected: without port and address. unix_dgram: with a path in their place. sendmsg(2) */
-DG_HOT static int socket_send(lua_State *L)
+static int socket_send(lua_State *L)
 {
     dg_arguments arguments;
     dg_socket *s = dg_socket_running(L);

@@ -37,7 +37,7 @@ enum dg_form { DG_FORM_PORT, DG_FORM_PATH, DG_FORM_PEER };
 static inline int dg_arguments_plain(lua_State *L, dg_arguments *out);
 static inline int dg_arguments_plain_to_peer(lua_State *L, dg_arguments *out);
 /* (self, msg [, offset, length] <destination> [, callback]) */
-DG_HOT void dg_arguments_of_send(lua_State *L, enum dg_form form, dg_arguments *out);
+void dg_arguments_of_send(lua_State *L, enum dg_form form, dg_arguments *out);
 /* (self, msg, rinfo [, callback]) */
 void dg_arguments_of_reply(lua_State *L, dg_payload *out);
 /* (self, list <destination> [, callback]); of the payload only `parts` is set. */

@@ -119,8 +119,8 @@ static inline dg_socket *dg_socket_check(lua_State *L);
 /* The same for methods that need it open: raises ERR_SOCKET_DGRAM_NOT_RUNNING after close(). */
 static inline dg_socket *dg_socket_running(lua_State *L);
 /* The rare halves of these: for what has no tag, and for one that is closed. */
-DG_COLD dg_socket *dg_socket_check_metatable(lua_State *L);
-DG_COLD void dg_socket_raise_closed(lua_State *L);
+dg_socket *dg_socket_check_metatable(lua_State *L);
+void dg_socket_raise_closed(lua_State *L);
 
 /* Pushes the userdata of a socket, or nil when it is being collected. */
 void dg_socket_push(lua_State *L, const dg_socket *s);
@@ -134,14 +134,11 @@ void dg_socket_anchor(lua_State *L, int index, dg_socket *s);
 void dg_socket_target_nobody(lua_State *L, int slots);
 
 /* Pushes the error of a system call, with what is to be done about it. */
-DG_COLD void dg_socket_push_advised(lua_State *L, const dg_socket *s, int error, const char *syscall,
-                                    const dg_address *to);
+void dg_socket_push_advised(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to);
 /* The same of one on a datagram's way, with the connected peer's address where `to` is NULL or empty. */
-DG_COLD void dg_socket_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall,
-                                  const dg_address *to);
+void dg_socket_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to);
 /* The same of a datagram of `length` bytes (0: not known) that does not go. */
-DG_COLD void dg_socket_push_send_error(lua_State *L, const dg_socket *s, int error, const dg_address *to,
-                                       size_t length);
+void dg_socket_push_send_error(lua_State *L, const dg_socket *s, int error, const dg_address *to, size_t length);
 
 /* Whether an IPv4 literal is meant for it as a mapped address. */
 static inline int dg_socket_maps(const dg_socket *s)

@@ -30,10 +30,10 @@ void dg_tick_fail(lua_State *L, int index, int callback, lua_Integer value);
 
 /* For the round. A deferred call is four values: the socket or false, the event's name or the function, two arguments.
  */
-int dg_tick_defer(lua_State *L);                     /* pops the four; returns what dg_tick_emit does */
-void dg_tick_take(lua_State *L, dg_hub *hub);        /* pushes those of the first one, and forgets it */
-DG_HOT unsigned dg_tick_deferred(const dg_hub *hub); /* how many there are */
-dg_socket *dg_tick_next(dg_hub *hub);                /* the first due socket, taken off the list; there is one */
+int dg_tick_defer(lua_State *L);              /* pops the four; returns what dg_tick_emit does */
+void dg_tick_take(lua_State *L, dg_hub *hub); /* pushes those of the first one, and forgets it */
+unsigned dg_tick_deferred(const dg_hub *hub); /* how many there are */
+dg_socket *dg_tick_next(dg_hub *hub);         /* the first due socket, taken off the list; there is one */
 
 /* Whether anything is noted. */
 static inline int dg_tick_has_work(const dg_hub *hub)

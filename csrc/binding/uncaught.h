@@ -10,12 +10,12 @@ DG_HIDDEN_BEGIN
 
 /* Pops an error that a protected call with the hub's message handler caught, and sees to it. Never raises: without the
  * memory to keep the error, that is noted at least. */
-DG_COLD void dg_uncaught_take(lua_State *L, dg_hub *hub);
+void dg_uncaught_take(lua_State *L, dg_hub *hub);
 /* Pushes what went uncaught as one value to raise, and forgets it; returns 0 and pushes nothing when all was well. */
 int dg_uncaught_push(lua_State *L);
 
 /* Raises what went uncaught, as a string, where neither a dispatch nor dgram.run will see to it; else returns 0. */
-DG_COLD int dg_uncaught_raise(lua_State *L, const dg_hub *hub);
+int dg_uncaught_raise(lua_State *L, const dg_hub *hub);
 
 /* Makes the message handler. */
 void dg_uncaught_open(lua_State *L);

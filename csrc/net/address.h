@@ -80,7 +80,7 @@ void dg_address_loopback(dg_address *out, int family, unsigned port);
 size_t dg_address_format(const dg_address *address, char text[DG_ADDRESS_TEXT]);
 
 /* 0 where there is none. */
-DG_HOT unsigned dg_address_port(const dg_address *address);
+unsigned dg_address_port(const dg_address *address);
 void dg_address_set_port(dg_address *address, unsigned port);
 static inline int dg_address_equal(const dg_address *a, const dg_address *b)
 {

@@ -20,7 +20,7 @@ typedef struct dg_fifo {
 static inline void *dg_fifo_reserve(dg_fifo *fifo, size_t more);
 
 /* The rare half of it: moves or grows the block. */
-DG_COLD void *dg_fifo_make_room(dg_fifo *fifo, size_t more);
+void *dg_fifo_make_room(dg_fifo *fifo, size_t more);
 
 /* Whether there is that much behind what is queued. */
 static inline int dg_fifo_has_room(const dg_fifo *fifo, size_t more)
@@ -33,6 +33,12 @@ static inline void *dg_fifo_reserve(dg_fifo *fifo, size_t more)
     if (dg_fifo_has_room(fifo, more))
         return fifo->block + fifo->tail;
     return dg_fifo_make_room(fifo, more);
+}
+
+/* Where they go, when there is place. */
+static inline void *dg_fifo_end(const dg_fifo *fifo)
+{
+    return fifo->block + fifo->tail;
 }
 
 static inline void dg_fifo_commit(dg_fifo *fifo, size_t bytes)

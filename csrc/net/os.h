@@ -44,7 +44,7 @@ typedef struct dg_outgoing {
 
 /* Sends the first of `count` (at most DG_BATCH) and as many of the following as the kernel takes in one call.
  * Returns how many it took (1 or more), or the negative errno of the first. Never EINTR. */
-DG_HOT int dg_os_send(int fd, const dg_outgoing *out, unsigned count);
+int dg_os_send(int fd, const dg_outgoing *out, unsigned count);
 
 /* Where datagrams are received into: memory for DG_SLOTS slots, touched only as far as it is used. */
 typedef struct dg_arena dg_arena;
@@ -66,11 +66,11 @@ typedef struct dg_received {
 /* Receives into the first slots of the arena, at most `want` (1 .. DG_SLOTS), without waiting. Where the socket
  * coalesces for certain not, nobody asks for the size of segments, which makes a lone datagram cheaper.
  * Returns how many slots are filled, or a negative errno. Never EINTR. */
-DG_HOT int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads);
+int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads);
 /* Receives one datagram into the first slot, which has the whole arena (2 MiB) for it. Returns 1 or a negative errno.
  */
 int dg_os_receive_large(int fd, dg_arena *arena);
-DG_HOT dg_received *dg_arena_slot(dg_arena *arena, unsigned i);
+dg_received *dg_arena_slot(dg_arena *arena, unsigned i);
 
 DG_HIDDEN_END
 

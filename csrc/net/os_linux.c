@@ -147,7 +147,7 @@ int dg_os_receive_large(int fd, dg_arena *arena)
     return status;
 }
 
-DG_APART static int receive_several(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads)
+static int receive_several(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads)
 {
     int count;
     for (unsigned i = 0; i < want; i++)
@@ -218,7 +218,7 @@ static int send_train(int fd, const dg_outgoing *out)
     return sent >= 0 ? 1 : -errno;
 }
 
-DG_APART static int send_several(int fd, const dg_outgoing *out, unsigned count)
+static int send_several(int fd, const dg_outgoing *out, unsigned count)
 {
     struct mmsghdr headers[DG_BATCH];
     envelope envelopes[DG_BATCH];

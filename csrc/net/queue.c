@@ -80,9 +80,7 @@ int dg_queue_make_room(dg_queue *queue, size_t count, size_t bytes)
 
 char *dg_queue_reserve(dg_queue *queue, size_t length)
 {
-    if (dg_queue_make_room(queue, 1, length) != 0)
-        return NULL;
-    return dg_fifo_reserve(&queue->payload, length);
+    return dg_queue_make_room(queue, 1, length) == 0 ? dg_fifo_end(&queue->payload) : NULL;
 }
 
 /* Two datagrams share a route when they follow each other to one destination. */
@@ -91,7 +89,7 @@ static void add_route(dg_queue *queue, const dg_address *to)
     uint32_t count = queue->end_route - queue->first_route;
     if (count != 0 && dg_address_equal(route_at(queue, count - 1), to))
         return;
-    dg_address *route = dg_fifo_reserve(&queue->routes, sizeof *route);
+    dg_address *route = dg_fifo_end(&queue->routes);
     dg_address_copy(route, to);
     dg_fifo_commit(&queue->routes, sizeof *route);
     queue->end_route++;
@@ -99,9 +97,8 @@ static void add_route(dg_queue *queue, const dg_address *to)
 
 static void add_entry(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback, int error)
 {
-    dg_queue_disallow(queue);
     add_route(queue, to);
-    dg_entry *entry = dg_fifo_reserve(&queue->entries, sizeof *entry);
+    dg_entry *entry = dg_fifo_end(&queue->entries);
     *entry = (dg_entry){(uint32_t)length, callback, queue->end_route - 1, error};
     dg_fifo_commit(&queue->entries, sizeof *entry);
 }
@@ -194,7 +191,7 @@ void dg_queue_move(dg_queue *queue, const dg_address *to, dg_queue *other,
         dg_entry *entry = dg_queue_waiting(queue, i);
         size_t length = entry->error == 0 ? entry->length : 0;
         if (goes_to(queue, entry, to)) {
-            memcpy(dg_fifo_reserve(&other->payload, length), from, length);
+            memcpy(dg_fifo_end(&other->payload), from, length);
             dg_queue_push(other, length, to, entry->callback != 0 ? renamed(context, entry->callback) : 0);
         } else {
             memmove(kept, from, length);

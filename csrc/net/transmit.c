@@ -58,7 +58,7 @@ static void count_singles(dg_transmitter *transmitter, unsigned count)
     transmitter->single -= transmitter->single < count ? transmitter->single : count;
 }
 
-DG_COLD static void settle_failed(dg_transmitter *transmitter, dg_queue *queue, int error)
+static void settle_failed(dg_transmitter *transmitter, dg_queue *queue, int error)
 {
     transmitter->errors++;
     dg_queue_failed(queue, error);
@@ -109,7 +109,7 @@ static void take_batch_refusal(dg_transmitter *transmitter, unsigned count, int 
 
 /* The first message failed. An error that may be an earlier datagram's is reported by the kernel once: so the message
  * is sent again, and a second failure is its own. */
-DG_COLD static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, unsigned count, int error)
+static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, unsigned count, int error)
 {
     if (transmitter->hears_late && transmitter->suspect == 0 && may_be_late(error)) {
         transmitter->suspect = error;
@@ -161,7 +161,7 @@ static int transmit_one(dg_transmitter *transmitter, dg_queue *queue, int fd)
 }
 
 /* As many as fit into one system call. Returns what take_answer does. */
-DG_APART static int transmit_several(dg_transmitter *transmitter, dg_queue *queue, int fd)
+static int transmit_several(dg_transmitter *transmitter, dg_queue *queue, int fd)
 {
     dg_outgoing out[DG_BATCH];
     unsigned counts[DG_BATCH], messages = lay_out(transmitter, queue, out, counts);
