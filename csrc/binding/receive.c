@@ -317,6 +317,7 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
     kept k = push_kept(L, index, s);
     if (s->pinned >= s->hub->depth) /* by a reader of this dispatch, or of one inside of it, that raised */
         s->pinned = 0;
+    dg_turn_others(s->hub);
     for (int first = 1;; first = 0) {
         deliver_batch(L, &k, index, s);
         /* A nested loop may have received and left a batch that waits for resume. */
