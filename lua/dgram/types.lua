@@ -80,6 +80,7 @@ local dgram = {}
 ---@field sendErrors integer
 ---@field dropped? integer dropped by the kernel, in entries of its buffer (a train is one); absent where it does not say
 ---@field blocked integer refused by receiveBlockList
+---@field strangers integer sent by others before connect, and dropped after it
 ---@field truncated integer
 ---@field receiveCalls integer system calls
 ---@field sendCalls integer system calls
