@@ -141,7 +141,7 @@ for where, start in pairs(callbacks) do
         local function step(fn, ...)
           local ok, err = pcall(fn, ...)
           local text = tostring(err) -- a send that failed is raised once nobody listens any more
-          if not ok and not text:find(purpose, 1, true) and not text:find "send EMSGSIZE " then error(err, 0) end
+          if not ok and not text:find(purpose, 1, true) and not text:find "send EMSGSIZE" then error(err, 0) end
           return ok
         end
         repeat until step(loop.wait, function() return calls > 0 end, 20)

@@ -87,6 +87,12 @@ static int start_tick(lua_State *L)
     return 0;
 }
 
+static int stop_tick(lua_State *L)
+{
+    dg_loop_stop_tick(L, dg_hub_of(L));
+    return 0;
+}
+
 static void protect(lua_State *L, dg_hub *hub, lua_CFunction function)
 {
     lua_pushcfunction(L, function);
@@ -100,13 +106,22 @@ static void protect(lua_State *L, dg_hub *hub, lua_CFunction function)
  * closed handles: none may be closed there, as the state may end before the loop runs again. */
 enum origin { FROM_POLL, FROM_TIMER };
 
-/* The way out of a dispatch. Inside of a listener, in a nested loop, only the tick is started for what is left. */
+/* Whether the tick is to run, where it is not for dg_round_settle to say. */
+static int needs_tick(const dg_hub *hub)
+{
+    return dg_tick_has_work(hub) || dg_turn_must_end(hub) || (hub->depth == 0 && hub->graves != 0);
+}
+
+/* The way out of a dispatch. Inside of a listener, in a nested loop, only the tick is started for what is left, and
+ * stopped where nothing is: it would have that loop spin. */
 static int leave(lua_State *L, dg_hub *hub, enum origin origin)
 {
     if (origin == FROM_POLL && dg_round_unsettled(hub))
         protect(L, hub, settle);
-    else if (!hub->ticking && (dg_tick_has_work(hub) || (hub->depth == 0 && hub->graves != 0)))
+    else if (!hub->ticking && needs_tick(hub))
         protect(L, hub, start_tick);
+    else if (hub->ticking && hub->depth != 0 && origin == FROM_POLL && !needs_tick(hub))
+        protect(L, hub, stop_tick);
     return hub->uncaught != 0 || hub->lost != 0 ? dg_uncaught_raise(L, hub) : 0;
 }
 
@@ -164,27 +179,34 @@ static int on_alarm(lua_State *L)
     return leave(L, hub, FROM_POLL);
 }
 
-/* Dispatches for a socket that may be gone: one that is being collected is nowhere to be found. */
-static int dispatch_if_there(lua_State *L, unsigned happened, enum origin origin)
+/* Pushes a socket that may be gone: one that is being collected is nowhere to be found (NULL, nil). */
+static dg_socket *push_if_there(lua_State *L)
 {
     dg_hub_get(L, DG_STORE_SOCKETS);
     dg_rawgetp(L, -1, lua_touserdata(L, DG_UP_SOCKET));
-    dg_socket *s = lua_touserdata(L, -1);
-    if (s == NULL)
-        return 0;
-    dispatch(L, s, lua_gettop(L), happened);
-    return leave(L, s->hub, origin);
+    return lua_touserdata(L, -1);
 }
 
 /* luv's callback for a poll that only keeps the loop alive. */
 static int on_alive(lua_State *L)
 {
-    return dispatch_if_there(L, told(L), FROM_POLL);
+    const unsigned happened = told(L);
+    dg_socket *s = push_if_there(L);
+    if (s == NULL)
+        return 0;
+    dispatch(L, s, lua_gettop(L), happened);
+    return leave(L, s->hub, FROM_POLL);
 }
 
+/* luv's callback for a socket's timer. The work is the tick's, which comes next: its user code belongs to that turn. */
 static int on_retry(lua_State *L)
 {
-    return dispatch_if_there(L, DG_RETRY, FROM_TIMER);
+    dg_socket *s = push_if_there(L);
+    if (s == NULL)
+        return 0;
+    s->happened |= DG_RETRY;
+    dg_ready_note_left(s);
+    return leave(L, s->hub, FROM_TIMER);
 }
 
 static int on_tick(lua_State *L)

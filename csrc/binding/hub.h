@@ -19,8 +19,9 @@ typedef struct dg_dispatch {
     const struct dg_socket *socket; /* whose it is, NULL for the tick: what it sends goes when its listener is done */
     unsigned char entered;          /* the body has begun */
     unsigned char opened;           /* the round's share was measured */
-    unsigned sockets;               /* due sockets to serve */
-    unsigned events;                /* deferred calls */
+    unsigned char sockets_first;
+    unsigned sockets; /* due sockets to serve */
+    unsigned events;  /* deferred calls */
 } dg_dispatch;
 
 /* The loop's turn, and what user code has used of it (turn.h). */
@@ -57,16 +58,17 @@ typedef struct dg_hub {
     unsigned running;                 /* calls of dgram.run on the C stack */
     dg_dispatch dispatch;             /* the running one */
     dg_turn turn;
-    unsigned uncaught;                         /* errors in store[DG_STORE_UNCAUGHT] */
-    unsigned lost;                             /* errors that there was no memory to keep */
-    unsigned char large_events;                /* store[DG_STORE_EVENTS] has grown, and is let go when it is empty */
-    unsigned char ticking;                     /* the idle handle is started */
-    const void *sentinel;                      /* store[DG_STORE_SENTINEL] (luv.c) */
-    unsigned char luv_gone;                    /* the state is being closed: call nothing of luv any more */
-    unsigned char luv_sought;                  /* in vain, unless store[DG_STORE_UV] has it */
-    lua_Integer first_event, end_event;        /* deferred calls: store[DG_STORE_EVENTS][first .. end) */
-    dg_arena *arena;                           /* a receive arena that nobody uses now */
-    dg_fifo spare;                             /* a send buffer that nobody uses now */
+    unsigned char sockets_first;        /* deferred calls have used up a turn: due sockets come before them now */
+    unsigned uncaught;                  /* errors in store[DG_STORE_UNCAUGHT] */
+    unsigned lost;                      /* errors that there was no memory to keep */
+    unsigned char large_events;         /* store[DG_STORE_EVENTS] has grown, and is let go when it is empty */
+    unsigned char ticking;              /* the idle handle is started */
+    const void *sentinel;               /* store[DG_STORE_SENTINEL] (luv.c) */
+    unsigned char luv_gone;             /* the state is being closed: call nothing of luv any more */
+    unsigned char luv_sought;           /* in vain, unless store[DG_STORE_UV] has it */
+    lua_Integer first_event, end_event; /* deferred calls: store[DG_STORE_EVENTS][first .. end) */
+    dg_arena *arena;                    /* a receive arena that nobody uses now */
+    dg_fifo spare;                      /* a send buffer that nobody uses now */
     dg_moderated moderated[DG_MOST_MODERATED]; /* sockets that are received from when the alarm rings (moderation.c) */
     unsigned moderated_count, next_moderated;
     unsigned char moderating;    /* one is being put there: the alarm must stay as it is */

@@ -11,7 +11,8 @@ DG_HIDDEN_BEGIN
 /* Looks at what luv told of the socket (s->happened), and delivers what there is; or notes it for the next turn of the
  * loop, if user code has used up this one. May raise what a listener raises; call it again then. */
 void dg_ready_serve(lua_State *L, int index, dg_socket *s);
-/* There was no memory for that: what nobody will tell of again is noted for the next round. Allocates nothing. */
+/* Leaves that, for want of memory or for another reason: what nobody will tell of again is noted for the next round.
+ * Allocates nothing. */
 void dg_ready_note_left(dg_socket *s);
 
 DG_HIDDEN_END

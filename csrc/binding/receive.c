@@ -244,28 +244,31 @@ static int refill(lua_State *L, int index, dg_socket *s)
     return adapt(s, s->batch_count);
 }
 
-static unsigned datagrams_in(const dg_received *slot)
+/* What the slot has from the cursor on. */
+static unsigned datagrams_left(const dg_socket *s, const dg_received *slot)
 {
-    return slot->segment == 0 ? 1 : (slot->length + slot->segment - 1) / slot->segment;
+    return slot->segment == 0 ? 1 : (slot->length - s->batch_offset + slot->segment - 1) / slot->segment;
 }
 
-/* Counts the slot's datagrams and goes past it. */
+/* Counts what is left of the slot and goes past it. */
 static void pass_over(dg_socket *s, const dg_received *slot, uint64_t *counter)
 {
-    *counter += datagrams_in(slot);
+    *counter += datagrams_left(s, slot);
     s->handed++;
+    s->batch_offset = 0;
     s->batch_at++;
 }
 
 /* Passes over what the block list refuses, and what others than the peer had sent before the socket was connected,
- * before anything is made of it: the slots of a batch have one sender each. */
+ * before anything is made of it: the slots of a batch have one sender each. In the midst of a train, whose listener has
+ * connected the socket, only the latter is asked again. */
 static void skip_refused(dg_socket *s)
 {
-    while (batch_left(s) && s->batch_offset == 0) {
+    while (batch_left(s)) {
         const dg_received *slot = dg_arena_slot(s->batch, s->batch_at);
         if (s->has_strangers && !dg_address_same(&slot->from, s->peer))
             pass_over(s, slot, &s->strangers);
-        else if (s->receive_block != NULL && dg_blocklist_has(s->receive_block, &slot->from))
+        else if (s->receive_block != NULL && s->batch_offset == 0 && dg_blocklist_has(s->receive_block, &slot->from))
             pass_over(s, slot, &s->refused);
         else
             return;
@@ -316,12 +319,14 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
     kept k = push_kept(L, index, s);
     if (s->pinned >= s->hub->depth) /* by a reader of this dispatch, or of one inside of it, that raised */
         s->pinned = 0;
-    for (int first = 1;; first = 0) {
+    dg_turn_others(s->hub);
+    const uint64_t before = s->messages;
+    for (;;) {
         deliver_batch(L, &k, s);
         /* A nested loop may have received and left a batch that waits for resume. */
         if (!readable || !dg_socket_takes_messages(s) || batch_left(s) || !has_share(s))
             break;
-        if (!first && dg_queue_count(&s->queue) != 0) /* answers go first */
+        if (s->messages != before && (dg_queue_count(&s->queue) != 0 || dg_turn_called(s->hub))) /* answers go first */
             break;
         readable = refill(L, index, s);
     }

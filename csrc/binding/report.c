@@ -155,6 +155,7 @@ void dg_report_run(lua_State *L, int index, dg_socket *s)
 {
     dg_lane *lane;
     index = dg_absindex(L, index);
+    dg_turn_others(s->hub);
     if (s->queue.to_report != 0)
         report_queue(L, index, s);
     if (s->lanes == NULL)

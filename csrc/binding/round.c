@@ -114,6 +114,7 @@ static void serve(lua_State *L, dg_hub *hub)
 void dg_round_open(dg_hub *hub)
 {
     hub->dispatch.opened = 1;
+    hub->dispatch.sockets_first = hub->sockets_first;
     hub->dispatch.sockets = hub->due_count;
     hub->dispatch.events = dg_tick_deferred(hub);
 }
@@ -135,15 +136,17 @@ static void flush_due(lua_State *L, dg_hub *hub)
     }
 }
 
-void dg_round_run(lua_State *L, dg_hub *hub)
+static void run_events(lua_State *L, dg_hub *hub)
 {
-    if (hub->serving != NULL)
-        serve(L, hub);
     while (hub->dispatch.events != 0 && dg_tick_deferred(hub) != 0 && !hub->turn.exhausted) {
         hub->dispatch.events--;
         run_event(L, hub);
-        dg_turn_called(hub);
+        dg_turn_look(hub); /* each may be another one */
     }
+}
+
+static void serve_due(lua_State *L, dg_hub *hub)
+{
     while (hub->dispatch.sockets != 0 && hub->due != NULL && !hub->turn.exhausted) {
         dg_socket *s = dg_tick_next(hub);
         hub->dispatch.sockets--;
@@ -156,6 +159,32 @@ void dg_round_run(lua_State *L, dg_hub *hub)
         if (hub->due != NULL)
             dg_turn_look(hub);
     }
+}
+
+/* Deferred calls come before due sockets; but where they used up a turn, these are first in the next one. That is noted
+ * before the calls, which may raise. */
+static void run_open(lua_State *L, dg_hub *hub)
+{
+    if (hub->dispatch.sockets_first) {
+        hub->sockets_first = 0;
+        serve_due(L, hub);
+        run_events(L, hub);
+        return;
+    }
+    hub->sockets_first = hub->dispatch.sockets != 0;
+    run_events(L, hub);
+    if (hub->turn.exhausted)
+        return;
+    hub->sockets_first = 0;
+    serve_due(L, hub);
+}
+
+void dg_round_run(lua_State *L, dg_hub *hub)
+{
+    if (hub->serving != NULL)
+        serve(L, hub);
+    if (!hub->turn.exhausted)
+        run_open(L, hub);
     if (hub->due != NULL)
         flush_due(L, hub);
 }

@@ -23,20 +23,22 @@ void dg_stats_keep(dg_socket *s)
 
 /* socket:stats() -> a table of counters since the socket was made: messagesReceived, bytesReceived, messagesSent,
  * bytesSent, sendErrors, dropped (by the kernel, for want of buffer, in entries of that; nil where it does not say),
- * blocked, truncated, receiveCalls, sendCalls (system calls); gso, gro: whether the kernel segments and coalesces for
- * this socket; and moderated: whether it is received from at intervals (nil where the system has no timer for that). */
+ * blocked, strangers, truncated, receiveCalls, sendCalls (system calls); gso, gro: whether the kernel segments and
+ * coalesces for this socket; and moderated: whether it is received from at intervals (nil where the system has no timer
+ * for that). */
 static int socket_stats(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
     const dg_transmitter *sent = &s->transmitter;
     dg_error_surplus(L, 1);
-    lua_createtable(L, 0, 13);
+    lua_createtable(L, 0, 14);
     set_count(L, "messagesReceived", s->messages);
     set_count(L, "bytesReceived", s->bytes);
     set_count(L, "messagesSent", sent->datagrams);
     set_count(L, "bytesSent", sent->bytes);
     set_count(L, "sendErrors", sent->errors);
     set_count(L, "blocked", s->refused);
+    set_count(L, "strangers", s->strangers);
     set_count(L, "truncated", s->truncated);
     set_count(L, "receiveCalls", s->receive_calls);
     set_count(L, "sendCalls", sent->calls);

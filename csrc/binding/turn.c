@@ -35,12 +35,13 @@ void dg_turn_enter(dg_hub *hub, dg_turn *outer)
 
 void dg_turn_leave(dg_hub *hub, const dg_turn *outer)
 {
-    const uint32_t serial = hub->turn.serial;
+    const dg_turn inner = hub->turn;
     if (hub->depth == 0) {
         add_time(&hub->turn);
     } else {
         hub->turn = *outer;
-        hub->turn.serial = serial;
+        hub->turn.serial = inner.serial;
+        hub->turn.ends = inner.ends;
     }
 }
 

@@ -26,7 +26,13 @@ void dg_turn_next(dg_hub *hub);
 /* Reads the clock; returns whether the time is used up. */
 int dg_turn_look(dg_hub *hub);
 
-/* After each call of user code: whether the time is used up. The clock is read after the first calls of a dispatch, and
+/* Calls of other user code come next, in the same dispatch: that those before were short says nothing of these. */
+static inline void dg_turn_others(dg_hub *hub)
+{
+    hub->turn.step = hub->turn.calls = 1;
+}
+
+/* After each call of user code: whether the time is used up. The clock is read after the first calls of one kind, and
  * then after every eighth, as long as these are short. */
 static inline int dg_turn_called(dg_hub *hub)
 {
