@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "../net/descriptor.h"
+#include "buffers.h"
 #include "endpoint.h"
 #include "error.h"
-#include "options.h"
 #include "poll.h"
 #include "tick.h"
 
@@ -92,7 +92,7 @@ static int core_adopt(lua_State *L)
         status = dg_descriptor_adopt(fd);
     if (status != 0)
         return dg_error_raise_system(L, status, "bind", NULL);
-    dg_options_set_buffers(L, 3, fd, facts.family);
+    dg_buffers_set(L, 3, fd, facts.family);
     exchange_descriptor(L, s, fd, &facts);
     lua_pushboolean(L, facts.bound);
     return 1;

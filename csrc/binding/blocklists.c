@@ -29,22 +29,6 @@ dg_blocklist *dg_blocklists_check(lua_State *L, int index, const char *name)
     return list;
 }
 
-void dg_blocklists_push_error(lua_State *L, const dg_address *address)
-{
-    char text[DG_ADDRESS_TEXT];
-    dg_address_format(address, text);
-    lua_pushcfunction(L, dg_error_new);
-    lua_pushliteral(L, "Error");
-    lua_pushliteral(L, "ERR_IP_BLOCKED");
-    lua_pushfstring(L, "IP(%s) is blocked by the socket's sendBlockList", text);
-    lua_createtable(L, 0, 2);
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, "address");
-    lua_pushinteger(L, (lua_Integer)dg_address_port(address));
-    lua_setfield(L, -2, "port");
-    lua_call(L, 4, 1);
-}
-
 static dg_blocklist *check_self(lua_State *L)
 {
     return dg_blocklists_check(L, 1, "self");

@@ -10,8 +10,6 @@ DG_HIDDEN_BEGIN
 
 /* The list at an index; raises ERR_INVALID_ARG_TYPE for anything else. */
 dg_blocklist *dg_blocklists_check(lua_State *L, int index, const char *name);
-/* Pushes the error of a send to an address that a list blocks. */
-void dg_blocklists_push_error(lua_State *L, const dg_address *address);
 
 /* Adds core.BlockList; the stack is as for dg_socket_open. */
 void dg_blocklists_open(lua_State *L);

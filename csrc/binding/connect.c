@@ -5,7 +5,6 @@
 
 #include "../net/blocklist.h"
 #include "../net/descriptor.h"
-#include "blocklists.h"
 #include "endpoint.h"
 #include "error.h"
 #include "outbox.h"
@@ -46,7 +45,7 @@ static int core_connect(lua_State *L)
         return dg_endpoint_answer(L, status, "connect", NULL, port);
     if (s->send_block != NULL && dg_blocklist_has(s->send_block, &address)) {
         lua_pushnil(L);
-        dg_blocklists_push_error(L, &address);
+        dg_error_push_blocked(L, &address);
         return 2;
     }
     status = dg_endpoint_bind_any(L, 1, s);

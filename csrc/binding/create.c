@@ -7,7 +7,6 @@
 
 #include "../net/descriptor.h"
 #include "../net/option.h"
-#include "blocklists.h"
 #include "error.h"
 #include "poll.h"
 #include "socket.h"
@@ -124,39 +123,8 @@ static int core_open(lua_State *L)
     return 1;
 }
 
-static void keep(lua_State *L, int list, int slot)
-{
-    dg_getuservalue(L, 1);
-    lua_pushvalue(L, list);
-    lua_rawseti(L, -2, slot);
-    lua_pop(L, 1);
-}
-
-/* core.setLimits(socket, sendQueueLimit | nil, receiveBlockList | nil, sendBlockList | nil) */
-static int core_set_limits(lua_State *L)
-{
-    dg_socket *s = dg_socket_running(L);
-    int64_t limit = 0;
-    const dg_blocklist *receive = lua_isnoneornil(L, 3) ? NULL : dg_blocklists_check(L, 3, "options.receiveBlockList");
-    const dg_blocklist *send = lua_isnoneornil(L, 4) ? NULL : dg_blocklists_check(L, 4, "options.sendBlockList");
-    if (!lua_isnoneornil(L, 2)) {
-        if (lua_type(L, 2) != LUA_TNUMBER)
-            dg_error_arg_type(L, 2, "options.sendQueueLimit", "a number");
-        if (!dg_isinteger(L, 2, &limit) || limit < 1)
-            dg_error_range(L, 2, "options.sendQueueLimit", "an integer of 1 or more");
-        s->queue_limit = (uint64_t)limit < SIZE_MAX / 4 ? (size_t)limit : SIZE_MAX / 4;
-    }
-    if (receive != NULL)
-        keep(L, 3, DG_SLOT_RECEIVE_BLOCK);
-    if (send != NULL)
-        keep(L, 4, DG_SLOT_SEND_BLOCK);
-    s->receive_block = receive;
-    s->send_block = send;
-    return 0;
-}
-
 static const luaL_Reg no_methods[] = {{NULL, NULL}};
-static const luaL_Reg core[] = {{"open", core_open}, {"setLimits", core_set_limits}, {NULL, NULL}};
+static const luaL_Reg core[] = {{"open", core_open}, {NULL, NULL}};
 
 void dg_create_open(lua_State *L)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "errno_name.h"
-#include "hub.h"
+#include "registry.h"
 
 /* Pushes luv's function that runs the loop, or nil. */
 static void push_loop_runner(lua_State *L)
@@ -297,6 +297,22 @@ int dg_error_new_system(lua_State *L)
     lua_pushvalue(L, 4);
     lua_setfield(L, -2, "port");
     return 1;
+}
+
+void dg_error_push_blocked(lua_State *L, const dg_address *address)
+{
+    char text[DG_ADDRESS_TEXT];
+    dg_address_format(address, text);
+    lua_pushcfunction(L, dg_error_new);
+    lua_pushliteral(L, "Error");
+    lua_pushliteral(L, "ERR_IP_BLOCKED");
+    lua_pushfstring(L, "IP(%s) is blocked by the socket's sendBlockList", text);
+    lua_createtable(L, 0, 2);
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, "address");
+    lua_pushinteger(L, (lua_Integer)dg_address_port(address));
+    lua_setfield(L, -2, "port");
+    lua_call(L, 4, 1);
 }
 
 void dg_error_push_system_text(lua_State *L, int error, const char *syscall, int index, unsigned port,

@@ -51,6 +51,9 @@ int dg_error_push_place(lua_State *L, int index);
 /* core.describe(value): the "Received ..." part of messages. */
 int dg_error_describe(lua_State *L);
 
+/* Pushes the error of an address that a socket's sendBlockList has. */
+void dg_error_push_blocked(lua_State *L, const dg_address *address);
+
 DG_HIDDEN_END
 
 #endif

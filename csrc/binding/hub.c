@@ -5,8 +5,6 @@
 
 #include "../net/descriptor.h"
 
-static const char registry_key = 0; /* its address is the key */
-
 static int hub_gc(lua_State *L)
 {
     dg_hub *hub = lua_touserdata(L, 1);
@@ -42,7 +40,7 @@ static void new_weak_table(lua_State *L)
 
 dg_hub *dg_hub_open(lua_State *L)
 {
-    lua_createtable(L, DG_STORE_SOURCE, 0);
+    dg_registry_open(L);
     dg_hub *hub = dg_newuserdata(L, sizeof *hub, 0);
     lua_pop(L, 1);
     memset(hub, 0, sizeof *hub);
@@ -60,29 +58,7 @@ dg_hub *dg_hub_open(lua_State *L)
         lua_newtable(L);
         lua_rawseti(L, -2, tables[i]);
     }
-    lua_pushvalue(L, -1);
-    dg_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
     return hub;
-}
-
-void dg_hub_store(lua_State *L)
-{
-    dg_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
-}
-
-void dg_hub_get(lua_State *L, int slot)
-{
-    dg_hub_store(L);
-    lua_rawgeti(L, -1, slot);
-    lua_remove(L, -2);
-}
-
-void dg_hub_set(lua_State *L, int slot)
-{
-    dg_hub_store(L);
-    lua_insert(L, -2);
-    lua_rawseti(L, -2, slot);
-    lua_pop(L, 1);
 }
 
 dg_hub *dg_hub_of(lua_State *L)

@@ -12,7 +12,6 @@
 #include "poll.h"
 #include "receive.h"
 #include "report.h"
-#include "stats.h"
 #include "tick.h"
 
 /* Where somebody else has closed the descriptor, its file's inode may be another file's by now: it is left alone. */
@@ -31,7 +30,7 @@ void dg_life_finish_close(lua_State *L, int index, dg_socket *s)
     if (s->fd >= 0) {
         s->blocked = DG_NOT_BLOCKED;
         remove_file(s);
-        dg_stats_keep(s);
+        dg_receive_keep_dropped(s);
         dg_poll_release(L, index, s);
     }
     if (dg_report_pending(s) != 0)

@@ -185,8 +185,6 @@ static int change_membership(lua_State *L)
 void dg_memberships_open(lua_State *L)
 {
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
-        lua_pushlightuserdata(L, (void *)(uintptr_t)&operations[i]);
-        lua_pushcclosure(L, change_membership, 1);
-        lua_setfield(L, -2, operations[i].method);
+        dg_socket_add_closure(L, operations[i].method, change_membership, &operations[i]);
     }
 }

@@ -6,6 +6,7 @@
 #include "compat.h"
 #include "adopt.h"
 #include "blocklists.h"
+#include "buffers.h"
 #include "check.h"
 #include "connect.h"
 #include "create.h"
@@ -112,9 +113,9 @@ static const luaL_Reg core[] = {
 
 /* Openers that take (core, methods) on top of the stack and leave them there. */
 static void (*const rooms[])(lua_State *) = {
-    dg_create_open,  dg_socket_open,     dg_life_open,        dg_endpoint_open,   dg_adopt_open,
-    dg_connect_open, dg_blocklists_open, dg_listen_open,      dg_moderation_open, dg_send_open,
-    dg_reply_open,   dg_options_open,    dg_memberships_open, dg_stats_open,      dg_check_open,
+    dg_create_open,     dg_socket_open,      dg_life_open,       dg_endpoint_open, dg_adopt_open, dg_connect_open,
+    dg_blocklists_open, dg_listen_open,      dg_moderation_open, dg_send_open,     dg_reply_open, dg_options_open,
+    dg_buffers_open,    dg_memberships_open, dg_stats_open,      dg_check_open,
 };
 
 EXPORT int luaopen_dgram_core(lua_State *L);

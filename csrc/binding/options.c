@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "../net/option.h"
+#include "blocklists.h"
 #include "error.h"
 #include "outbox.h"
 #include "send_arguments.h"
@@ -96,89 +97,44 @@ static int socket_set_multicast_interface(lua_State *L)
     return status == 0 ? 0 : raise_interface_error(L, s, status);
 }
 
-typedef struct buffer {
-    const char *getter, *setter, *syscall;
-    int (*get)(int fd, int *bytes);
-    int (*set)(int fd, int family, int bytes);
-} buffer;
-
-static const buffer buffers[] = {
-    {"getRecvBufferSize", "setRecvBufferSize", "uv_recv_buffer_size", dg_option_get_receive_buffer,
-     dg_option_set_receive_buffer},
-    {"getSendBufferSize", "setSendBufferSize", "uv_send_buffer_size", dg_option_get_send_buffer,
-     dg_option_set_send_buffer},
-};
-
-static int raise_buffer_error(lua_State *L, const buffer *b, int status)
+static void keep(lua_State *L, int list, int slot)
 {
-    lua_pushcfunction(L, dg_error_new_system);
-    lua_pushinteger(L, status);
-    lua_pushstring(L, b->syscall);
-    lua_call(L, 2, 1);
-    lua_pushliteral(L, "ERR_SOCKET_BUFFER_SIZE");
-    lua_setfield(L, -2, "code");
-    lua_getfield(L, -1, "message");
-    lua_pushfstring(L, "Could not get or set buffer size: %s", lua_tostring(L, -1));
-    lua_setfield(L, -3, "message");
+    dg_getuservalue(L, 1);
+    lua_pushvalue(L, list);
+    lua_rawseti(L, -2, slot);
     lua_pop(L, 1);
-    return lua_error(L);
 }
 
-void dg_options_set_buffers(lua_State *L, int index, int fd, int family)
+/* core.setLimits(socket, sendQueueLimit | nil, receiveBlockList | nil, sendBlockList | nil) */
+static int core_set_limits(lua_State *L)
 {
-    for (int i = 0; i < 2; i++) {
-        int status = lua_isnoneornil(L, index + i) ? 0 : buffers[i].set(fd, family, (int)lua_tointeger(L, index + i));
-        if (status != 0)
-            raise_buffer_error(L, &buffers[i], status);
+    dg_socket *s = dg_socket_running(L);
+    int64_t limit = 0;
+    const dg_blocklist *receive = lua_isnoneornil(L, 3) ? NULL : dg_blocklists_check(L, 3, "options.receiveBlockList");
+    const dg_blocklist *send = lua_isnoneornil(L, 4) ? NULL : dg_blocklists_check(L, 4, "options.sendBlockList");
+    if (!lua_isnoneornil(L, 2)) {
+        if (lua_type(L, 2) != LUA_TNUMBER)
+            dg_error_arg_type(L, 2, "options.sendQueueLimit", "a number");
+        if (!dg_isinteger(L, 2, &limit) || limit < 1)
+            dg_error_range(L, 2, "options.sendQueueLimit", "an integer of 1 or more");
+        s->queue_limit = (uint64_t)limit < SIZE_MAX / 4 ? (size_t)limit : SIZE_MAX / 4;
     }
-}
-
-/* socket:getRecvBufferSize(), socket:getSendBufferSize(): bytes, as the kernel counts. */
-static int get_buffer(lua_State *L)
-{
-    dg_socket *s = dg_socket_running(L);
-    const buffer *b = lua_touserdata(L, UP_OPTION);
-    int bytes;
-    dg_error_surplus(L, 1);
-    int status = b->get(s->fd, &bytes);
-    if (status != 0)
-        return raise_buffer_error(L, b, status);
-    lua_pushinteger(L, bytes);
-    return 1;
-}
-
-/* socket:setRecvBufferSize(bytes), socket:setSendBufferSize(bytes). SO_RCVBUF, SO_SNDBUF */
-static int set_buffer(lua_State *L)
-{
-    dg_socket *s = dg_socket_running(L);
-    const buffer *b = lua_touserdata(L, UP_OPTION);
-    int64_t bytes = 0;
-    dg_error_surplus(L, 2);
-    if (!dg_isinteger(L, 2, &bytes) || bytes < 0 || (uint64_t)bytes > UINT32_MAX)
-        return dg_error_raise(L, "TypeError", "ERR_SOCKET_BAD_BUFFER_SIZE",
-                              "The buffer size must be an integer from 0 to 4294967295. Received %s",
-                              dg_error_received(L, 2));
-    dg_outbox_flush(L, 1, s);
-    int status = bytes <= INT32_MAX ? b->set(s->fd, s->family, (int)bytes) : -EINVAL;
-    if (status != 0)
-        return raise_buffer_error(L, b, status);
+    if (receive != NULL)
+        keep(L, 3, DG_SLOT_RECEIVE_BLOCK);
+    if (send != NULL)
+        keep(L, 4, DG_SLOT_SEND_BLOCK);
+    s->receive_block = receive;
+    s->send_block = send;
     return 0;
 }
 
-static void add_method(lua_State *L, const char *name, lua_CFunction function, const void *data)
-{
-    lua_pushlightuserdata(L, (void *)(uintptr_t)data);
-    lua_pushcclosure(L, function, 1);
-    lua_setfield(L, -2, name);
-}
+static const luaL_Reg no_methods[] = {{NULL, NULL}};
+static const luaL_Reg core[] = {{"setLimits", core_set_limits}, {NULL, NULL}};
 
 void dg_options_open(lua_State *L)
 {
+    dg_socket_add(L, no_methods, core);
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
-        add_method(L, options[i].method, set_option, &options[i]);
-    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
-        add_method(L, buffers[i].getter, get_buffer, &buffers[i]);
-        add_method(L, buffers[i].setter, set_buffer, &buffers[i]);
-    }
-    add_method(L, "setMulticastInterface", socket_set_multicast_interface, NULL);
+        dg_socket_add_closure(L, options[i].method, set_option, &options[i]);
+    dg_socket_add_closure(L, "setMulticastInterface", socket_set_multicast_interface, NULL);
 }

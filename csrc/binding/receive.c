@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../net/option.h"
 #include "error.h"
 #include "luv.h"
 #include "poll.h"
@@ -337,4 +338,10 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
     if (s->handed >= DG_TURN_MESSAGES)
         s->hub->turn.ends = 1;
     lua_settop(L, k.base - 1);
+}
+
+void dg_receive_keep_dropped(dg_socket *s)
+{
+    if (dg_option_get_drops(s->fd, &s->dropped) == 0)
+        s->knows_dropped = 1;
 }

@@ -25,6 +25,9 @@ int dg_receive_pending(const dg_socket *s);
 /* Drops the batch. */
 void dg_receive_drop(dg_socket *s);
 
+/* Asks the kernel how many datagrams it dropped, while there is a descriptor: stats() tells it after close, too. */
+void dg_receive_keep_dropped(dg_socket *s);
+
 DG_HIDDEN_END
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 
-#include "blocklists.h"
 #include "error.h"
 #include "group.h"
 #include "lanes.h"
@@ -13,7 +12,7 @@
 void dg_report_push_error(lua_State *L, const dg_socket *s, int error, const dg_address *to, size_t length)
 {
     if (error == DG_REFUSED_BY_LIST)
-        dg_blocklists_push_error(L, to);
+        dg_error_push_blocked(L, to);
     else if (s->family == AF_UNIX && error == -EPIPE) /* Linux' word for a peer that is closing */
         dg_socket_push_send_error(L, s, -ECONNREFUSED, to, length);
     else

@@ -253,6 +253,13 @@ void dg_socket_add(lua_State *L, const luaL_Reg *new_methods, const luaL_Reg *ne
     lua_pop(L, 1);
 }
 
+void dg_socket_add_closure(lua_State *L, const char *name, lua_CFunction function, const void *data)
+{
+    lua_pushlightuserdata(L, (void *)(uintptr_t)data);
+    lua_pushcclosure(L, function, 1);
+    lua_setfield(L, -2, name);
+}
+
 void dg_socket_add_meta(lua_State *L, const luaL_Reg *new_metamethods)
 {
     dg_hub_get(L, DG_STORE_METATABLE);

@@ -178,6 +178,8 @@ static inline int dg_socket_unreferenced(const dg_socket *s)
 
 /* Adds functions to the table of methods and to core, which are on top of the stack (core, methods). */
 void dg_socket_add(lua_State *L, const luaL_Reg *methods, const luaL_Reg *core);
+/* Adds a method whose one upvalue is a light userdata: `data`. The methods are on top of the stack. */
+void dg_socket_add_closure(lua_State *L, const char *name, lua_CFunction function, const void *data);
 /* Adds metamethods, in the same way. */
 void dg_socket_add_meta(lua_State *L, const luaL_Reg *metamethods);
 /* Adds this room's own. */

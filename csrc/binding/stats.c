@@ -4,6 +4,7 @@
 #include "../net/option.h"
 #include "../net/timer.h"
 #include "error.h"
+#include "receive.h"
 
 static void set_count(lua_State *L, const char *name, uint64_t count)
 {
@@ -13,12 +14,6 @@ static void set_count(lua_State *L, const char *name, uint64_t count)
     lua_pushnumber(L, (lua_Number)count);
 #endif
     lua_setfield(L, -2, name);
-}
-
-void dg_stats_keep(dg_socket *s)
-{
-    if (dg_option_get_drops(s->fd, &s->dropped) == 0)
-        s->knows_dropped = 1;
 }
 
 /* socket:stats() -> a table of counters since the socket was made: messagesReceived, bytesReceived, messagesSent,
@@ -43,7 +38,7 @@ static int socket_stats(lua_State *L)
     set_count(L, "receiveCalls", s->receive_calls);
     set_count(L, "sendCalls", sent->calls);
     if (s->fd >= 0)
-        dg_stats_keep(s);
+        dg_receive_keep_dropped(s);
     if (s->knows_dropped)
         set_count(L, "dropped", s->dropped);
     lua_pushboolean(L, sent->offloads.segments != 0);

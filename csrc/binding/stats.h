@@ -7,9 +7,6 @@
 
 DG_HIDDEN_BEGIN
 
-/* Notes what only the descriptor can tell, before that is closed. */
-void dg_stats_keep(dg_socket *s);
-
 /* Adds stats; the stack is as for dg_socket_open. */
 void dg_stats_open(lua_State *L);
 
