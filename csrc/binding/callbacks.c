@@ -50,21 +50,35 @@ static int has_room_for(const dg_callbacks *callbacks, unsigned more)
     return dg_callbacks_used(callbacks) + more < callbacks->room;
 }
 
+unsigned dg_callbacks_wanted(const dg_callbacks *callbacks, unsigned more)
+{
+    if (has_room_for(callbacks, more))
+        return 0;
+    unsigned room = callbacks->room != 0 ? 2 * callbacks->room : FIRST_ROOM;
+    while (room <= dg_callbacks_used(callbacks) + more)
+        room *= 2;
+    return room;
+}
+
+void dg_callbacks_take_ring(lua_State *L, dg_callbacks *callbacks, int owner, unsigned room)
+{
+    if (callbacks->room >= room) { /* a finalizer sent something meanwhile, and made room itself */
+        lua_pop(L, 1);
+        return;
+    }
+    push_slots(L, callbacks, owner);
+    lua_insert(L, -2);
+    replace_ring(L, callbacks, lua_gettop(L) - 1, room);
+    lua_pop(L, 1);
+}
+
 void dg_callbacks_make_room(lua_State *L, dg_callbacks *callbacks, int owner, unsigned more)
 {
-    push_slots(L, callbacks, owner);
-    int slots = lua_gettop(L);
-    while (!has_room_for(callbacks, more)) {
-        unsigned before = callbacks->room, room = before != 0 ? 2 * before : FIRST_ROOM;
-        while (room <= dg_callbacks_used(callbacks) + more)
-            room *= 2;
+    unsigned room;
+    while ((room = dg_callbacks_wanted(callbacks, more)) != 0) {
         lua_createtable(L, (int)room, 0);
-        if (callbacks->room == before) /* else a finalizer sent something meanwhile, and made room itself */
-            replace_ring(L, callbacks, slots, room);
-        else
-            lua_pop(L, 1);
+        dg_callbacks_take_ring(L, callbacks, owner, room);
     }
-    lua_pop(L, 1);
 }
 
 void dg_callbacks_add_next(lua_State *L, dg_callbacks *callbacks, int owner, int index)

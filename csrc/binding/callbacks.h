@@ -49,6 +49,11 @@ static inline int dg_callbacks_have_room(const dg_callbacks *callbacks)
 /* Makes room for so many more; the ring is in the table of the userdata at `owner`. This allocates, so finalizers may
  * run in it that send and close; nothing below does. */
 void dg_callbacks_make_room(lua_State *L, dg_callbacks *callbacks, int owner, unsigned more);
+/* The same in two steps, for callbacks that may go while memory is allocated: the places of a ring that has room for so
+ * many more, 0 where there is room; and a table of so many places, on top of the stack (popped), becomes the ring,
+ * unless there is a ring as large by now. */
+unsigned dg_callbacks_wanted(const dg_callbacks *callbacks, unsigned more);
+void dg_callbacks_take_ring(lua_State *L, dg_callbacks *callbacks, int owner, unsigned room);
 /* Adds the callback at `index`, for which there is a place. Returns the datagram's tag. */
 static inline uint32_t dg_callbacks_add(lua_State *L, dg_callbacks *callbacks, int owner, int index);
 /* The half of it for one that is not the last one again. */

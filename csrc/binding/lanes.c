@@ -15,15 +15,20 @@ dg_lane *dg_lanes_find(const dg_socket *s, const dg_address *to)
 /* Pushes the table of the lanes' own tables, making it if there is none. */
 static void push_tables(lua_State *L, int index)
 {
+    const int slots = lua_gettop(L) + 1;
     dg_getuservalue(L, index);
-    lua_rawgeti(L, -1, DG_SLOT_LANES);
+    lua_rawgeti(L, slots, DG_SLOT_LANES);
     if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
         lua_newtable(L);
-        lua_pushvalue(L, -1);
-        lua_rawseti(L, -3, DG_SLOT_LANES);
+        lua_rawgeti(L, slots, DG_SLOT_LANES);
+        if (lua_isnil(L, -1)) { /* else a finalizer was first */
+            lua_pop(L, 1);
+            lua_pushvalue(L, -1);
+            lua_rawseti(L, slots, DG_SLOT_LANES);
+        }
     }
-    lua_remove(L, -2);
+    lua_replace(L, slots);
+    lua_settop(L, slots);
 }
 
 /* Allocates nothing: what is not there is not taken out. */
@@ -42,13 +47,16 @@ static void forget_table(lua_State *L, int index, const dg_lane *lane)
     lua_settop(L, top);
 }
 
-/* Arguments: the socket, the lane (a light userdata), places for callbacks. */
+/* Arguments: the socket, the lane (a light userdata), places for callbacks. What is there from an earlier time stays. */
 static int make_tables(lua_State *L)
 {
     dg_lane *lane = lua_touserdata(L, 2);
     push_tables(L, 1);
-    lua_createtable(L, DG_SLOTS_AT_FIRST, 0);
-    dg_rawsetp(L, -2, lane);
+    dg_rawgetp(L, 4, lane);
+    if (lua_isnil(L, -1)) {
+        lua_createtable(L, DG_SLOTS_AT_FIRST, 0);
+        dg_rawsetp(L, 4, lane);
+    }
     dg_callbacks_make_room(L, &lane->callbacks, 1, (unsigned)lua_tointeger(L, 3));
     return 0;
 }

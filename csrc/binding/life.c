@@ -116,6 +116,8 @@ static int socket_gc(lua_State *L)
     dg_moderation_forget(s);
     if (s->fd >= 0 && !s->blocked) /* without a loop, what nobody flushed goes now */
         dg_transmit(&s->transmitter, &s->queue, s->fd);
+    if (s->fd >= 0)
+        dg_lanes_try(s);
     dg_lanes_free(s);
     dg_receive_drop(s);
     remove_file(s);

@@ -116,8 +116,10 @@ static void flush(lua_State *L, int index, dg_socket *s, int tries_lanes)
            dg_transmit(&s->transmitter, &s->queue, s->fd) == DG_TRANSMIT_BLOCKED)
         if (!wait_for_room(L, index, s))
             break;
-    if (s->lanes != NULL)
+    if (s->lanes != NULL) {
+        dg_lanes_sweep(L, index, s);
         wait_for_peers(L, index, s, progress);
+    }
     if (s->drains != DG_DRAIN_NONE)
         dg_outbox_tell_drain(L, index, s);
     if (s->transmitter.late_error != 0)
@@ -152,6 +154,7 @@ size_t dg_outbox_give_up(lua_State *L, int index, dg_socket *s, int error, int s
     s->transmitter.errors += count;
     s->transmitter.single = 0;
     s->blocked = DG_NOT_BLOCKED;
+    dg_lanes_sweep(L, index, s);
     if (dg_report_pending(s) != 0)
         dg_tick_due(L, index, s, DG_DUE_REPORT);
     dg_outbox_tell_drain(L, index, s);
@@ -159,6 +162,15 @@ size_t dg_outbox_give_up(lua_State *L, int index, dg_socket *s, int error, int s
 }
 
 /* ---- What is accepted */
+
+/* The lane in which a datagram has to wait behind others, or NULL. It may have come to be before the socket was connected
+ * to that peer. */
+static dg_lane *lane_of(const dg_socket *s, const dg_address *to)
+{
+    if (s->lanes == NULL)
+        return NULL;
+    return dg_lanes_find(s, to->length == 0 && s->connected ? s->peer : to);
+}
 
 int dg_outbox_goes_now(lua_State *L, const dg_socket *s)
 {
@@ -211,7 +223,7 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
                 const dg_reporting *reporting)
 {
     int callback = reporting->callback;
-    dg_lane *lane = s->lanes != NULL && refusal == 0 ? dg_lanes_find(s, to) : NULL;
+    dg_lane *lane = refusal == 0 ? lane_of(s, to) : NULL;
     dg_queue *queue = lane != NULL ? &lane->queue : &s->queue;
     dg_callbacks *callbacks = lane != NULL ? &lane->callbacks : &s->callbacks;
     uint32_t tag = DG_TAG_NONE;
@@ -226,8 +238,10 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
         tag = dg_callbacks_add(L, callbacks, 1, callback) | (reporting->group != NULL ? (uint32_t)DG_TAG_GROUP : 0);
     if (reporting->group != NULL)
         reporting->group->pending++;
+    if (lane != NULL && dg_queue_count(queue) == 0) /* as far as is known there is room again */
+        s->tries_lanes = 1;
     if (refusal == 0)
-        dg_queue_push(queue, payload->length, to, tag);
+        dg_queue_push(queue, payload->length, lane != NULL ? &lane->to : to, tag);
     else
         dg_queue_refuse(queue, payload->length, to, tag, refusal);
     return 0;
@@ -241,8 +255,23 @@ static int is_told_at_once(const dg_socket *s, int refusal, const dg_reporting *
 
 static dg_callbacks *callbacks_for(dg_socket *s, const dg_address *to)
 {
-    dg_lane *lane = s->lanes != NULL ? dg_lanes_find(s, to) : NULL;
+    dg_lane *lane = lane_of(s, to);
     return lane != NULL ? &lane->callbacks : &s->callbacks;
+}
+
+/* The lane may be gone when there is a table for its ring: finalizers may have run the loop. */
+static void make_lane_room(lua_State *L, dg_socket *s, const dg_address *to)
+{
+    dg_lane *lane = lane_of(s, to);
+    unsigned room = lane != NULL ? dg_callbacks_wanted(&lane->callbacks, 1) : 0;
+    if (room == 0)
+        return;
+    lua_createtable(L, (int)room, 0);
+    lane = lane_of(s, to);
+    if (lane != NULL)
+        dg_callbacks_take_ring(L, &lane->callbacks, 1, room);
+    else
+        lua_pop(L, 1);
 }
 
 static int lacks_place(dg_socket *s, const dg_address *to, int callback)
@@ -270,7 +299,7 @@ static void prepare(lua_State *L, dg_socket *s, const dg_address *to, int callba
     do {
         if (lacks_place(s, to, callback)) {
             dg_callbacks_make_room(L, &s->callbacks, 1, 1);
-            dg_callbacks_make_room(L, callbacks_for(s, to), 1, 1);
+            make_lane_room(L, s, to);
         }
         if (lacks_flush(s))
             dg_tick_due(L, 1, s, DG_DUE_FLUSH);
