@@ -121,19 +121,19 @@ local function collect(set, pattern, path)
 end
 
 collect(there.codes, '"(ERR_[A-Z_]+)"')
-collect(there.events, 'dg_tick_emit%(L, [%w_]+, "(%l+)"%)')
-collect(there.events, 'dg_tick_prepare%(L, [%w_]+, "(%l+)"%)')
+collect(there.events, 'dg_work_emit%(L, [%w_]+, "(%l+)"%)')
+collect(there.events, 'dg_work_prepare%(L, [%w_]+, "(%l+)"%)')
 collect(there.events, 'emitLater%([%w_]+, "(%l+)"')
 collect(there.events, 'event == "(%l+)"')
-collect(there["fields of errors"], 'lua_setfield%(L, %-%d, "(%l+)"%)', "csrc/binding/error.c")
+collect(there["fields of errors"], 'lua_setfield%(L, %-%d, "(%l+)"%)', "csrc/lua/error.c")
 collect(there["fields of errors"], 'lua_setfield%(L, %-%d, "(traceback)"%)')
-collect(there["fields of errors"], 'set_text%(L, [^,]+, "(%l+)"%)', "csrc/binding/memberships.c")
+collect(there["fields of errors"], 'set_text%(L, [^,]+, "(%l+)"%)', "csrc/api/memberships.c")
 collect(there["fields of errors"], "(hostname) = ", "lua/dgram/lookup.lua")
 collect(there.rinfo, "rinfo%.(%l+) = ", "lua/dgram/init.lua")
 for name in (texts["lua/dgram/init.lua"]:match "rinfo = (%b{})" or ""):gmatch "(%l+) = " do there.rinfo[name] = true end
 
-collect(there.stats, 'set_count%(L, "(%a+)"', "csrc/binding/stats.c")
-collect(there.stats, 'lua_setfield%(L, %-2, "(%l+)"%)', "csrc/binding/stats.c")
+collect(there.stats, 'set_count%(L, "(%a+)"', "csrc/api/stats.c")
+collect(there.stats, 'lua_setfield%(L, %-2, "(%l+)"%)', "csrc/api/stats.c")
 
 -- ---- What docs/api.md has
 

@@ -84,19 +84,42 @@ check "every C file names its licence" none no_licence
 
 # ---- C: layers
 
-check "net includes nothing of Lua or of binding" \
-    none grep -rnE '#[[:space:]]*include[[:space:]]*[<"].*(lua|lauxlib|lualib|luajit|luaconf|binding/|compat)' csrc/net
+check "net includes nothing of Lua" \
+    none grep -rnE '#[[:space:]]*include[[:space:]]*[<"].*(lua|lauxlib|lualib|luajit|luaconf|compat)' csrc/net
 check "batch system calls are named in csrc/net/os_*.c alone" \
     none grep -rnE '(recvmmsg|sendmmsg)[[:space:]]*\(' csrc --include='*.[ch]' --exclude='os_*.c'
 
-# A header and its source are one room; tsort names the rooms of a ring.
+# included FILE: the rooms that it includes, each as folder/name. A header and its source are one room.
+included() {
+    sed -n -e "s|^#include \"\.\./\(.*\)\.h\"\$|\1|p" -e "s|^#include \"\([^/]*\)\.h\"\$|$2/\1|p" "$1"
+}
+
+# tsort names the rooms of a ring.
 rings() {
     for file in csrc/*/*.[ch]; do
-        room=$(basename "${file%.*}")
-        sed -n 's/^#include "\(.*\)\.h"$/\1/p' "$file" | sed 's|.*/||' | grep -vx "$room" | sed "s/^/$room /"
+        folder=$(basename "$(dirname "$file")")
+        room=$folder/$(basename "${file%.*}")
+        included "$file" "$folder" | grep -vx "$room" | sed "s|^|$room |"
     done | tsort 2>&1 >/dev/null
 }
 check "includes go one way" none rings
+
+# Each folder includes those before it: the net knows no Lua, the loop no datagram socket.
+upward() {
+    before=' '
+    for folder in net lua loop socket api; do
+        before="$before$folder "
+        for file in csrc/$folder/*.[ch]; do
+            for room in $(included "$file" "$folder"); do
+                case $before in
+                    *" ${room%%/*} "*) ;;
+                    *) echo "$file includes $room" ;;
+                esac
+            done
+        done
+    done
+}
+check "net <- lua <- loop <- socket <- api" none upward
 
 cc=${CC:-cc}
 # Every file of net by itself, both back ends, with no path to Lua's headers.
@@ -106,7 +129,7 @@ for file in csrc/net/*.c; do
 done
 
 lua_cflags=$(pkg-config --cflags lua5.4)
-for file in csrc/net/*.h csrc/binding/*.h; do
+for file in csrc/net/*.h csrc/lua/*.h csrc/loop/*.h csrc/socket/*.h csrc/api/*.h; do
     [ -e "$file" ] || continue
     case $file in
         csrc/net/*) flags= ;;
@@ -171,11 +194,11 @@ check "the rockspec's Linux list replaces the portable back end" rockspec_platfo
 # ---- One place for the version
 
 version_copies() {
-    version=$(sed -n 's/^#define DG_VERSION "\(.*\)"$/\1/p' csrc/binding/version.h)
-    [ -n "$version" ] || { echo 'csrc/binding/version.h has no line: #define DG_VERSION "..."'; return; }
-    grep -rnF "$version" csrc lua CMakeLists.txt dgram-scm-1.rockspec scripts .ci | grep -v '^csrc/binding/version.h:'
+    version=$(sed -n 's/^#define DG_VERSION "\(.*\)"$/\1/p' csrc/api/version.h)
+    [ -n "$version" ] || { echo 'csrc/api/version.h has no line: #define DG_VERSION "..."'; return; }
+    grep -rnF "$version" csrc lua CMakeLists.txt dgram-scm-1.rockspec scripts .ci | grep -v '^csrc/api/version.h:'
 }
-check "the version stands in csrc/binding/version.h alone" none version_copies
+check "the version stands in csrc/api/version.h alone" none version_copies
 
 # ---- The reference says what there is
 

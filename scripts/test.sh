@@ -5,7 +5,7 @@
 #   scripts/test.sh spec/send_spec.lua                one file
 #   DGRAM_BUILD=luajit scripts/test.sh                on another build: luajit, lua5.1, asan, portable, rock, ...
 #
-# Some minutes. It ends with status 0 when nothing failed; what is pending, or skipped, needs what this machine has not.
+# Some minutes. The last line counts what passed, failed and was skipped, and why; the exit status is 0 when nothing failed.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
@@ -33,7 +33,8 @@ case " $*" in
 esac
 if [ -n "$compares" ]; then DGRAM_NO_NODE26=$(scripts/node26.sh) || export DGRAM_NO_NODE26; fi
 
-if [ ! -t 1 ]; then set -- --output=TAP --verbose "$@"; fi
+if [ -t 1 ]; then export DGRAM_TERMINAL=yes; else set -- --verbose "$@"; fi
+set -- --output=spec/support/output.lua "$@"
 say "test: the spec on $build"
 # busted is a Lua script whose first line asks for plain `lua`: the interpreter has to be named.
 exec scripts/with.sh "$build" "$interpreter" "$busted" "$@"

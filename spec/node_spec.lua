@@ -15,14 +15,6 @@ local capable = {
     local interface, reason = can.multicast4()
     return interface == "127.0.0.1", reason or "no IPv4 multicast on the loopback interface"
   end,
-  node26 = function()
-    local program, reason = can.program "node"
-    if not program then return nil, reason end
-    local version = child.start(program, { "--version" }):wait().out
-    local major, minor = version:match "^v(%d+)%.(%d+)"
-    return major ~= nil and tonumber(major) * 1000 + tonumber(minor) >= 26010,
-      "Node 26.10 or newer is needed, this is " .. version
-  end,
   loopback_name = function()
     return require("luv").interface_addresses().lo ~= nil, "the loopback interface is not called lo"
   end,

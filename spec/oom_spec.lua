@@ -201,7 +201,7 @@ end
 -- The compiler's arguments for this Lua, or nil and the reason why the host cannot be built.
 local function flags()
   if _VERSION < "Lua 5.4" then return nil, "the host is for Lua 5.4 and 5.5" end
-  if not contents "csrc/binding/module.c" then return nil, "not run from the top of the source" end
+  if not contents "csrc/api/module.c" then return nil, "not run from the top of the source" end
   for _, program in ipairs { "cc", "pkg-config" } do
     local found, reason = can.program(program)
     if not found then return nil, reason end
@@ -217,7 +217,7 @@ local function build(folder)
   local other = back == "linux" and "posix" or "linux"
   local command = ([[
     set -e
-    for file in $(ls csrc/binding/*.c csrc/net/*.c | grep -v os_%s); do echo $file; done |
+    for file in $(ls csrc/*/*.c | grep -v os_%s); do echo $file; done |
       xargs -P 2 -I FILE sh -c 'cc -std=gnu11 -g -O1 -w -fsanitize=address,undefined -fno-sanitize-recover=undefined \
         -Dmalloc=host_malloc -Drealloc=host_realloc -Dfree=host_free %s -c FILE -o %s/$(basename FILE).o'
     cc -std=gnu11 -g -O1 -Wall -Wextra -fsanitize=address,undefined spec/support/oom_host.c %s/*.o -rdynamic \

@@ -11,8 +11,8 @@ DG_HIDDEN_BEGIN
 /* socket(2), non-blocking and close-on-exec; its errors are told as prioritized events, too (socket(7),
  * SO_SELECT_ERR_QUEUE): libuv stops watching a descriptor that is readable and has an error, but for those. */
 int dg_descriptor_open(int family);
-/* The same under this number, which is taken already (dg_descriptor_retire). Where there is no other one to be had, that
- * is given up for it: then the descriptor may get another number, or none. Returns it, or a negative errno. */
+/* The same under this number, which is taken already (dg_descriptor_retire). Where there is no other one to be had,
+ * that is given up for it: then the descriptor may get another number, or none. Returns it, or a negative errno. */
 int dg_descriptor_open_as(int family, int number);
 int dg_descriptor_is_open(int fd);
 /* getpid(2): whose descriptors these are. */

@@ -25,18 +25,18 @@ static uint32_t places(const dg_fifo *fifo, size_t size, size_t most)
     return most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
 }
 
-void dg_queue_allow(dg_queue *queue, size_t bytes, size_t count)
+void dg_queue_grant(dg_queue *queue, size_t bytes, size_t count)
 {
-    dg_queue_disallow(queue);
+    dg_queue_revoke(queue);
     if (queue->payload.block == NULL || !dg_fifo_has_room(&queue->routes, sizeof(dg_address)))
         return;
-    queue->allowed_bytes = places(&queue->payload, 1, bytes);
-    queue->allowed_count = places(&queue->entries, sizeof(dg_entry), count);
+    queue->credit_bytes = places(&queue->payload, 1, bytes);
+    queue->credit_count = places(&queue->entries, sizeof(dg_entry), count);
 }
 
 void dg_queue_free(dg_queue *queue)
 {
-    dg_queue_disallow(queue);
+    dg_queue_revoke(queue);
     dg_fifo_free(&queue->payload);
     dg_fifo_free(&queue->entries);
     dg_fifo_free(&queue->routes);
@@ -68,7 +68,7 @@ static void swap_blocks(dg_fifo *a, dg_fifo *b)
 
 int dg_queue_make_room(dg_queue *queue, size_t count, size_t bytes)
 {
-    dg_queue_disallow(queue);
+    dg_queue_revoke(queue);
     if (queue->payload.room < bytes && dg_fifo_size(&queue->payload) == 0 && queue->spare->room > queue->payload.room)
         swap_blocks(&queue->payload, queue->spare);
     if (dg_fifo_reserve(&queue->payload, bytes) == NULL ||
@@ -140,7 +140,7 @@ static void retire_block(dg_queue *queue)
 
 static void settle(dg_queue *queue, size_t count, size_t bytes)
 {
-    dg_queue_disallow(queue);
+    dg_queue_revoke(queue);
     dg_fifo_consume(&queue->payload, bytes);
     queue->next += count;
     if (queue->to_report == 0)
@@ -200,7 +200,7 @@ void dg_queue_move(dg_queue *queue, const dg_address *to, dg_queue *other,
         }
         from += length;
     }
-    dg_queue_disallow(queue);
+    dg_queue_revoke(queue);
     dg_fifo_shorten(&queue->payload, (size_t)(from - kept));
     dg_fifo_shorten(&queue->entries, (count - left) * sizeof(dg_entry));
     settle(queue, 0, 0);

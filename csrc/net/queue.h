@@ -36,7 +36,7 @@ typedef struct dg_queue {
     uint32_t end_route;   /* and of the one that comes next */
     /* What dg_queue_append may still be given; its owner says, and all else that changes the queue's end takes it back.
      */
-    uint32_t allowed_bytes, allowed_count;
+    uint32_t credit_bytes, credit_count;
 } dg_queue;
 
 void dg_queue_init(dg_queue *queue, dg_fifo *spare);
@@ -51,12 +51,12 @@ void dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_
 void dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback, int error);
 
 /* Allows appending so much, or as much of it as needs no memory; and nothing any more. */
-void dg_queue_allow(dg_queue *queue, size_t bytes, size_t count);
-static inline void dg_queue_disallow(dg_queue *queue)
+void dg_queue_grant(dg_queue *queue, size_t bytes, size_t count);
+static inline void dg_queue_revoke(dg_queue *queue)
 {
-    queue->allowed_bytes = queue->allowed_count = 0;
+    queue->credit_bytes = queue->credit_count = 0;
 }
-static inline int dg_queue_is_allowed(const dg_queue *queue, size_t length);
+static inline int dg_queue_has_credit(const dg_queue *queue, size_t length);
 /* Queues a datagram that is allowed: the common case of dg_queue_reserve and dg_queue_push, and nothing can fail.
  * Returns whether another one like it is allowed. */
 static inline int dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to,
@@ -86,8 +86,8 @@ void dg_queue_failed(dg_queue *queue, int error);
 size_t dg_queue_give_up(dg_queue *queue, int error, int silent);
 /* How many datagrams wait for an address, and how many bytes they have. */
 size_t dg_queue_count_to(const dg_queue *queue, const dg_address *to, size_t *bytes);
-/* Moves these to the end of another queue, in which dg_queue_make_room has made room for them. `renamed` gives the other
- * queue's word for who is told of each one. */
+/* Moves these to the end of another queue, in which dg_queue_make_room has made room for them. `renamed` gives the
+ * other queue's word for who is told of each one. */
 void dg_queue_move(dg_queue *queue, const dg_address *to, dg_queue *other,
                    uint32_t (*renamed)(void *context, uint32_t callback), void *context);
 /* Makes room for so many datagrams of so many bytes together, to one destination. 0 or -ENOMEM. */
@@ -95,9 +95,9 @@ int dg_queue_make_room(dg_queue *queue, size_t count, size_t bytes);
 /* The first `count` waiting datagrams, of `bytes` together, were handed over. */
 void dg_queue_sent(dg_queue *queue, size_t count, size_t bytes);
 
-static inline int dg_queue_is_allowed(const dg_queue *queue, size_t length)
+static inline int dg_queue_has_credit(const dg_queue *queue, size_t length)
 {
-    return length <= queue->allowed_bytes && queue->allowed_count != 0;
+    return length <= queue->credit_bytes && queue->credit_count != 0;
 }
 
 static inline int dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to,
@@ -110,15 +110,15 @@ static inline int dg_queue_append(dg_queue *queue, const char *data, size_t leng
         dg_fifo_commit(&queue->routes, sizeof *route);
         queue->end_route++;
         if (!dg_fifo_has_room(&queue->routes, sizeof *route))
-            queue->allowed_count = 1; /* the next one may need a route, too */
+            queue->credit_count = 1; /* the next one may need a route, too */
     }
     memcpy(queue->payload.block + queue->payload.tail, data, length);
     dg_fifo_commit(&queue->payload, length);
     *entry = (dg_entry){(uint32_t)length, callback, queue->end_route - 1, 0};
     dg_fifo_commit(&queue->entries, sizeof *entry);
-    queue->allowed_bytes -= (uint32_t)length;
-    queue->allowed_count--;
-    return dg_queue_is_allowed(queue, length);
+    queue->credit_bytes -= (uint32_t)length;
+    queue->credit_count--;
+    return dg_queue_has_credit(queue, length);
 }
 
 /* The next done entry that has something to tell, or NULL; those without are skipped and dropped. */

@@ -93,9 +93,9 @@ static int is_blocked(int status)
     return status == -EAGAIN || status == -EWOULDBLOCK;
 }
 
-/* A segmented send failed, which proves nothing about its datagrams: they go again, and none is lost. EIO is what a route
- * says that cannot segment: the socket segments no more. EINVAL may mean that the batch was too long for this kernel:
- * shorter ones follow. Else its datagrams go singly. */
+/* A segmented send failed, which proves nothing about its datagrams: they go again, and none is lost. EIO is what a
+ * route says that cannot segment: the socket segments no more. EINVAL may mean that the batch was too long for this
+ * kernel: shorter ones follow. Else its datagrams go singly. */
 static void take_batch_refusal(dg_transmitter *transmitter, unsigned count, int error)
 {
     if (error == -EINVAL && count > DG_SAFE_SEGMENTS) {
@@ -111,13 +111,13 @@ static void take_batch_refusal(dg_transmitter *transmitter, unsigned count, int 
  * is sent again, and a second failure is its own. */
 static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, unsigned count, int error)
 {
-    if (transmitter->hears_late && transmitter->suspect == 0 && may_be_late(error)) {
-        transmitter->suspect = error;
+    if (transmitter->hears_late && transmitter->deferred_error == 0 && may_be_late(error)) {
+        transmitter->deferred_error = error;
         return;
     }
-    if (transmitter->suspect != 0 && transmitter->suspect != error)
-        transmitter->late_error = transmitter->suspect; /* another error now: that one was not this datagram's */
-    transmitter->suspect = 0;
+    if (transmitter->deferred_error != 0 && transmitter->deferred_error != error)
+        transmitter->late_error = transmitter->deferred_error; /* another error now: that one was not this datagram's */
+    transmitter->deferred_error = 0;
     if (count > 1)
         take_batch_refusal(transmitter, count, error);
     else
@@ -127,9 +127,9 @@ static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, unsigned 
 /* The kernel took something, or had no room: then an error before that was an earlier datagram's. */
 static void clear_suspect(dg_transmitter *transmitter)
 {
-    if (transmitter->suspect != 0)
-        transmitter->late_error = transmitter->suspect;
-    transmitter->suspect = 0;
+    if (transmitter->deferred_error != 0)
+        transmitter->late_error = transmitter->deferred_error;
+    transmitter->deferred_error = 0;
 }
 
 /* After a system call that sent `sent` of the messages, or failed. Returns whether the kernel takes no more now. */

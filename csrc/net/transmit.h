@@ -13,7 +13,7 @@ typedef struct dg_transmitter {
     dg_offloads offloads;
     uint32_t single;          /* waiting datagrams from the front that must go singly: their batch was refused */
     unsigned char hears_late; /* ICMP errors come late; a Unix socket's errors are the datagram's own */
-    int suspect;              /* an error that may be an earlier datagram's: the next call tells */
+    int deferred_error;       /* an error that may be an earlier datagram's: the next call tells */
     int late_error;           /* an error that belonged to an earlier datagram (ICMP), for the owner to take */
     uint64_t calls, datagrams, bytes, errors;
 } dg_transmitter;

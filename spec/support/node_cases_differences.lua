@@ -186,6 +186,14 @@ return {
     { "a", "getSendQueueCount", show = true }
   ), node = { "a.getSendQueueSize = 0", "a.getSendQueueCount = 0" },
   here = { "a.getSendQueueSize = 5", "a.getSendQueueCount = 1" } },
+  { differs = "options hold for what follows", name = "an option that is set after a send", steps = bound(
+    { "a", "setBroadcast", true }, { "a", "send", "x", 9, "127.255.255.255", cb "sent" }, { "a", "setBroadcast", false },
+    { "wait", "sent" }
+  ), node = { "sent(Error EACCES send 127.255.255.255 9)" }, here = { "sent(nothing, 1)" } },
+  { differs = "strangers after connect", name = "what others sent before connect", steps = two(
+    { "new", "c", "udp4" }, { "c", "bind", 0, LO }, { "wait", "c listening" },
+    { "b", "send", "1", port "a", LO }, { "a", "connect", port "c", LO }, { "wait", "a connect" }, { "settle", 10 }
+  ), node = { "a message '1', {address='127.0.0.1', family='IPv4', port=<b>, size=1}" }, here = {} },
   { differs = "send returns whether to go on", name = "what send returns", steps = bound(
     { "a", "send", "x", 9, LO, show = true }, { "a", "sendto", "x", 0, 1, 9, LO, show = true }
   ), node = { "a.send = nothing", "a.sendto = nothing" }, here = { "a.send = true", "a.sendto = true" } },
@@ -366,14 +374,14 @@ return {
     { "new", "a", { type = "udp4", lookup = words.lookup { raises = "boom" } } }, { "a", "bind", 0, "name" },
     { "settle" },
   }, node = { "a.bind raised Error boom" }, here = { "a.bind", "a error 'boom'" } },
-  { differs = "lists of rules are taken whole", name = "a wrong entry among others", needs = "node26", steps = {
+  { differs = "lists of rules are taken whole", name = "a wrong entry among others", steps = {
     { "new", "list", kind = "blocklist" },
     { "list", "addCIDRs", { "10.0.0.0/8", "11.0.0.0/33" } }, { "list", "size", get = true, show = true },
     { "list", "fromJSON", { "Address: IPv4 1.1.1.1", "Address: IPv4 1.1.1.300" } },
     { "list", "rules", get = true, show = true },
   }, node = { "list.size = 1", "list.rules = ['Address: IPv4 1.1.1.1', 'Subnet: IPv4 10.0.0.0/8']" },
   here = { "list.size = 0", "list.rules = []" } },
-  { differs = "texts of rules", name = "texts of rules: numbers, and JSON", needs = "node26", steps = {
+  { differs = "texts of rules", name = "texts of rules: numbers, and JSON", steps = {
     { "new", "list", kind = "blocklist" },
     { "list", "fromJSON", { "Subnet: IPv4 1.1.1.1/100" } }, { "list", "fromJSON", { "Address: IPv4 1.1.1.1000" } },
     { "list", "fromJSON", '["Address: IPv4 2.2.2.2"]' }, { "list", "size", get = true, show = true },

@@ -27,12 +27,8 @@ local function on_list(name, list, show)
   return { name = name, steps = steps }
 end
 
--- Calls on a list that older Nodes do not know.
-local function on_new_list(name, list)
-  local case = on_list(name, list, true)
-  case.needs = "node26"
-  return case
-end
+-- Calls on a list, each of which tells what the list has then.
+local function on_new_list(name, list) return on_list(name, list, true) end
 
 local function created(name, list)
   local steps = {}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* luaopen_dgram_core: opens the rooms and hands the Lua side what it is built on. */
+#include <string.h>
+#include <unistd.h>
+
+#include "../lua/compat.h"
+#include "../lua/error.h"
+#include "../loop/luv.h"
+#include "../loop/uncaught.h"
+#include "../socket/adopt.h"
+#include "../socket/bind.h"
+#include "../socket/buffers.h"
+#include "../socket/close.h"
+#include "../socket/connect.h"
+#include "../socket/create.h"
+#include "../socket/dispatch.h"
+#include "../socket/listen.h"
+#include "../socket/moderation.h"
+#include "../socket/reply.h"
+#include "../socket/send.h"
+#include "../socket/socket.h"
+#include "../socket/work.h"
+#include "blocklists.h"
+#include "check.h"
+#include "memberships.h"
+#include "options.h"
+#include "stats.h"
+#include "version.h"
+
+#if defined(__GNUC__)
+#define EXPORT __attribute__((visibility("default")))
+#else
+#define EXPORT
+#endif
+
+enum { ROOM = 64 }; /* for the fields of core, and for the methods: growing there means rehashing all, six times */
+
+/* core.configure(hooks): functions of the Lua side that C calls: deliver, emit, sendToName. The caller's folder is
+ * from now on passed over when an error says where it comes from. */
+static int core_configure(lua_State *L)
+{
+    lua_Debug caller;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    dg_registry_set(L, DG_REGISTRY_HOOKS);
+    dg_dispatch_configure(L);
+    if (lua_getstack(L, 1, &caller)) {
+        lua_getinfo(L, "S", &caller);
+        const char *end = strrchr(caller.source, '/');
+        if (end != NULL) {
+            lua_pushlstring(L, caller.source, (size_t)(end - caller.source) + 1);
+            dg_registry_set(L, DG_REGISTRY_SOURCE);
+        }
+    }
+    return 0;
+}
+
+/* core.emitLater(socket, event, argument) */
+static int core_emit_later(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TUSERDATA);
+    const char *event = luaL_checkstring(L, 2);
+    lua_settop(L, 3);
+    dg_work_emit(L, 1, event);
+    return 0;
+}
+
+/* core.callLater(function, error, value) */
+static int core_call_later(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 3);
+    dg_work_call(L);
+    return 0;
+}
+
+static int core_need_loop(lua_State *L)
+{
+    dg_luv_need(L, luaL_checkstring(L, 1));
+    return 0;
+}
+
+/* core.uv(): luv, as C found it, or nil. */
+static int core_uv(lua_State *L)
+{
+    if (!dg_luv_available(L))
+        return 0;
+    dg_registry_get(L, DG_REGISTRY_UV);
+    return 1;
+}
+
+static int core_pid(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)getpid());
+    return 1;
+}
+
+static const luaL_Reg core[] = {
+    {"configure", core_configure},
+    {"emitLater", core_emit_later},
+    {"callLater", core_call_later},
+    {"needLoop", core_need_loop},
+    {"uv", core_uv},
+    {"error", dg_error_new},
+    {"systemError", dg_error_new_system},
+    {"where", dg_error_where},
+    {"place", dg_error_place},
+    {"describe", dg_error_describe},
+    {"pid", core_pid},
+    {"run", dg_dispatch_run},
+    {NULL, NULL},
+};
+
+/* Openers that take (core, methods) on top of the stack and leave them there. */
+static void (*const rooms[])(lua_State *) = {
+    dg_create_open,     dg_socket_open,      dg_close_open,      dg_bind_open,  dg_adopt_open, dg_connect_open,
+    dg_blocklists_open, dg_listen_open,      dg_moderation_open, dg_send_open,  dg_reply_open, dg_options_open,
+    dg_buffers_open,    dg_memberships_open, dg_stats_open,      dg_check_open,
+};
+
+EXPORT int luaopen_dgram_core(lua_State *L);
+
+EXPORT int luaopen_dgram_core(lua_State *L)
+{
+    dg_registry_push(L);
+    if (lua_istable(L, -1)) {
+        lua_rawgeti(L, -1, DG_REGISTRY_CORE);
+        return 1;
+    }
+    dg_state_open(L);
+    lua_settop(L, 0);
+    lua_newtable(L); /* the sockets' metatable, not filled yet */
+    lua_pushliteral(L, "dgram.Socket");
+    lua_setfield(L, -2, "__name");
+    lua_pushvalue(L, -1);
+    dg_registry_set(L, DG_REGISTRY_METATABLE);
+    dg_error_open(L);
+    dg_uncaught_open(L);
+    dg_dispatch_open(L);
+    lua_createtable(L, 0, ROOM);
+    dg_setfuncs(L, core);
+    dg_uncaught_add(L);
+    lua_createtable(L, 0, ROOM); /* metatable, core, methods */
+    for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++)
+        rooms[i](L);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, 1, "__index");
+    lua_setfield(L, 2, "methods");
+    lua_pushliteral(L, DG_VERSION);
+    lua_setfield(L, 2, "version");
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    dg_registry_set(L, DG_REGISTRY_CORE);
+    return 1;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "options.h"
+
+#include <errno.h>
+#include <stdint.h>
+
+#include "../net/option.h"
+#include "../lua/arguments.h"
+#include "../lua/error.h"
+#include "../socket/send_queue.h"
+#include "../socket/socket.h"
+#include "blocklists.h"
+
+/* Options are data: what each method is called, what it takes, and how the kernel is told. */
+typedef struct option {
+    const char *method;
+    enum { FLAG, HOPS } kind;
+    int least;   /* of HOPS; the most is 255 */
+    int answers; /* returns what it was given, as in Node */
+    int (*set)(int fd, int family, int value);
+} option;
+
+static const option options[] = {
+    {"setBroadcast", FLAG, 0, 0, dg_option_set_broadcast},
+    {"setTTL", HOPS, 1, 1, dg_option_set_ttl},
+    {"setMulticastTTL", HOPS, 0, 1, dg_option_set_multicast_ttl},
+    {"setMulticastLoopback", FLAG, 0, 1, dg_option_set_multicast_loopback},
+};
+
+#define UP_OPTION lua_upvalueindex(1)
+
+static int flag_argument(lua_State *L)
+{
+    if (!lua_isboolean(L, 2))
+        dg_error_arg_type(L, 2, "flag", "a boolean");
+    return lua_toboolean(L, 2);
+}
+
+static int hops_argument(lua_State *L, const option *o)
+{
+    int64_t hops = 0;
+    if (lua_type(L, 2) != LUA_TNUMBER)
+        dg_error_arg_type(L, 2, "ttl", "a number");
+    if (!dg_isinteger(L, 2, &hops) || hops < o->least || hops > 255)
+        dg_error_range(L, 2, "ttl", o->least == 0 ? "an integer >= 0 and <= 255" : "an integer >= 1 and <= 255");
+    return (int)hops;
+}
+
+/* Every method of the table above: socket:<method>(value). What was sent before has left by then. setsockopt(2) */
+static int set_option(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    const option *o = lua_touserdata(L, UP_OPTION);
+    dg_error_surplus(L, 2);
+    int value = o->kind == FLAG ? flag_argument(L) : hops_argument(L, o);
+    dg_send_queue_flush(L, 1, s);
+    int status = o->set(s->fd, s->family, value);
+    if (status != 0) {
+        dg_socket_push_advised(L, s, status, o->method, NULL);
+        return lua_error(L);
+    }
+    lua_settop(L, 2);
+    return o->answers;
+}
+
+/* setMulticastInterface EADDRNOTAVAIL 192.0.2.1: no interface of this machine has this address */
+static int raise_interface_error(lua_State *L, const dg_socket *s, int status)
+{
+    const char *advice = NULL;
+    if (s->family == AF_UNIX) {
+        dg_socket_push_advised(L, s, status, "setMulticastInterface", NULL);
+        return lua_error(L);
+    }
+    if (status == -EADDRNOTAVAIL)
+        advice = "no interface of this machine has this address";
+    else if (status == -EINVAL || status == -ENODEV)
+        advice = "this machine has no such interface";
+    dg_error_push_system_text(L, status, "setMulticastInterface", 2, 0, advice);
+    lua_pushnil(L);
+    lua_setfield(L, -2, "address");
+    lua_pushvalue(L, 2);
+    lua_setfield(L, -2, "interface");
+    return lua_error(L);
+}
+
+/* socket:setMulticastInterface(address): where multicast leaves: an address of the interface, "::%eth0" or "eth0";
+ * "0.0.0.0" or "::" leaves it to the kernel. */
+static int socket_set_multicast_interface(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    dg_interface interface;
+    dg_error_surplus(L, 2);
+    int status = dg_interface_find(dg_argument_address(L, 2, "multicastInterface"), &interface);
+    dg_send_queue_flush(L, 1, s);
+    if (status == 0)
+        status = dg_option_set_multicast_interface(s->fd, s->family, dg_socket_maps(s), &interface);
+    return status == 0 ? 0 : raise_interface_error(L, s, status);
+}
+
+static void keep(lua_State *L, int list, int slot)
+{
+    dg_getuservalue(L, 1);
+    lua_pushvalue(L, list);
+    lua_rawseti(L, -2, slot);
+    lua_pop(L, 1);
+}
+
+/* core.setLimits(socket, sendQueueLimit | nil, receiveBlockList | nil, sendBlockList | nil) */
+static int core_set_limits(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    int64_t limit = 0;
+    const dg_blocklist *receive = lua_isnoneornil(L, 3) ? NULL : dg_blocklists_check(L, 3, "options.receiveBlockList");
+    const dg_blocklist *send = lua_isnoneornil(L, 4) ? NULL : dg_blocklists_check(L, 4, "options.sendBlockList");
+    if (!lua_isnoneornil(L, 2)) {
+        if (lua_type(L, 2) != LUA_TNUMBER)
+            dg_error_arg_type(L, 2, "options.sendQueueLimit", "a number");
+        if (!dg_isinteger(L, 2, &limit) || limit < 1)
+            dg_error_range(L, 2, "options.sendQueueLimit", "an integer of 1 or more");
+        s->tx.limit = (uint64_t)limit < SIZE_MAX / 4 ? (size_t)limit : SIZE_MAX / 4;
+    }
+    if (receive != NULL)
+        keep(L, 3, DG_SLOT_RECEIVE_BLOCK);
+    if (send != NULL)
+        keep(L, 4, DG_SLOT_SEND_BLOCK);
+    s->rx.block_list = receive;
+    s->tx.block_list = send;
+    return 0;
+}
+
+static const luaL_Reg no_methods[] = {{NULL, NULL}};
+static const luaL_Reg core[] = {{"setLimits", core_set_limits}, {NULL, NULL}};
+
+void dg_options_open(lua_State *L)
+{
+    dg_socket_add(L, no_methods, core);
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        dg_socket_add_closure(L, options[i].method, set_option, &options[i]);
+    dg_socket_add_closure(L, "setMulticastInterface", socket_set_multicast_interface, NULL);
+}

@@ -1,8 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-/* The only place where the version stands. */
-#ifndef DG_BINDING_VERSION_H
-#define DG_BINDING_VERSION_H
-
-#define DG_VERSION "0.1.0"
-
-#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "luv.h"
+
+#include "../lua/error.h"
+#include "state.h"
+
+/* At lua_close everything is finalized, the youngest first: so a sentinel that is younger than all of luv's handles
+ * tells in time that none may be touched any more. A new handle gets a new sentinel; the old one is garbage, and says
+ * nothing. */
+static int sentinel_gc(lua_State *L)
+{
+    dg_state *state = dg_state_of(L);
+    if (lua_touserdata(L, 1) == state->sentinel)
+        state->luv_gone = 1;
+    return 0;
+}
+
+static void guard(lua_State *L)
+{
+    void *sentinel = lua_newuserdata(L, 1);
+    dg_registry_get(L, DG_REGISTRY_SENTINEL_META);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_createtable(L, 0, 1);
+        lua_pushcfunction(L, sentinel_gc);
+        lua_setfield(L, -2, "__gc");
+        lua_pushvalue(L, -1);
+        dg_registry_set(L, DG_REGISTRY_SENTINEL_META);
+    }
+    lua_setmetatable(L, -2);
+    dg_state_of(L)->sentinel = sentinel;
+    dg_registry_set(L, DG_REGISTRY_SENTINEL);
+}
+
+/* Whether the value on top of the stack is luv. */
+static int is_luv(lua_State *L)
+{
+    if (!lua_istable(L, -1))
+        return 0;
+    lua_getfield(L, -1, "new_poll");
+    int is = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    return is;
+}
+
+/* Returns luv, or nothing: as the program has loaded it, as Neovim has it, or as a module: `luv` (luarocks, Debian) or
+ * `uv` (luvit). The global `vim` is looked for without metamethods, which may raise for what is not declared. */
+static int search(lua_State *L)
+{
+    static const char *const names[] = {"luv", "uv"}, *const fields[] = {"uv", "loop"};
+    enum { LOADED = 1, GLOBALS, VIM };
+    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+    lua_getfield(L, LOADED, "_G");
+    lua_pushliteral(L, "vim");
+    lua_rawget(L, GLOBALS);
+    for (int i = 0; i < 2; i++) {
+        lua_getfield(L, LOADED, names[i]);
+        if (is_luv(L))
+            return 1;
+    }
+    for (int i = 0; i < 2 && lua_istable(L, VIM); i++) {
+        lua_getfield(L, VIM, fields[i]);
+        if (is_luv(L))
+            return 1;
+    }
+    for (int i = 0; i < 2; i++) {
+        lua_getglobal(L, "require");
+        lua_pushstring(L, names[i]);
+        if (lua_pcall(L, 1, 1, 0) == 0 && is_luv(L))
+            return 1;
+    }
+    return 0;
+}
+
+/* Pushes what the search finds, or nil. luv calls back on the thread that it was loaded from, for ever: that must not
+ * be a coroutine, which ends. */
+static void find_uv(lua_State *L, dg_state *state)
+{
+    lua_State *main = state->main != NULL ? state->main : L;
+    luaL_checkstack(main, 10, "dgram");
+    lua_pushcfunction(main, search);
+    int status = lua_pcall(main, 0, 1, 0);
+    if (status != 0) {
+        lua_pop(main, 1);
+        lua_pushnil(main);
+    }
+    state->luv_sought = status == 0;
+    if (main != L)
+        lua_xmove(main, L, 1);
+}
+
+/* Pushes luv's module table and returns 1, or pushes nothing and returns 0. What was looked for in vain is looked for
+ * again only where the call cannot do without: there may be a descriptor for its file by now. */
+static int push_uv(lua_State *L, int again)
+{
+    dg_state *state = dg_state_of(L);
+    if (state->luv_gone)
+        return 0;
+    dg_registry_get(L, DG_REGISTRY_UV);
+    if (lua_istable(L, -1))
+        return 1;
+    lua_pop(L, 1);
+    if (state->luv_sought && !again)
+        return 0;
+    find_uv(L, state);
+    if (!lua_istable(L, -1)) {
+        lua_pop(L, 1);
+        return 0;
+    }
+    lua_pushvalue(L, -1);
+    dg_registry_set(L, DG_REGISTRY_UV);
+    guard(L);
+    return 1;
+}
+
+void dg_luv_push(lua_State *L, const char *name)
+{
+    dg_registry_get(L, DG_REGISTRY_UV);
+    lua_getfield(L, -1, name);
+    lua_remove(L, -2);
+}
+
+static int available(lua_State *L, int again)
+{
+    int found = push_uv(L, again);
+    if (found)
+        lua_pop(L, 1);
+    return found;
+}
+
+int dg_luv_available(lua_State *L)
+{
+    return available(L, 0);
+}
+
+void dg_luv_need(lua_State *L, const char *what)
+{
+    if (!available(L, 1))
+        dg_error_raise(L, "Error", "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
+                       "%s needs an event loop: neither require \"luv\" nor require \"uv\" finds one. "
+                       "Install luv (luarocks install luv, or Debian's lua-luv)",
+                       what);
+}
+
+void dg_luv_check(lua_State *L, const char *call)
+{
+    if (!lua_isnil(L, -3))
+        return;
+    const char *code = lua_tostring(L, -1);
+    dg_error_raise(L, "Error", code != NULL ? code : "UNKNOWN", "%s %s", call, lua_tostring(L, -2));
+}
+
+void dg_luv_new(lua_State *L, const char *constructor, int arguments)
+{
+    dg_luv_push(L, constructor);
+    lua_insert(L, -arguments - 1);
+    lua_call(L, arguments, 3);
+    dg_luv_check(L, constructor);
+    lua_pop(L, 2);
+    guard(L);
+}
+
+int dg_luv_is_closing(lua_State *L)
+{
+    dg_luv_push(L, "is_closing");
+    lua_pushvalue(L, -2);
+    lua_call(L, 1, 1);
+    int closing = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return closing;
+}
+
+void dg_luv_call(lua_State *L, const char *name)
+{
+    if (!dg_luv_is_closing(L)) {
+        dg_luv_push(L, name);
+        lua_pushvalue(L, -2);
+        lua_call(L, 1, 0);
+    }
+    lua_pop(L, 1);
+}

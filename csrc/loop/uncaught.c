@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "uncaught.h"
+
+#include "../lua/error.h"
+#include "idle.h"
+
+/* For protected calls: notes the traceback, and lets the error pass as it is. */
+static int message_handler(lua_State *L)
+{
+    dg_traceback(L, NULL, 1);
+    dg_registry_set(L, DG_REGISTRY_TRACEBACK);
+    return 1;
+}
+
+static void remember_uncaught(lua_State *L, dg_state *state, int error, int traceback)
+{
+    dg_registry_get(L, DG_REGISTRY_UNCAUGHT);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        dg_registry_set(L, DG_REGISTRY_UNCAUGHT);
+    }
+    lua_pushvalue(L, error);
+    lua_rawseti(L, -2, (int)(2 * state->uncaught + 1));
+    lua_pushvalue(L, traceback);
+    lua_rawseti(L, -2, (int)(2 * state->uncaught + 2));
+    state->uncaught++;
+    if (state->running != 0)
+        dg_idle_stop_loop(L);
+}
+
+/* Pushes the traceback for the handler. That of an `error` event begins in the loop: the place of the call that the
+ * error comes from stands above it. */
+static void push_placed(lua_State *L, int error, int traceback)
+{
+    if (!lua_isstring(L, traceback) || !dg_error_push_place(L, error)) {
+        lua_pushvalue(L, traceback);
+        return;
+    }
+    lua_pushfstring(L, "%s the call that failed\n%s", lua_tostring(L, -1), lua_tostring(L, traceback));
+    lua_remove(L, -2);
+}
+
+/* Argument: the error that a callback raised. Tells the handler, or keeps it for dgram.run or luv. */
+static int take_error(lua_State *L)
+{
+    enum { ERROR = 1, TRACEBACK, MESSAGE_HANDLER };
+    dg_state *state = dg_state_of(L);
+    lua_settop(L, ERROR);
+    dg_registry_get(L, DG_REGISTRY_TRACEBACK);
+    lua_pushnil(L); /* without memory no handler runs: the next traceback must not be this one */
+    dg_registry_set(L, DG_REGISTRY_TRACEBACK);
+    dg_registry_get(L, DG_REGISTRY_MESSAGE_HANDLER);
+    dg_registry_get(L, DG_REGISTRY_HANDLER);
+    if (lua_isfunction(L, -1)) {
+        lua_pushvalue(L, ERROR);
+        push_placed(L, ERROR, TRACEBACK);
+        if (lua_pcall(L, 2, 0, MESSAGE_HANDLER) == 0)
+            return 0;
+        lua_replace(L, ERROR); /* the handler failed itself: that is the error now */
+        dg_registry_get(L, DG_REGISTRY_TRACEBACK);
+        lua_replace(L, TRACEBACK);
+    }
+    remember_uncaught(L, state, ERROR, TRACEBACK);
+    return 0;
+}
+
+void dg_uncaught_take(lua_State *L, dg_state *state)
+{
+    lua_pushcfunction(L, take_error);
+    lua_insert(L, -2);
+    if (lua_pcall(L, 1, 0, 0) != 0) {
+        lua_pop(L, 1);
+        state->dropped_errors++;
+    }
+}
+
+static int text_of(lua_State *L)
+{
+    dg_tolstring(L, 1, NULL);
+    if (dg_error_push_place(L, 1))
+        lua_pushfstring(L, "%s %s", lua_tostring(L, -1), lua_tostring(L, -2));
+    return 1;
+}
+
+/* Pushes the text of an error, whose __tostring may raise, with the place of the call that it comes from. */
+static void push_text(lua_State *L, int index)
+{
+    index = dg_absindex(L, index);
+    lua_pushcfunction(L, text_of);
+    lua_pushvalue(L, index);
+    if (lua_pcall(L, 1, 1, 0) == 0)
+        return;
+    lua_pop(L, 1);
+    lua_pushliteral(L, "(an error that has no text: its __tostring raises)");
+}
+
+/* Pushes the traceback of the first uncaught error, and what else went wrong after it. The list is at `list`. */
+static void push_full_traceback(lua_State *L, unsigned count, int list)
+{
+    lua_rawgeti(L, list, 2);
+    if (!lua_isstring(L, -1)) {
+        lua_pop(L, 1);
+        lua_pushliteral(L, "(no traceback)");
+    }
+    for (unsigned i = 1; i < count; i++) {
+        lua_rawgeti(L, list, (int)(2 * i + 1));
+        push_text(L, -1);
+        lua_remove(L, -2);
+        lua_pushfstring(L, "%s\nand then: %s", lua_tostring(L, -2), lua_tostring(L, -1));
+        lua_replace(L, -3);
+        lua_pop(L, 1);
+    }
+}
+
+/* Pushes what is told instead of errors that could not be kept: Lua's own text was among them. */
+static void push_lost(lua_State *L, dg_state *state)
+{
+    state->dropped_errors = 0;
+    lua_pushliteral(L, "not enough memory, or C stack overflow (there was no room to keep the errors of callbacks)");
+}
+
+int dg_uncaught_push(lua_State *L)
+{
+    dg_state *state = dg_state_of(L);
+    if (state->dropped_errors != 0) {
+        push_lost(L, state);
+        dg_uncaught_take(L, state); /* there may be a handler, and room by now */
+    }
+    unsigned count = state->uncaught;
+    if (count == 0 && state->dropped_errors != 0) {
+        push_lost(L, state);
+        return 1;
+    }
+    if (count == 0)
+        return 0;
+    dg_registry_get(L, DG_REGISTRY_UNCAUGHT);
+    int list = lua_gettop(L);
+    state->uncaught = 0;
+    lua_pushnil(L);
+    dg_registry_set(L, DG_REGISTRY_UNCAUGHT);
+    push_full_traceback(L, count, list);
+    lua_rawgeti(L, list, 1);
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        lua_pushfstring(L, "%s\n%s", lua_tostring(L, -1), lua_tostring(L, -2));
+    } else if (lua_istable(L, -1) && lua_getmetatable(L, -1)) {
+        dg_registry_get(L, DG_REGISTRY_ERROR);
+        int ours = lua_rawequal(L, -1, -2);
+        lua_pop(L, 2);
+        if (ours) {
+            lua_pushvalue(L, -2);
+            lua_setfield(L, -2, "traceback");
+        }
+    }
+    lua_replace(L, list);
+    lua_settop(L, list);
+    return 1;
+}
+
+/* luv prints what it is given: a string, then. */
+int dg_uncaught_raise(lua_State *L, const dg_state *state)
+{
+    if (state->depth != 0 || state->running != 0 || !dg_uncaught_push(L))
+        return 0;
+    if (lua_isstring(L, -1))
+        return lua_error(L);
+    push_text(L, -1);
+    if (!lua_istable(L, -2))
+        return lua_error(L);
+    lua_pushliteral(L, "traceback"); /* of an error object of ours */
+    lua_rawget(L, -3);
+    if (lua_isstring(L, -1))
+        lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
+    else
+        lua_pop(L, 1);
+    return lua_error(L);
+}
+
+/* core.finish(done, ...): takes what a protected call with the message handler raised; returns what it returned. */
+static int core_finish(lua_State *L)
+{
+    dg_state *state = dg_state_of(L);
+    if (lua_toboolean(L, 1))
+        return lua_gettop(L) - 1;
+    lua_settop(L, 2);
+    dg_uncaught_take(L, state);
+    return dg_uncaught_raise(L, state);
+}
+
+/* core.xpcall(function, message handler, ...), where Lua's own passes no arguments: in 5.1. */
+static int core_xpcall(lua_State *L)
+{
+    lua_pushvalue(L, 2);
+    lua_remove(L, 2);
+    lua_insert(L, 1); /* handler, function, arguments */
+    lua_pushboolean(L, lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 1) == 0);
+    lua_replace(L, 1);
+    return lua_gettop(L);
+}
+
+/* core.setUncaughtHandler(fn | nil) */
+static int set_handler(lua_State *L)
+{
+    dg_error_surplus_function(L, 1);
+    if (!lua_isnoneornil(L, 1) && !lua_isfunction(L, 1))
+        dg_error_arg_type(L, 1, "fn", "a function or nil");
+    lua_settop(L, 1);
+    dg_registry_set(L, DG_REGISTRY_HANDLER);
+    return 0;
+}
+
+void dg_uncaught_open(lua_State *L)
+{
+    lua_pushcfunction(L, message_handler);
+    dg_registry_set(L, DG_REGISTRY_MESSAGE_HANDLER);
+}
+
+void dg_uncaught_add(lua_State *L)
+{
+    static const luaL_Reg core[] = {{"messageHandler", message_handler},
+                                    {"finish", core_finish},
+                                    {"xpcall", core_xpcall},
+                                    {"setUncaughtHandler", set_handler},
+                                    {NULL, NULL}};
+    dg_setfuncs(L, core);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "adopt.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "../net/descriptor.h"
+#include "../lua/error.h"
+#include "bind.h"
+#include "buffers.h"
+#include "watch.h"
+#include "work.h"
+
+static void take_descriptor(dg_socket *s, int fd, const dg_descriptor_facts *facts)
+{
+    s->fd = fd;
+    s->local.shares_file = 1;
+    s->family = facts->family;
+    s->v6only = (unsigned char)facts->v6only;
+    s->peer.state = facts->connected && dg_descriptor_peer(fd, s->peer.address) == 0 ? DG_CONNECTED : DG_NO_PEER;
+    memset(&s->tx.transmitter.offloads, 0, sizeof s->tx.transmitter.offloads);
+    s->tx.transmitter.hears_late = s->family != AF_UNIX;
+    if (s->family != AF_UNIX)
+        dg_os_offloads(fd, &s->tx.transmitter.offloads);
+    if (!s->may_segment)
+        s->tx.transmitter.offloads.segments = 0;
+    s->tx.transmitter.offloads.can_coalesce = 0; /* it stays as it was set; who else has it may set it otherwise */
+    s->tx.transmitter.offloads.shared = 1;
+}
+
+/* A bind that failed has left a stopped poll, which keeps the descriptor's number until it is closed: the socket goes
+ * on with another one. 0 or a negative errno. */
+static int leave_poll(lua_State *L, dg_socket *s)
+{
+    if (!s->watch.has_handle)
+        return 0;
+    int fd = dg_descriptor_duplicate(s->fd);
+    if (fd < 0)
+        return fd;
+    dg_watch_release(L, 1, s);
+    s->fd = fd;
+    return 0;
+}
+
+/* Puts the descriptor in the place of the socket's own, unless luv does not watch it because somebody else does: then
+ * nothing has changed, and this raises. */
+static void exchange_descriptor(lua_State *L, dg_socket *s, int fd, const dg_descriptor_facts *facts)
+{
+    const dg_offloads offloads = s->tx.transmitter.offloads;
+    const unsigned char shares_file = s->local.shares_file;
+    int own = s->fd, tells = 0;
+    dg_descriptor_facts before;
+    dg_descriptor_inspect(own, &before);
+    take_descriptor(s, fd, facts);
+    s->local.state = facts->bound ? DG_BOUND : DG_UNBOUND;
+    if (facts->bound && !dg_bind_prepare(L, 1, s, &tells)) {
+        s->local.state = DG_UNBOUND;
+        take_descriptor(s, own, &before);
+        s->tx.transmitter.offloads = offloads;
+        s->local.shares_file = shares_file;
+        dg_queue_revoke(&s->tx.queue); /* a finalizer may have sent meanwhile */
+        dg_watch_abandon(L, 1, s);
+        lua_error(L);
+    }
+    if (tells)
+        dg_work_commit(s->state);
+    dg_descriptor_close(own); /* nothing watches it: the socket was unbound */
+    dg_watch_update(L, 1, s);
+}
+
+/* core.adopt(socket, fd [, receive] [, send]): puts an open descriptor in the place of the socket's own, with these
+ * buffer sizes; returns whether it is bound. Raises ERR_INVALID_FD_TYPE, ERR_SOCKET_ALREADY_BOUND, EBADF or
+ * ERR_SOCKET_BUFFER_SIZE. */
+static int core_adopt(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    int64_t number;
+    int fd = dg_isinteger(L, 2, &number) && number >= 0 && number <= INT_MAX ? (int)number : -1;
+    dg_descriptor_facts facts;
+    if (s->local.state != DG_UNBOUND || s->watch.busy ||
+        s->local.will_bind) /* by a finalizer, since the caller looked */
+        return dg_error_raise(L, "Error", "ERR_SOCKET_ALREADY_BOUND", "Socket is already bound");
+    int status = fd == s->fd ? -EBADF : dg_descriptor_inspect(fd, &facts);
+    if (status == -ENOTSOCK)
+        return dg_error_raise(L, "TypeError", "ERR_INVALID_FD_TYPE",
+                              "Unsupported descriptor: %d is no datagram socket (UDP or Unix)", fd);
+    if (status == 0 && !dg_bind_make_peer(s))
+        status = -ENOMEM;
+    if (status == 0)
+        status = leave_poll(L, s);
+    if (status == 0)
+        status = dg_descriptor_adopt(fd);
+    if (status != 0)
+        return dg_error_raise_system(L, status, "bind", NULL);
+    dg_buffers_set(L, 3, fd, facts.family);
+    exchange_descriptor(L, s, fd, &facts);
+    lua_pushboolean(L, facts.bound);
+    return 1;
+}
+
+static const luaL_Reg methods[] = {{NULL, NULL}};
+static const luaL_Reg core[] = {{"adopt", core_adopt}, {NULL, NULL}};
+
+void dg_adopt_open(lua_State *L)
+{
+    dg_socket_add(L, methods, core);
+}

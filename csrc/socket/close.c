@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "close.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "../net/descriptor.h"
+#include "../lua/error.h"
+#include "lanes.h"
+#include "moderation.h"
+#include "receive.h"
+#include "report.h"
+#include "send_queue.h"
+#include "watch.h"
+#include "work.h"
+
+/* Where somebody else has closed the descriptor, its file's inode may be another file's by now: it is left alone. */
+static void remove_file(dg_socket *s)
+{
+    dg_address name;
+    if (s->local.file.path != NULL && s->fd >= 0 && dg_descriptor_name(s->fd, &name) == 0)
+        dg_unix_file_remove(&s->local.file);
+    dg_unix_file_forget(&s->local.file);
+}
+
+void dg_close_finish(lua_State *L, int index, dg_socket *s)
+{
+    if (s->life != DG_CLOSING || s->watch.busy || dg_send_queue_waiting(s) != 0)
+        return;
+    if (s->fd >= 0) {
+        s->tx.blocked = DG_NOT_BLOCKED;
+        remove_file(s);
+        dg_receive_keep_dropped(s);
+        dg_watch_release(L, index, s);
+    }
+    if (dg_report_pending(s) != 0)
+        return;
+    s->life = DG_CLOSED;
+    dg_queue_free(&s->tx.queue);
+    dg_lanes_free(s);
+    lua_pushnil(L);
+    dg_work_emit(L, index, "close");
+    dg_socket_keep_alive(L, index, s);
+}
+
+/* What a Unix socket has left to send when it closes waits for peers, and they may wait for this one, which reads no
+ * more: they must go on, or fail. shutdown(2) acts on the open file: where others may have it, too, what is left fails
+ * instead. */
+static void refuse_senders(lua_State *L, int index, dg_socket *s)
+{
+    if (s->family != AF_UNIX || s->fd < 0 || dg_send_queue_waiting(s) == s->tx.awaiting_lookup)
+        return;
+    if (!s->local.shares_file && s->local.made_by == dg_descriptor_process())
+        dg_descriptor_refuse_senders(s->fd);
+    else
+        dg_send_queue_give_up(L, index, s, -ECANCELED, 0);
+}
+
+static void begin_close(lua_State *L, int index, dg_socket *s)
+{
+    dg_getuservalue(L, index);
+    dg_socket_target_nobody(L, lua_gettop(L));
+    lua_pop(L, 1);
+    s->life = DG_CLOSING;
+    if (s->local.state == DG_BINDING)
+        s->local.state = DG_UNBOUND;
+    if (s->peer.state == DG_CONNECTING)
+        s->peer.state = DG_NO_PEER;
+    dg_receive_drop(s);
+    /* What waits for nothing but its turn goes out now, and the port is free again when close() returns. */
+    dg_work_add(L, index, s, DG_WORK_FLUSH | DG_WORK_CLOSE);
+    dg_send_queue_flush_all(L, index, s);
+    refuse_senders(L, index, s);
+    dg_watch_update(L, index, s);
+    dg_close_finish(L, index, s);
+}
+
+/* core.close(socket): stops receiving at once; what was accepted still goes out, then `close` is emitted. */
+static int core_close(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    lua_settop(L, 1);
+    begin_close(L, 1, s);
+    return 1;
+}
+
+/* core.closePlain(socket, ...): close, if there is no argument: else it returns nothing, and the Lua side does it. */
+static int core_close_plain(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    if (lua_gettop(L) != 1)
+        return 0;
+    begin_close(L, 1, s);
+    return 1;
+}
+
+/* core.discard(socket): for one that nobody has seen yet; closes it without a word. */
+static int core_discard(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    dg_watch_forget(L, 1, s);
+    s->life = DG_CLOSED;
+    return 0;
+}
+
+/* Lua 5.4's to-be-closed variables; closed already is fine there. */
+static int socket_meta_close(lua_State *L)
+{
+    dg_socket *s = dg_socket_check(L);
+    if (s->life == DG_OPEN)
+        begin_close(L, 1, s);
+    return 0;
+}
+
+static int socket_gc(lua_State *L)
+{
+    dg_socket *s = dg_socket_check(L);
+    s->rx.reader_depth = 0;
+    dg_moderation_forget(s);
+    if (s->fd >= 0 && !s->tx.blocked) /* without a loop, what nobody flushed goes now */
+        dg_transmit(&s->tx.transmitter, &s->tx.queue, s->fd);
+    if (s->fd >= 0)
+        dg_lanes_try(s);
+    dg_lanes_free(s);
+    dg_receive_drop(s);
+    remove_file(s);
+    dg_watch_forget(L, 1, s);
+    s->life = DG_CLOSED;
+    s->tag = NULL;
+    dg_queue_free(&s->tx.queue);
+    free(s->peer.address);
+    s->peer.address = NULL;
+    return 0;
+}
+
+static int set_referenced(lua_State *L, int referenced)
+{
+    dg_socket *s = dg_socket_check(L);
+    dg_error_surplus(L, 1);
+    lua_settop(L, 1);
+    s->watch.unreferenced = (unsigned char)!referenced;
+    if (!referenced && s->rx.moderated)
+        dg_moderation_end(L, 1, s); /* the timer would keep the loop alive */
+    dg_watch_update(L, 1, s);
+    return 1;
+}
+
+/* socket:ref(), socket:unref(): whether the bound socket keeps the loop alive (it does at first). Return the socket. */
+static int socket_ref(lua_State *L)
+{
+    return set_referenced(L, 1);
+}
+
+static int socket_unref(lua_State *L)
+{
+    return set_referenced(L, 0);
+}
+
+static const luaL_Reg methods[] = {{"ref", socket_ref}, {"unref", socket_unref}, {NULL, NULL}};
+static const luaL_Reg metamethods[] = {{"__gc", socket_gc}, {"__close", socket_meta_close}, {NULL, NULL}};
+static const luaL_Reg core[] = {
+    {"close", core_close}, {"closePlain", core_close_plain}, {"discard", core_discard}, {NULL, NULL}};
+
+void dg_close_open(lua_State *L)
+{
+    dg_socket_add_meta(L, metamethods);
+    dg_socket_add(L, methods, core);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The end of a socket's life, and what keeps the loop alive until then: close, ref, unref, collection. */
+#ifndef DG_SOCKET_CLOSE_H
+#define DG_SOCKET_CLOSE_H
+
+#include "socket.h"
+
+DG_HIDDEN_BEGIN
+
+/* Closes the descriptor if the socket is closing and has nothing left to send; emits `close` when all is reported. */
+void dg_close_finish(lua_State *L, int index, dg_socket *s);
+
+/* Adds ref, unref; core.close, core.discard; __gc, __close. The stack is as for dg_socket_open. */
+void dg_close_open(lua_State *L);
+
+DG_HIDDEN_END
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+#include "dispatch.h"
+
+#include "../lua/error.h"
+#include "../loop/idle.h"
+#include "../loop/luv.h"
+#include "../loop/turn.h"
+#include "../loop/uncaught.h"
+#include "drain.h"
+#include "moderation.h"
+#include "ready.h"
+#include "receive.h"
+#include "send_queue.h"
+#include "watch.h"
+#include "work.h"
+
+static void run_round(lua_State *L, dg_state *state)
+{
+    if (!state->dispatch.opened)
+        dg_drain_open(state);
+    dg_drain_run(L, state);
+}
+
+/* The work of a dispatch, under its protected call. Arguments: the socket, or nil for the tick; the state. Entered
+ * again after an error, it goes on behind what raised. */
+static int body(lua_State *L)
+{
+    dg_socket *s = lua_touserdata(L, 1);
+    dg_state *state = lua_touserdata(L, 2);
+    state->dispatch.entered = 1;
+    if (!state->dispatch.begun) { /* what is deferred comes before what was received behind it */
+        state->dispatch.begun = 1;
+        if (dg_work_has_work(state))
+            run_round(L, state);
+    }
+    if (s != NULL && s->fd >= 0) {
+        dg_ready_serve(L, 1, s);
+        if (dg_queue_count(&s->tx.queue) != 0)
+            dg_send_queue_flush_now(L, 1, s);
+    }
+    if (state->dispatch.opened || dg_work_has_work(state)) /* a lone datagram and its answer leave none */
+        run_round(L, state);
+    return 0;
+}
+
+/* Runs the body for the socket, which is at `index`, or for the tick (NULL); again after each error. Without memory, or
+ * where the C stack has no room for the body, it stops: what is left is still noted, and the next dispatch goes on. */
+static void run_body(lua_State *L, dg_state *state, dg_socket *s, int index)
+{
+    const dg_dispatch outer = state->dispatch;
+    dg_turn turn;
+    int status;
+    dg_turn_enter(state, &turn);
+    state->dispatch.socket = s;
+    state->dispatch.begun = state->dispatch.opened = 0;
+    state->depth++;
+    lua_pushvalue(L, DG_UP_MESSAGE_HANDLER);
+    int handler = lua_gettop(L);
+    do {
+        state->dispatch.entered = 0;
+        lua_pushvalue(L, DG_UP_BODY);
+        if (s != NULL)
+            lua_pushvalue(L, index);
+        else
+            lua_pushnil(L);
+        lua_pushlightuserdata(L, state);
+        status = lua_pcall(L, 2, 0, handler);
+        if (status != 0) {
+            dg_uncaught_take(L, state);
+            dg_turn_look(state);
+        }
+    } while (status != 0 && status != LUA_ERRMEM && state->dispatch.entered);
+    if (status != 0 && s != NULL)
+        dg_ready_note_left(s);
+    lua_pop(L, 1);
+    state->depth--;
+    state->dispatch = outer;
+    dg_turn_leave(state, &turn);
+}
+
+static int settle(lua_State *L)
+{
+    dg_drain_finish(L, dg_state_of(L));
+    return 0;
+}
+
+static int start_idle_handle(lua_State *L)
+{
+    dg_idle_start(L, dg_state_of(L));
+    return 0;
+}
+
+static int stop_idle_handle(lua_State *L)
+{
+    dg_idle_stop(L, dg_state_of(L));
+    return 0;
+}
+
+static void protect(lua_State *L, dg_state *state, lua_CFunction function)
+{
+    lua_pushcfunction(L, function);
+    if (lua_pcall(L, 0, 0, 0) != 0) { /* no memory to start the tick: dgram.run tries again */
+        lua_pop(L, 1);
+        state->dropped_errors++;
+    }
+}
+
+/* Where the dispatch came from. libuv calls timers once more at the end of uv_run "once", behind the place where it
+ * ends closed handles: none may be closed there, as the state may end before the loop runs again. */
+enum origin { FROM_POLL, FROM_TIMER };
+
+/* Whether the tick is to run, where it is not for dg_drain_finish to say. */
+static int needs_idle(const dg_state *state)
+{
+    return dg_work_has_work(state) || dg_turn_must_end(state) || (state->depth == 0 && state->pending_closes != 0);
+}
+
+/* The way out of a dispatch. Inside of a listener, in a nested loop, only the tick is started for what is left, and
+ * stopped where nothing is: it would have that loop spin. */
+static int leave(lua_State *L, dg_state *state, enum origin origin)
+{
+    if (origin == FROM_POLL && dg_drain_unfinished(state))
+        protect(L, state, settle);
+    else if (!state->idle_running && needs_idle(state))
+        protect(L, state, start_idle_handle);
+    else if (state->idle_running && state->depth != 0 && origin == FROM_POLL && !needs_idle(state))
+        protect(L, state, stop_idle_handle);
+    return state->uncaught != 0 || state->dropped_errors != 0 ? dg_uncaught_raise(L, state) : 0;
+}
+
+/* luv names what came by letters: r, w, d, p. It is "r" nearly always. */
+static unsigned events_of(const char *events)
+{
+    unsigned ready_events = 0;
+    if (events != NULL && events[0] == 'r' && events[1] == '\0')
+        return DG_READABLE;
+    for (; events != NULL && *events != '\0'; events++)
+        ready_events |= *events == 'r' ? DG_READABLE : *events == 'w' ? DG_WRITABLE : *events == 'p' ? DG_ERROR : 0U;
+    return ready_events;
+}
+
+/* What luv's poll callback was told: error, events. */
+static unsigned told(lua_State *L)
+{
+    return lua_type(L, 1) == LUA_TSTRING ? (unsigned)DG_STOPPED : events_of(lua_tostring(L, 2));
+}
+
+static void dispatch(lua_State *L, dg_socket *s, int index, unsigned ready_events)
+{
+    s->watch.ready_events |= (unsigned char)ready_events;
+    run_body(L, s->state, s, index);
+}
+
+/* luv's callback for the poll of a socket that is read or written. */
+static int on_poll(lua_State *L)
+{
+    dg_socket *s = lua_touserdata(L, DG_UP_SOCKET);
+    dispatch(L, s, DG_UP_SOCKET, told(L));
+    if (s->rx.interval != 0 && s->state->depth == 0)
+        dg_moderation_woken(L, DG_UP_SOCKET, s);
+    return leave(L, s->state, FROM_POLL);
+}
+
+/* luv's callback for the timer of moderated sockets. */
+static int on_timer(lua_State *L)
+{
+    dg_state *state = dg_state_of(L);
+    int top = lua_gettop(L);
+    for (unsigned left = dg_moderation_fired(L, state); left != 0; left--) {
+        dg_socket *s = dg_moderation_next(state);
+        if (s == NULL)
+            break;
+        dg_socket_push(L, s);
+        if (lua_isnil(L, -1)) {
+            dg_moderation_forget(s); /* it is being collected */
+        } else {
+            dispatch(L, s, top + 1, DG_READABLE);
+            dg_moderation_judge(L, top + 1, s);
+        }
+        lua_settop(L, top);
+    }
+    return leave(L, state, FROM_POLL);
+}
+
+/* Pushes a socket that may be gone: one that is being collected is nowhere to be found (NULL, nil). */
+static dg_socket *push_if_there(lua_State *L)
+{
+    dg_registry_get(L, DG_REGISTRY_SOCKETS);
+    dg_rawgetp(L, -1, lua_touserdata(L, DG_UP_SOCKET));
+    return lua_touserdata(L, -1);
+}
+
+/* luv's callback for a poll that only keeps the loop alive. */
+static int on_alive(lua_State *L)
+{
+    const unsigned ready_events = told(L);
+    dg_socket *s = push_if_there(L);
+    if (s == NULL)
+        return 0;
+    dispatch(L, s, lua_gettop(L), ready_events);
+    return leave(L, s->state, FROM_POLL);
+}
+
+/* luv's callback for a socket's timer. The work is the tick's, which comes next: its user code belongs to that turn. */
+static int on_retry(lua_State *L)
+{
+    dg_socket *s = push_if_there(L);
+    if (s == NULL)
+        return 0;
+    s->watch.ready_events |= DG_RETRY;
+    dg_ready_note_left(s);
+    return leave(L, s->state, FROM_TIMER);
+}
+
+static int on_idle(lua_State *L)
+{
+    dg_state *state = dg_state_of(L);
+    dg_turn_next(state);
+    run_body(L, state, NULL, 0);
+    return leave(L, state, FROM_POLL);
+}
+
+/* Argument: the mode, or nil. */
+static void check_mode(lua_State *L)
+{
+    static const char *const modes[] = {"default", "once", "nowait"};
+    dg_error_surplus_function(L, 1);
+    if (lua_isnoneornil(L, 1))
+        return;
+    if (lua_type(L, 1) != LUA_TSTRING)
+        dg_error_arg_type(L, 1, "mode", "a string");
+    for (int i = 0; i < 3; i++) {
+        lua_pushstring(L, modes[i]);
+        if (lua_rawequal(L, 1, -1))
+            return;
+    }
+    dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE",
+                   "The \"mode\" argument must be \"default\", \"once\" or \"nowait\". Received %s",
+                   dg_error_received(L, 1));
+}
+
+/* luv has answered what is at the index: nil and why it runs nothing, or whether something is left to do. */
+static void check_refused(lua_State *L, int answer)
+{
+    if (lua_isnil(L, answer) && lua_type(L, answer + 1) == LUA_TSTRING)
+        dg_error_raise(L, "Error", "ERR_INVALID_STATE", "Invalid state: luv does not run the loop: %s",
+                       lua_tostring(L, answer + 1));
+}
+
+int dg_dispatch_run(lua_State *L)
+{
+    check_mode(L);
+    dg_luv_need(L, "dgram.run");
+    dg_state *state = dg_state_of(L);
+    lua_settop(L, 1);
+    dg_work_resume(L, state);
+    dg_luv_push(L, "run");
+    int arguments = !lua_isnil(L, 1);
+    if (arguments)
+        lua_pushvalue(L, 1);
+    state->running++;
+    int status = lua_pcall(L, arguments, 2, 0);
+    state->running--;
+    if (status == 0)
+        check_refused(L, lua_gettop(L) - 1);
+    if (dg_uncaught_push(L) || status != 0)
+        return lua_error(L);
+    lua_pop(L, 1);
+    return 1;
+}
+
+void dg_dispatch_open(lua_State *L)
+{
+    dg_state *state = dg_state_of(L);
+    state->on_poll = on_poll;
+    state->on_alive = on_alive;
+    state->on_retry = on_retry;
+    state->on_idle = on_idle;
+    state->on_timer = on_timer;
+}
+
+void dg_dispatch_configure(lua_State *L)
+{
+    dg_receive_push_upvalues(L);
+    lua_pushcclosure(L, body, DG_RECEIVE_UPVALUES);
+    dg_registry_set(L, DG_REGISTRY_BODY);
+    /* Made here, because it is needed where a finalizer that ran would undo what is being noted. */
+    lua_pushnil(L);
+    dg_state_push_callback(L, dg_state_of(L)->on_idle);
+    dg_registry_set(L, DG_REGISTRY_ON_IDLE);
+}

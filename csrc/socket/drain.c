@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include "drain.h"
+
+#include <string.h>
+
+#include "../lua/error.h"
+#include "../loop/turn.h"
+#include "bind.h"
+#include "close.h"
+#include "moderation.h"
+#include "ready.h"
+#include "receive.h"
+#include "report.h"
+#include "send_queue.h"
+#include "watch.h"
+#include "work.h"
+
+/* Looks again at an event that was true when it was noted, and takes it: whether it is not to be told any more. */
+static int is_stale(lua_State *L, int index, const char *event)
+{
+    dg_socket *s = lua_touserdata(L, index);
+    if (strcmp(event, "drain") == 0)
+        return !dg_send_queue_take_drain(s);
+    return s->life != DG_OPEN && (strcmp(event, "listening") == 0 || strcmp(event, "connect") == 0);
+}
+
+/* `close` comes when the descriptor's number is free, too: after the handles were closed at the end of this dispatch.
+ * Inside a nested one that end is far. */
+static int is_early(lua_State *L, const dg_state *state, int event)
+{
+    const dg_socket *s = lua_touserdata(L, event - 1);
+    return state->depth == 1 && lua_type(L, event) == LUA_TSTRING && strcmp(lua_tostring(L, event), "close") == 0 &&
+           dg_watch_is_closing(s);
+}
+
+/* Takes the first deferred call off the queue, then makes it. */
+static void run_event(lua_State *L, dg_state *state)
+{
+    const int top = lua_gettop(L);
+    dg_work_take(L, state);
+    if (is_early(L, state, top + 2)) {
+        dg_work_defer(L);
+    } else if (lua_isfunction(L, top + 2)) {
+        int arguments = lua_isnil(L, top + 4) ? 1 : 2; /* error [, value] */
+        lua_settop(L, top + 2 + arguments);
+        lua_call(L, arguments, 0);
+    } else if (!is_stale(L, top + 1, lua_tostring(L, top + 2))) {
+        dg_registry_get(L, DG_REGISTRY_HOOKS);
+        lua_getfield(L, -1, "emit");
+        lua_insert(L, top + 1);
+        int arguments = lua_isnil(L, top + 4) ? 2 : 3; /* socket, event [, argument] */
+        lua_settop(L, top + 1 + arguments);
+        lua_call(L, arguments, 0);
+    }
+    lua_settop(L, top);
+}
+
+/* One step of what the socket has to do. Each bit is cleared before its work, which may raise, but where the work is in
+ * parts, and goes on when it is entered again. */
+static void do_step(lua_State *L, int index, dg_socket *s)
+{
+    unsigned doing = s->job.running;
+    if (doing & DG_WORK_BIND) {
+        s->job.running &= (unsigned char)~DG_WORK_BIND;
+        int status = s->life == DG_OPEN ? dg_bind_bind_any(L, index, s) : 0;
+        if (status != 0) {
+            dg_error_push_system(L, status, "bind", NULL);
+            dg_work_emit(L, index, "error");
+        }
+    } else if (doing & DG_WORK_READY) {
+        s->job.running = (unsigned char)((doing & ~(unsigned)DG_WORK_READY) | DG_WORK_RESUME);
+        if (s->fd >= 0)
+            dg_ready_serve(L, index, s);
+    } else if (doing & DG_WORK_FLUSH) {
+        s->job.running &= (unsigned char)~DG_WORK_FLUSH;
+        dg_send_queue_flush(L, index, s);
+        s->job.report_limit = dg_report_pending(s);
+        if (s->job.report_limit != 0)
+            s->job.running |= DG_WORK_REPORT;
+    } else if (doing & DG_WORK_RESUME) {
+        dg_receive(L, index, s, 0); /* having raised it goes on behind that datagram */
+        s->job.running &= (unsigned char)~DG_WORK_RESUME;
+    } else if (doing & DG_WORK_REPORT) {
+        dg_report_run(L, index, s);
+        s->job.running &= (unsigned char)~DG_WORK_REPORT;
+        if (dg_report_pending(s) != 0)
+            dg_work_add(L, index, s, DG_WORK_REPORT);
+    } else {
+        s->job.running = 0;
+        dg_close_finish(L, index, s);
+    }
+}
+
+/* Serves the socket that state->current names until it has nothing left to do in this round. The dispatched socket, if
+ * there is one, is at index 1. */
+static void serve(lua_State *L, dg_state *state)
+{
+    dg_socket *s = state->current;
+    int top = lua_gettop(L), index = 1;
+    if (lua_touserdata(L, 1) != s) { /* it is not the one that is being dispatched */
+        dg_socket_push(L, s);
+        index = top + 1;
+    }
+    while (s->job.running != 0)
+        do_step(L, index, s);
+    if (state->current == s)
+        state->current = NULL;
+    if (s->life == DG_CLOSING)
+        dg_close_finish(L, index, s);
+    dg_watch_update(L, index, s);
+    lua_settop(L, top);
+}
+
+void dg_drain_open(dg_state *state)
+{
+    state->dispatch.opened = 1;
+    state->dispatch.sockets_first = state->sockets_first;
+    state->dispatch.sockets = state->pending_count;
+    state->dispatch.events = dg_work_deferred(state);
+}
+
+/* What listeners and callbacks have sent goes when they are done, though no user code may run any more. */
+static void flush_pending(lua_State *L, dg_state *state)
+{
+    for (unsigned left = state->pending_count; left != 0 && state->first_pending != NULL; left--) {
+        dg_socket *s = dg_work_next(state);
+        unsigned due = s->job.pending;
+        s->job.pending = due & DG_WORK_FLUSH ? (unsigned char)((due & ~(unsigned)DG_WORK_FLUSH) | DG_WORK_REPORT)
+                                             : (unsigned char)due;
+        dg_work_mark(s, 0);
+        if (due & DG_WORK_FLUSH) {
+            dg_socket_push(L, s);
+            dg_send_queue_flush(L, lua_gettop(L), s);
+            lua_pop(L, 1);
+        }
+    }
+}
+
+static void run_events(lua_State *L, dg_state *state)
+{
+    while (state->dispatch.events != 0 && dg_work_deferred(state) != 0 && !state->turn.exhausted) {
+        state->dispatch.events--;
+        run_event(L, state);
+        dg_turn_look(state); /* each may be another one */
+    }
+}
+
+static void serve_pending(lua_State *L, dg_state *state)
+{
+    while (state->dispatch.sockets != 0 && state->first_pending != NULL && !state->turn.exhausted) {
+        dg_socket *s = dg_work_next(state);
+        state->dispatch.sockets--;
+        s->job.running = s->job.pending;
+        s->job.pending = 0;
+        s->job.report_limit = dg_report_pending(s);
+        state->current = s;
+        while (state->current != NULL) /* a nested dispatch without memory has left another one */
+            serve(L, state);
+        if (state->first_pending != NULL)
+            dg_turn_look(state);
+    }
+}
+
+/* Deferred calls come before due sockets; but where they used up a turn, these are first in the next one. That is noted
+ * before the calls, which may raise. */
+static void run_open(lua_State *L, dg_state *state)
+{
+    if (state->dispatch.sockets_first) {
+        state->sockets_first = 0;
+        serve_pending(L, state);
+        run_events(L, state);
+        return;
+    }
+    state->sockets_first = state->dispatch.sockets != 0;
+    run_events(L, state);
+    if (state->turn.exhausted)
+        return;
+    state->sockets_first = 0;
+    serve_pending(L, state);
+}
+
+void dg_drain_run(lua_State *L, dg_state *state)
+{
+    if (state->current != NULL)
+        serve(L, state);
+    if (!state->turn.exhausted)
+        run_open(L, state);
+    if (state->first_pending != NULL)
+        flush_pending(L, state);
+}
+
+void dg_drain_finish(lua_State *L, dg_state *state)
+{
+    if (state->depth != 0)
+        return;
+    dg_watch_close_pending(L, state);
+    if (state->watched == 0)
+        dg_moderation_close(L, state);
+    dg_work_rest(L, state);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include "listen.h"
+
+#include "../lua/error.h"
+#include "../loop/luv.h"
+#include "receive.h"
+#include "watch.h"
+#include "work.h"
+
+/* After a change that may let datagrams of a batch go on. */
+static void changed(lua_State *L, dg_socket *s)
+{
+    dg_watch_update(L, 1, s);
+    if (dg_receive_pending(s))
+        dg_work_add(L, 1, s, DG_WORK_RESUME);
+}
+
+enum { SOCKET = 1, NEW, SLOTS, BEFORE };
+
+/* Most of what a datagram costs in a train is its rinfo: none is made for a function that could not see it. */
+static void put_receiver(lua_State *L, dg_socket *s, int index)
+{
+    lua_pushvalue(L, index);
+    lua_rawseti(L, SLOTS, DG_SLOT_RECEIVER);
+    if (s->life != DG_OPEN || lua_isnil(L, index)) {
+        dg_socket_target_nobody(L, SLOTS);
+    } else {
+        lua_pushvalue(L, index);
+        lua_rawseti(L, SLOTS, DG_SLOT_TARGET);
+    }
+    s->rx.receiving = !lua_isnil(L, index);
+    s->rx.takes_rinfo = (unsigned char)dg_takes_more(L, index, 1);
+}
+
+/* Arguments: the socket, its light userdata. */
+static int changed_body(lua_State *L)
+{
+    changed(L, lua_touserdata(L, 2));
+    return 0;
+}
+
+static void push_changed(lua_State *L, dg_socket *s)
+{
+    lua_pushcfunction(L, changed_body);
+    lua_pushvalue(L, SOCKET);
+    lua_pushlightuserdata(L, s);
+}
+
+/* The change failed, with the error on top of the stack: the receiver before has its place again, unless a finalizer
+ * has put another one there, and the poll is told. */
+static int undo(lua_State *L, dg_socket *s, int alone)
+{
+    lua_pushliteral(L, "message");
+    lua_rawgeti(L, SLOTS, DG_SLOT_RECEIVER);
+    if (lua_rawequal(L, -1, NEW)) {
+        put_receiver(L, s, BEFORE);
+        lua_rawgeti(L, SLOTS, DG_SLOT_EVENTS);
+        if (alone && !lua_isnil(L, -1)) { /* made meanwhile, with the new one in it */
+            lua_pushvalue(L, -3);
+            lua_pushnil(L);
+            lua_rawset(L, -3);
+        }
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 2);
+    push_changed(L, s);
+    if (lua_pcall(L, 2, 0, 0) != 0)
+        lua_pop(L, 1);
+    return lua_error(L);
+}
+
+/* Arguments: the socket, its new receiver or nil. With `alone` only where there is none, and no table of listeners
+ * either. Returns whether it did; what fails changes nothing. */
+static int replace_receiver(lua_State *L, int alone)
+{
+    dg_socket *s = dg_socket_check(L);
+    lua_settop(L, NEW);
+    dg_getuservalue(L, SOCKET);
+    lua_settop(L, BEFORE);
+    if (!lua_isnil(L, NEW) && s->local.state == DG_BOUND && s->life == DG_OPEN)
+        dg_luv_need(L, "Listening for messages");
+    push_changed(L, s);
+    /* Finalizers have run, perhaps; from here to the call none does. */
+    lua_rawgeti(L, SLOTS, DG_SLOT_RECEIVER);
+    lua_replace(L, BEFORE);
+    if (alone) {
+        lua_rawgeti(L, SLOTS, DG_SLOT_EVENTS);
+        if (!lua_isnil(L, -1) || !lua_isnil(L, BEFORE))
+            return 0;
+        lua_pop(L, 1);
+    }
+    put_receiver(L, s, NEW);
+    if (lua_pcall(L, 2, 0, 0) != 0)
+        return undo(L, s, alone);
+    return 1;
+}
+
+/* core.setReceiver(socket, function | nil): where messages go. */
+static int core_set_receiver(lua_State *L)
+{
+    replace_receiver(L, 0);
+    return 0;
+}
+
+/* core.listenAlone(socket, function): makes it the receiver where there is neither one nor a table of listeners: most
+ * sockets need none. Returns whether it did. */
+static int core_listen_alone(lua_State *L)
+{
+    lua_pushboolean(L, replace_receiver(L, 1));
+    return 1;
+}
+
+static int set_paused(lua_State *L, int paused)
+{
+    dg_socket *s = dg_socket_running(L);
+    dg_error_surplus(L, 1);
+    lua_settop(L, 1);
+    if (paused)
+        s->rx.stopped |= DG_PAUSED;
+    else
+        s->rx.stopped &= (unsigned char)~DG_PAUSED;
+    changed(L, s);
+    return 1;
+}
+
+/* socket:pause(): takes no more datagrams from the kernel, where they wait as long as its buffer has room. */
+static int socket_pause(lua_State *L)
+{
+    return set_paused(L, 1);
+}
+
+/* socket:resume() */
+static int socket_resume(lua_State *L)
+{
+    return set_paused(L, 0);
+}
+
+static const luaL_Reg methods[] = {{"pause", socket_pause}, {"resume", socket_resume}, {NULL, NULL}};
+static const luaL_Reg core[] = {{"setReceiver", core_set_receiver}, {"listenAlone", core_listen_alone}, {NULL, NULL}};
+
+void dg_listen_open(lua_State *L)
+{
+    dg_socket_add(L, methods, core);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+#include "moderation.h"
+
+#include "../net/option.h"
+#include "../net/timer.h"
+#include "../lua/error.h"
+#include "../loop/luv.h"
+#include "../loop/interval_timer.h"
+#include "watch.h"
+
+enum {
+    WINDOW = 64,                /* wake-ups after which a socket is judged */
+    LONGEST_INTERVAL = 1000000, /* microseconds */
+    SHORTEST_PART = 8,          /* of the interval that was asked for: below it the poll watches again */
+    OVERHEAD = 832,             /* what the kernel takes of a receive buffer for a small datagram */
+};
+
+/* How many datagrams the kernel gave it, modulo 2^32. */
+static uint32_t seen(const dg_socket *s)
+{
+    return (uint32_t)(s->rx.messages + s->rx.blocked + s->rx.strangers);
+}
+
+/* ---- The list of those that are moderated */
+
+static unsigned place_of(const dg_state *state, const dg_socket *s)
+{
+    unsigned at = 0;
+    while (at < state->moderated_count && state->moderated[at].socket != s)
+        at++;
+    return at;
+}
+
+static void set_interval(dg_state *state)
+{
+    state->interval = LONGEST_INTERVAL;
+    for (unsigned i = 0; i < state->moderated_count; i++)
+        if (state->moderated[i].interval < state->interval)
+            state->interval = state->moderated[i].interval;
+}
+
+static void count_from_here(dg_moderated *entry)
+{
+    entry->seen = seen(entry->socket);
+    entry->bytes = (uint32_t)entry->socket->rx.bytes;
+}
+
+static void put_in(dg_state *state, dg_socket *s, uint32_t room)
+{
+    dg_moderated entry = {s, room, s->rx.interval, 0, 0, 0};
+    count_from_here(&entry);
+    state->moderated[state->moderated_count++] = entry;
+    s->rx.moderated = 1;
+    set_interval(state);
+}
+
+static void take_out(dg_state *state, const dg_socket *s)
+{
+    unsigned at = place_of(state, s);
+    if (at == state->moderated_count)
+        return;
+    state->moderated_count--;
+    state->next_moderated -= at < state->next_moderated;
+    for (; at < state->moderated_count; at++)
+        state->moderated[at] = state->moderated[at + 1];
+    set_interval(state);
+    if (state->moderated_count == 0)
+        dg_interval_timer_arm(state, 1); /* it still keeps the loop alive: when it rings, nobody needs it */
+}
+
+void dg_moderation_forget(dg_socket *s)
+{
+    if (s->state->moderated_count != 0)
+        take_out(s->state, s);
+    s->rx.moderated = 0;
+}
+
+/* ---- Work that may raise, under one protected call */
+
+enum work { BEGIN, END, REST };
+
+/* Datagrams wait in the kernel's buffer, and must fit. Returns what they may take of it, 0 for nothing. */
+static uint32_t room_of(const dg_socket *s)
+{
+    int bytes;
+    return dg_option_get_receive_buffer(s->fd, &bytes) == 0 && bytes > 0 ? (uint32_t)bytes / 2 : 0;
+}
+
+static int may_be_moderated(const dg_socket *s)
+{
+    return dg_socket_takes_messages(s) && s->local.state == DG_BOUND && !s->watch.unreferenced;
+}
+
+static void begin(lua_State *L, dg_socket *s)
+{
+    dg_state *state = s->state;
+    if (!dg_interval_timer_need(L, state))
+        return;
+    if (state->moderated_count == 0)
+        dg_interval_timer_reference(L, 1); /* in place of the polls that are stopped */
+    if (may_be_moderated(s) && !s->rx.moderated &&
+        state->moderated_count < DG_MOST_MODERATED) { /* finalizers have run */
+        put_in(state, s, room_of(s));
+        if (dg_interval_timer_arm(state, state->interval) != 0)
+            dg_moderation_forget(s);
+    }
+    if (state->moderated_count == 0)
+        dg_interval_timer_reference(L, 0);
+    dg_watch_update(L, 1, s);
+}
+
+/* Arguments: the socket, or nil; its light userdata; what to do. */
+static int do_work(lua_State *L)
+{
+    dg_socket *s = lua_touserdata(L, 2);
+    switch ((enum work)lua_tointeger(L, 3)) {
+    case BEGIN:
+        begin(L, s);
+        break;
+    case END:
+        dg_watch_update(L, 1, s);
+        break;
+    case REST:
+        dg_interval_timer_reference(L, 0);
+        break;
+    }
+    return 0;
+}
+
+/* Returns whether it did not raise. The function is in the store, because making one may take memory. */
+static int protect(lua_State *L, enum work work, int index, dg_socket *s)
+{
+    dg_registry_get(L, DG_REGISTRY_MODERATE);
+    if (s != NULL)
+        lua_pushvalue(L, index);
+    else
+        lua_pushnil(L);
+    lua_pushlightuserdata(L, s);
+    lua_pushinteger(L, (lua_Integer)work);
+    int done = lua_pcall(L, 3, 0, 0) == 0;
+    if (!done)
+        lua_pop(L, 1);
+    return done;
+}
+
+/* ---- When */
+
+void dg_moderation_woken(lua_State *L, int index, dg_socket *s)
+{
+    dg_state *state = s->state;
+    if (++s->rx.wakes < WINDOW)
+        return;
+    uint32_t now = dg_timer_clock(), passed = now - s->rx.window_at;
+    s->rx.wakes = 0;
+    s->rx.window_at = now;
+    if (passed / (WINDOW / 2) >= s->rx.interval || s->rx.moderated || state->moderating || !may_be_moderated(s))
+        return;
+    state->moderating = 1;
+    if (!protect(L, BEGIN, index, s))
+        dg_moderation_forget(s); /* its poll watches as before */
+    state->moderating = 0;
+}
+
+void dg_moderation_end(lua_State *L, int index, dg_socket *s)
+{
+    s->rx.moderated = 0;
+    if (protect(L, END, index, s))
+        take_out(s->state, s);
+    else if (place_of(s->state, s) != s->state->moderated_count)
+        s->rx.moderated = 1; /* it has to be received from at intervals until its poll is started again */
+    s->rx.wakes = 0;
+    s->rx.window_at = dg_timer_clock();
+}
+
+static void end_all(lua_State *L, dg_state *state)
+{
+    const int top = lua_gettop(L);
+    for (unsigned left = state->moderated_count; left != 0 && state->moderated_count != 0; left--) {
+        dg_socket *s = state->moderated[state->moderated_count - 1].socket;
+        dg_socket_push(L, s);
+        if (lua_isnil(L, -1))
+            dg_moderation_forget(s);
+        else
+            dg_moderation_end(L, top + 1, s);
+        lua_settop(L, top);
+    }
+}
+
+unsigned dg_moderation_fired(lua_State *L, dg_state *state)
+{
+    int needed = state->moderated_count != 0 || !protect(L, REST, 0, NULL);
+    if (dg_interval_timer_arm(state, needed ? state->interval : 0) != 0 && needed)
+        end_all(L, state);
+    state->next_moderated = 0;
+    return state->moderated_count;
+}
+
+/* Those with longer intervals than the timer's wait until theirs is over. */
+dg_socket *dg_moderation_next(dg_state *state)
+{
+    while (state->next_moderated < state->moderated_count) {
+        dg_moderated *entry = &state->moderated[state->next_moderated++];
+        entry->elapsed += state->interval;
+        if (entry->elapsed + state->interval / 2 >= entry->interval) {
+            entry->elapsed = 0;
+            return entry->socket;
+        }
+    }
+    return NULL;
+}
+
+/* How much of the receive buffer an interval's datagrams took; with some to spare, as the kernel takes twice a size
+ * that is just above a power of two. */
+static uint64_t load_of(const dg_moderated *entry)
+{
+    return 2 * (uint64_t)((uint32_t)entry->socket->rx.bytes - entry->bytes) +
+           (uint64_t)OVERHEAD * (uint32_t)(seen(entry->socket) - entry->seen);
+}
+
+/* Halves the interval when it filled a half of what there is room for, and lets it grow again. Returns whether there
+ * still is one. */
+static int fit_interval(dg_state *state, dg_moderated *entry)
+{
+    const uint32_t longest = entry->socket->rx.interval;
+    uint64_t load = load_of(entry);
+    if (load > entry->room / 2)
+        entry->interval /= 2;
+    else if (load < entry->room / 8 && entry->interval < longest)
+        entry->interval = 2 * entry->interval < longest ? 2 * entry->interval : longest;
+    else
+        return 1;
+    set_interval(state);
+    return entry->interval > longest / SHORTEST_PART;
+}
+
+void dg_moderation_judge(lua_State *L, int index, dg_socket *s)
+{
+    dg_state *state = s->state;
+    unsigned at = place_of(state, s);
+    if (at == state->moderated_count)
+        return;
+    dg_moderated *entry = &state->moderated[at];
+    if (may_be_moderated(s) && seen(s) != entry->seen && fit_interval(state, entry))
+        count_from_here(entry);
+    else
+        dg_moderation_end(L, index, s);
+}
+
+void dg_moderation_close(lua_State *L, dg_state *state)
+{
+    if (state
+            ->moderating) /* a finalizer has closed the last socket while the timer is made: its maker will come here */
+        return;
+    while (state->moderated_count != 0)
+        dg_moderation_forget(state->moderated[0].socket);
+    dg_interval_timer_close(L, state);
+}
+
+/* core.setModeration(socket, false | microseconds) */
+static int core_set_moderation(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    int64_t interval = 0;
+    if (lua_isboolean(L, 2) && !lua_toboolean(L, 2))
+        return 0;
+    if (lua_type(L, 2) != LUA_TNUMBER)
+        dg_error_arg_type(L, 2, "options.moderation", "a number of microseconds, or false");
+    if (!dg_isinteger(L, 2, &interval) || interval < 1 || interval > LONGEST_INTERVAL)
+        dg_error_range(L, 2, "options.moderation", "an integer >= 1 and <= 1000000");
+    if (s->family != AF_UNIX) /* what such a socket does not take holds its peers up */
+        s->rx.interval = (uint32_t)interval;
+    return 0;
+}
+
+static const luaL_Reg methods[] = {{NULL, NULL}};
+static const luaL_Reg core[] = {{"setModeration", core_set_moderation}, {NULL, NULL}};
+
+void dg_moderation_open(lua_State *L)
+{
+    dg_socket_add(L, methods, core);
+    lua_pushcfunction(L, do_work);
+    dg_registry_set(L, DG_REGISTRY_MODERATE);
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+#include "receive.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "../net/option.h"
+#include "../lua/error.h"
+#include "../loop/luv.h"
+#include "../loop/turn.h"
+#include "watch.h"
+#include "work.h"
+
+enum {
+    REST = 50,               /* milliseconds */
+    MOST_BYTES = 256 * 1024, /* in a batch: more would leave the cache before it is delivered */
+    MANY = 4,                /* datagrams that waited together: the next ones may come as trains */
+};
+
+/* What a batch keeps on the stack, from `base` on. */
+enum { SLOTS, DELIVER, FAMILY, ADDRESS, KEPT };
+typedef struct kept {
+    int base;
+    uint32_t sender; /* serial number of the sender whose address is kept: a nested dispatch may have another */
+} kept;
+
+void dg_receive_push_upvalues(lua_State *L)
+{
+    dg_registry_get(L, DG_REGISTRY_HOOKS);
+    lua_getfield(L, -1, "deliver");
+    lua_replace(L, -2);
+    lua_pushliteral(L, "IPv4");
+    lua_pushliteral(L, "IPv6");
+    lua_pushliteral(L, "unix");
+}
+
+static int batch_left(const dg_socket *s)
+{
+    return s->rx.batch != NULL && s->rx.batch_at < s->rx.batch_count;
+}
+
+int dg_receive_pending(const dg_socket *s)
+{
+    return batch_left(s) && dg_socket_takes_messages(s);
+}
+
+void dg_receive_drop(dg_socket *s)
+{
+    s->rx.batch_at = s->rx.batch_count = 0;
+    if (s->rx.reader_depth) /* somebody reads from it, and will look again */
+        return;
+    if (s->rx.batch != NULL)
+        dg_state_give_arena(s->state, s->rx.batch);
+    s->rx.batch = NULL;
+}
+
+static int same_sender(const dg_socket *s, const dg_address *from)
+{
+    if (s->rx.sender.length != from->length || s->rx.sender_serial == 0)
+        return 0;
+    if (s->family == AF_INET)
+        return s->rx.sender.u.in.sin_addr.s_addr == from->u.in.sin_addr.s_addr;
+    return memcmp(&s->rx.sender.u.in6.sin6_addr, &from->u.in6.sin6_addr, sizeof from->u.in6.sin6_addr) == 0 &&
+           s->rx.sender.u.in6.sin6_scope_id == from->u.in6.sin6_scope_id;
+}
+
+/* A Unix sender's name is kept in no other form than its string. */
+static void keep_name(lua_State *L, kept *k, const dg_address *from)
+{
+    char text[DG_ADDRESS_TEXT];
+    size_t length = dg_address_format(from, text), kept_length = 0;
+    const char *last = lua_tolstring(L, k->base + ADDRESS, &kept_length);
+    if (last != NULL && kept_length == length && memcmp(last, text, length) == 0)
+        return;
+    lua_pushlstring(L, text, length);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, k->base + SLOTS, DG_SLOT_SENDER);
+    lua_replace(L, k->base + ADDRESS);
+}
+
+/* Another one than last time. */
+static void new_sender(lua_State *L, const kept *k, dg_socket *s, const dg_address *from)
+{
+    char text[DG_ADDRESS_TEXT];
+    const dg_address sender = *from; /* finalizers that run now may receive into the slot that it is in */
+    lua_pushlstring(L, text, dg_address_format(&sender, text));
+    lua_rawseti(L, k->base + SLOTS, DG_SLOT_SENDER);
+    dg_inet_store(&s->rx.sender, &sender);
+    s->rx.sender_serial++;
+}
+
+/* Brings the sender's address to its place on the stack; the string of the last one is remembered. */
+static inline void keep_sender(lua_State *L, kept *k, dg_socket *s, const dg_address *from)
+{
+    if (s->family == AF_UNIX) {
+        keep_name(L, k, from);
+        return;
+    }
+    if (!same_sender(s, from))
+        new_sender(L, k, s, from);
+    s->rx.sender.u.in.sin_port = from->u.in.sin_port; /* IPv6's is in the same place */
+    if (k->sender == s->rx.sender_serial)
+        return;
+    lua_rawgeti(L, k->base + SLOTS, DG_SLOT_SENDER);
+    lua_replace(L, k->base + ADDRESS);
+    k->sender = s->rx.sender_serial;
+}
+
+/* Moves the cursor past `size` bytes of the current slot. */
+static void advance(dg_socket *s, const dg_received *slot, uint32_t size)
+{
+    s->rx.messages++;
+    s->rx.handed++;
+    s->rx.bytes += size;
+    s->rx.truncated += slot->truncated != 0;
+    s->rx.batch_offset += size;
+    if (s->rx.batch_offset >= slot->length) {
+        s->rx.batch_offset = 0;
+        s->rx.batch_at++;
+    }
+}
+
+/* Pushes address, family, port, size, and whether it was truncated if it was; returns how many. */
+static int push_origin(lua_State *L, const kept *k, const dg_socket *s, const dg_received *slot, uint32_t size)
+{
+    lua_pushvalue(L, k->base + ADDRESS);
+    lua_pushvalue(L, k->base + FAMILY);
+    if (s->family == AF_UNIX)
+        lua_pushnil(L);
+    else
+        lua_pushinteger(L, (lua_Integer)dg_address_port(&slot->from));
+    lua_pushinteger(L, (lua_Integer)size);
+    if (!slot->truncated)
+        return 4;
+    lua_pushboolean(L, 1);
+    return 5;
+}
+
+/* Delivers the datagram under the cursor. Nothing is lost for want of memory: the cursor moves when all is made.
+ * Finalizers run while it is made, perhaps: one that ran the loop has delivered this datagram, one may have closed the
+ * socket. Then nothing is delivered, and the caller looks again; likewise where one has put a listener there that takes
+ * more, for which it returns that a rinfo is to be made. */
+static int deliver(lua_State *L, kept *k, dg_socket *s, int with_rinfo)
+{
+    const int base = k->base;
+    const uint64_t before = s->rx.messages + s->rx.calls;
+    const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
+    uint32_t size = slot->length - s->rx.batch_offset;
+    if (size > slot->segment)
+        size = slot->segment;
+    const unsigned outer = s->rx.reader_depth;
+    s->rx.reader_depth = s->state->depth;
+    if (with_rinfo) {
+        keep_sender(L, k, s, &slot->from);
+        lua_pushvalue(L, base + DELIVER);
+    }
+    lua_pushlstring(L, slot->data + s->rx.batch_offset, size);
+    s->rx.reader_depth = outer;
+    int gone = s->rx.messages + s->rx.calls != before || !dg_receive_pending(s);
+    if (gone || (s->rx.takes_rinfo && !with_rinfo)) {
+        lua_settop(L, base + KEPT - 1);
+        return !gone;
+    }
+    int arguments = 1;
+    if (with_rinfo) {
+        lua_pushvalue(L, base + SLOTS);
+        arguments += 1 + push_origin(L, k, s, slot, size);
+    } else {
+        lua_rawgeti(L, base + SLOTS, DG_SLOT_TARGET);
+        lua_insert(L, -2);
+    }
+    advance(s, slot, size);
+    lua_call(L, arguments, 0);
+    return 0;
+}
+
+static void report_failure(lua_State *L, int index, dg_socket *s, int error)
+{
+    dg_socket_push_error(L, s, error, "recvmsg", NULL);
+    dg_work_emit(L, index, "error");
+    if (error == -EBADF ||
+        error == -ENOTSOCK) /* somebody closed it behind our back; it would come again at once, for ever */
+        s->rx.stopped |= DG_BAD_FD;
+    if (error == -ENOMEM || error == -ENOBUFS) { /* likewise, but it may pass */
+        if (dg_luv_available(L)) {
+            dg_watch_retry(L, index, s, REST);
+            s->rx.stopped |= DG_NO_MEMORY; /* now that something will end it */
+        }
+    }
+    dg_watch_update(L, index, s);
+}
+
+static int receive_batch(dg_socket *s, unsigned wanted)
+{
+    if (s->rx.batch == NULL)
+        s->rx.batch = dg_state_take_arena(s->state);
+    if (s->rx.batch == NULL)
+        return -ENOMEM;
+    s->rx.calls++;
+    if (s->family == AF_UNIX)
+        return dg_os_receive_large(s->fd, s->rx.batch);
+    return dg_os_receive(s->fd, s->rx.batch, wanted, &s->tx.transmitter.offloads);
+}
+
+/* Most sockets never get there. */
+static void coalesce_if_it_pays(dg_socket *s, int got)
+{
+    if (got >= MANY && s->tx.transmitter.offloads.can_coalesce)
+        dg_os_coalesce(s->fd, &s->tx.transmitter.offloads);
+}
+
+/* How many slots there is a use for, by what the first one holds. */
+static unsigned most_slots(const dg_socket *s)
+{
+    uint32_t length = dg_arena_slot(s->rx.batch, 0)->length;
+    return length > MOST_BYTES / DG_SLOTS ? MOST_BYTES / length : DG_SLOTS;
+}
+
+/* Sets how many slots the next receive offers: twice as many where all were filled, else as many as were. At intervals
+ * it is always as many as there is a use for. Returns whether it pays to look for more at once. */
+static int adapt(dg_socket *s, unsigned got)
+{
+    unsigned most = got != 0 ? most_slots(s) : DG_SLOTS;
+    int full = got == s->rx.want;
+    if (s->rx.moderated)
+        s->rx.want = (unsigned char)most;
+    else if (got != 0)
+        s->rx.want = (unsigned char)(!full ? got : 2 * got < most ? 2 * got : most);
+    return full && got > 1 && !s->rx.moderated;
+}
+
+/* Receives the next batch. Returns whether to look for more behind it. */
+static int refill(lua_State *L, int index, dg_socket *s)
+{
+    int got = receive_batch(s, s->rx.want);
+    coalesce_if_it_pays(s, got);
+    s->rx.batch_at = s->rx.batch_offset = 0;
+    s->rx.batch_count = got > 0 ? (unsigned)got : 0;
+    if (got == -EAGAIN || got == -EWOULDBLOCK)
+        s->rx.has_strangers = 0;
+    else if (got < 0)
+        report_failure(L, index, s, got);
+    if (s->family == AF_UNIX) /* its queue is short, and it takes them singly */
+        return got > 0;
+    return adapt(s, s->rx.batch_count);
+}
+
+/* What the slot has from the cursor on. */
+static unsigned datagrams_left(const dg_socket *s, const dg_received *slot)
+{
+    return slot->segment == 0 ? 1 : (slot->length - s->rx.batch_offset + slot->segment - 1) / slot->segment;
+}
+
+/* Counts what is left of the slot and goes past it. */
+static void pass_over(dg_socket *s, const dg_received *slot, uint64_t *counter)
+{
+    *counter += datagrams_left(s, slot);
+    s->rx.handed++;
+    s->rx.batch_offset = 0;
+    s->rx.batch_at++;
+}
+
+/* Passes over what the block list refuses, and what others than the peer had sent before the socket was connected,
+ * before anything is made of it: the slots of a batch have one sender each. In the midst of a train, whose listener has
+ * connected the socket, only the latter is asked again. */
+static void skip_refused(dg_socket *s)
+{
+    while (batch_left(s)) {
+        const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
+        if (s->rx.has_strangers && !dg_address_same(&slot->from, s->peer.address))
+            pass_over(s, slot, &s->rx.strangers);
+        else if (s->rx.block_list != NULL && s->rx.batch_offset == 0 && dg_blocklist_has(s->rx.block_list, &slot->from))
+            pass_over(s, slot, &s->rx.blocked);
+        else
+            return;
+    }
+}
+
+static int next_pending(dg_socket *s)
+{
+    if (s->rx.block_list != NULL || s->rx.has_strangers)
+        skip_refused(s);
+    return dg_receive_pending(s);
+}
+
+/* Whether the socket may hand out more in this turn of the loop. */
+static int has_share(dg_socket *s)
+{
+    const dg_turn *turn = &s->state->turn;
+    if (s->rx.handed_in != turn->serial) {
+        s->rx.handed_in = turn->serial;
+        s->rx.handed = 0;
+    }
+    return !turn->exhausted && s->rx.handed < DG_TURN_MESSAGES;
+}
+
+static kept push_kept(lua_State *L, int index, const dg_socket *s)
+{
+    kept k = {lua_gettop(L) + 1, s->rx.sender_serial};
+    dg_getuservalue(L, index);
+    lua_pushvalue(L, DG_UP_DELIVER);
+    lua_pushvalue(L, s->family == AF_UNIX ? DG_UP_UNIX : s->family == AF_INET6 ? DG_UP_IPV6 : DG_UP_IPV4);
+    lua_rawgeti(L, k.base + SLOTS, DG_SLOT_SENDER);
+    return k;
+}
+
+/* Delivers what is left of the batch, as far as the socket's share of the turn goes. */
+static void deliver_batch(lua_State *L, kept *k, dg_socket *s)
+{
+    int makes_rinfo = 0;
+    if (!has_share(s) || !next_pending(s))
+        return;
+    do
+        makes_rinfo = deliver(L, k, s, makes_rinfo || s->rx.takes_rinfo);
+    while (next_pending(s) && !dg_turn_called(s->state) && s->rx.handed < DG_TURN_MESSAGES);
+}
+
+void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
+{
+    kept k = push_kept(L, index, s);
+    if (s->rx.reader_depth >= s->state->depth) /* by a reader of this dispatch, or of one inside of it, that raised */
+        s->rx.reader_depth = 0;
+    dg_turn_others(s->state);
+    const uint64_t before = s->rx.messages;
+    for (;;) {
+        deliver_batch(L, &k, s);
+        /* A nested loop may have received and left a batch that waits for resume. */
+        if (!readable || !dg_socket_takes_messages(s) || batch_left(s) || !has_share(s))
+            break;
+        if (s->rx.messages != before &&
+            (dg_queue_count(&s->tx.queue) != 0 || dg_turn_called(s->state))) /* answers go first */
+            break;
+        readable = refill(L, index, s);
+    }
+    if (!batch_left(s))
+        dg_receive_drop(s);
+    else if (dg_receive_pending(s))
+        dg_work_add(L, index, s, DG_WORK_RESUME);
+    if (s->rx.handed >= DG_TURN_MESSAGES)
+        s->state->turn.ends = 1;
+    lua_settop(L, k.base - 1);
+}
+
+void dg_receive_keep_dropped(dg_socket *s)
+{
+    if (dg_option_get_drops(s->fd, &s->rx.dropped) == 0)
+        s->rx.knows_dropped = 1;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "reply.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "../lua/advice.h"
+#include "../lua/arguments.h"
+#include "../lua/error.h"
+#include "send_queue.h"
+#include "work.h"
+
+enum { MESSAGE = 2, RINFO, CALLBACK, ADDRESS, PORT };
+
+/* Reads the sender's address and port, which are on the stack. Returns 0, or why nothing can be sent there. */
+static int find_sender(lua_State *L, const dg_socket *s, dg_address *out)
+{
+    int64_t port = 0;
+    size_t length = 0;
+    const char *text = lua_type(L, ADDRESS) == LUA_TSTRING ? lua_tolstring(L, ADDRESS, &length) : NULL;
+    if (length == 0)
+        return -EDESTADDRREQ;
+    if (s->family == AF_UNIX)
+        return dg_address_unix(out, text, length);
+    if (!dg_isinteger(L, PORT, &port) || port < 1 || port > 65535)
+        return -EDESTADDRREQ;
+    int status =
+        strlen(text) == length ? dg_address_parse(out, s->family, dg_socket_maps(s), text, (unsigned)port) : -EINVAL;
+    return status == DG_NOT_A_LITERAL ? -EINVAL : status;
+}
+
+/* Pushes the error of a sender that cannot be answered, with what the rinfo says of it. */
+static void push_failure(lua_State *L, const dg_socket *s, int status)
+{
+    const char *text = lua_type(L, ADDRESS) == LUA_TSTRING ? lua_tostring(L, ADDRESS) : NULL;
+    const char *advice = status == -EDESTADDRREQ ? "the sender cannot be answered: it has port 0, or no name"
+                         : status == -EISCONN    ? "the socket is connected to another peer"
+                                                 : dg_advice_for_text(status, s->family, text != NULL ? text : "");
+    int64_t port = 0;
+    if (!dg_isinteger(L, PORT, &port) || port < 0 || port > 65535)
+        port = 0;
+    if (text == NULL)
+        lua_pushliteral(L, "");
+    else
+        lua_pushvalue(L, ADDRESS);
+    dg_error_push_system_text(L, status, "send", lua_gettop(L), (unsigned)port, advice);
+}
+
+/* socket:reply(msg, rinfo [, cb]) -> whether the queue is below its mark: to the sender of a message, by its rinfo. A
+ * sender that cannot be answered (port 0, no name) is EDESTADDRREQ to cb or the `error` event; only a wrong msg, and a
+ * rinfo that is no table, raise. On a socket that is connected to the sender it is a plain send. */
+static int socket_reply(lua_State *L)
+{
+    dg_socket *s = dg_socket_running(L);
+    dg_payload payload;
+    dg_address to;
+    dg_arguments_of_reply(L, &payload);
+    lua_settop(L, CALLBACK);
+    lua_getfield(L, RINFO, "address");
+    lua_getfield(L, RINFO, "port");
+    int callback = lua_isfunction(L, CALLBACK) ? CALLBACK : 0, status = find_sender(L, s, &to);
+    if (status == 0 && s->peer.state == DG_CONNECTED && !dg_address_same(&to, s->peer.address))
+        status = -EISCONN;
+    if (status == 0 && s->peer.state == DG_CONNECTED)
+        to.length = 0;
+    if (status == 0)
+        return dg_send_queue_answer(L, s, dg_send_queue_send(L, s, &payload, &to, callback));
+    s->tx.transmitter.errors++;
+    push_failure(L, s, status);
+    dg_work_fail(L, 1, callback, (lua_Integer)payload.length);
+    return dg_send_queue_answer(L, s, dg_send_queue_has_room(s));
+}
+
+static const luaL_Reg methods[] = {{"reply", socket_reply}, {NULL, NULL}};
+static const luaL_Reg core[] = {{NULL, NULL}};
+
+void dg_reply_open(lua_State *L)
+{
+    dg_socket_add(L, methods, core);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "report.h"
+
+#include <errno.h>
+
+#include "../lua/error.h"
+#include "../loop/turn.h"
+#include "lanes.h"
+#include "list_callback.h"
+#include "work.h"
+
+void dg_report_push_error(lua_State *L, const dg_socket *s, int error, const dg_address *to, size_t length)
+{
+    if (error == DG_REFUSED_BY_LIST)
+        dg_error_push_blocked(L, to);
+    else if (s->family == AF_UNIX && error == -EPIPE) /* Linux' word for a peer that is closing */
+        dg_socket_push_send_error(L, s, -ECONNREFUSED, to, length);
+    else
+        dg_socket_push_send_error(L, s, error, to, length);
+}
+
+/* A datagram that is done, taken off its queue: what is told of it must not depend on what finalizers and callbacks do.
+ */
+typedef struct verdict {
+    const dg_socket *socket;
+    dg_entry entry;
+    dg_address to;
+} verdict;
+
+static int make_error(lua_State *L)
+{
+    const verdict *v = lua_touserdata(L, 1);
+    dg_report_push_error(L, v->socket, v->entry.error, &v->to, v->entry.length);
+    return 1;
+}
+
+/* Pushes its error, or nil. Without the memory for an error object it is what Lua says then. */
+static void push_verdict(lua_State *L, verdict *v)
+{
+    if (v->entry.error == 0) {
+        lua_pushnil(L);
+        return;
+    }
+    lua_pushcfunction(L, make_error);
+    lua_pushlightuserdata(L, v);
+    lua_pcall(L, 1, 1, 0);
+}
+
+/* A datagram of a list, whose group is on top of the stack, is done; the last one's end is the callback's turn. What
+ * allocates comes first: a finalizer may run the loop, and others of the list may be reported in it. */
+static void report_to_group(lua_State *L, verdict *v)
+{
+    const int index = lua_gettop(L);
+    dg_list_callback *group = lua_touserdata(L, index);
+    if (v->entry.error != 0) {
+        push_verdict(L, v);
+        dg_list_callback_fail(L, index);
+    }
+    group->sent += v->entry.error == 0;
+    group->pending--;
+    if (dg_list_callback_is_done(group)) {
+        dg_list_callback_push_result(L, index);
+        lua_call(L, 2, 0);
+    }
+    lua_settop(L, index - 1);
+}
+
+/* What went well, with a callback of its own: nearly all reports are such. */
+static int is_plain(const dg_entry *entry)
+{
+    return entry->error == 0 && (entry->callback & (DG_TAG_CALLBACK | DG_TAG_LIST)) == DG_TAG_CALLBACK;
+}
+
+static void report_plain(lua_State *L, dg_taking *taking, dg_queue *queue, dg_callbacks *callbacks,
+                         const dg_entry *entry)
+{
+    lua_Integer length = (lua_Integer)entry->length;
+    uint32_t tag = entry->callback;
+    dg_queue_reported(queue);
+    dg_callbacks_take(L, callbacks, taking, tag);
+    lua_pushnil(L);
+    lua_pushinteger(L, length);
+    lua_call(L, 2, 0);
+}
+
+/* Takes the first report off the queue and makes its call: the callback's, or an `error` event's. */
+static void report(lua_State *L, int index, dg_taking *taking, dg_socket *s, dg_queue *queue, dg_callbacks *callbacks,
+                   const dg_entry *entry)
+{
+    verdict v = {s, *entry, {0, {{0}}}};
+    dg_address_copy(&v.to, dg_queue_route(queue, entry));
+    dg_queue_reported(queue);
+    if (v.entry.callback == DG_TAG_NONE) {
+        push_verdict(L, &v);
+        dg_work_emit(L, index, "error");
+        return;
+    }
+    dg_callbacks_take(L, callbacks, taking, v.entry.callback);
+    if (v.entry.callback & DG_TAG_LIST) {
+        report_to_group(L, &v);
+    } else {
+        push_verdict(L, &v);
+        lua_pushinteger(L, (lua_Integer)v.entry.length);
+        lua_call(L, 2, 0);
+    }
+}
+
+void dg_report_lone_failure(lua_State *L, int index, dg_socket *s)
+{
+    const dg_entry *entry = s->tx.queue.to_report == 1 ? dg_queue_report(&s->tx.queue) : NULL;
+    if (entry != NULL && entry->error != 0 && entry->callback == DG_TAG_NONE)
+        report(L, index, NULL, s, &s->tx.queue, &s->tx.callbacks, entry);
+}
+
+static int may_report(const dg_socket *s)
+{
+    return s->job.report_limit != 0 && !s->state->turn.exhausted;
+}
+
+static void report_queue(lua_State *L, int index, dg_socket *s)
+{
+    const dg_entry *entry;
+    dg_taking taking = dg_callbacks_begin(L, &s->tx.callbacks, index);
+    while (may_report(s) && s->tx.queue.to_report != 0 && (entry = dg_queue_report(&s->tx.queue)) != NULL) {
+        s->job.report_limit--;
+        if (is_plain(entry))
+            report_plain(L, &taking, &s->tx.queue, &s->tx.callbacks, entry);
+        else
+            report(L, index, &taking, s, &s->tx.queue, &s->tx.callbacks, entry);
+        dg_turn_called(s->state);
+    }
+    lua_settop(L, taking.slots - 1);
+}
+
+/* One of them: its call may run the loop, which may free the lane. */
+static void report_lane(lua_State *L, int index, dg_socket *s, dg_lane *lane)
+{
+    dg_taking taking = dg_callbacks_begin(L, &lane->callbacks, index);
+    s->job.report_limit--;
+    report(L, index, &taking, s, &lane->queue, &lane->callbacks, dg_queue_report(&lane->queue));
+    dg_turn_called(s->state);
+    lua_settop(L, taking.slots - 1);
+}
+
+size_t dg_report_pending(const dg_socket *s)
+{
+    size_t pending = s->tx.queue.to_report;
+    for (const dg_lane *lane = s->tx.lanes; lane != NULL; lane = lane->next)
+        pending += lane->queue.to_report;
+    return pending;
+}
+
+void dg_report_run(lua_State *L, int index, dg_socket *s)
+{
+    dg_lane *lane;
+    index = dg_absindex(L, index);
+    dg_turn_others(s->state);
+    if (s->tx.queue.to_report != 0)
+        report_queue(L, index, s);
+    if (s->tx.lanes == NULL)
+        return;
+    while (may_report(s) && (lane = dg_lanes_reporting(s)) != NULL)
+        report_lane(L, index, s, lane);
+    dg_lanes_sweep(L, index, s);
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+#include "watch.h"
+
+#include "../net/descriptor.h"
+#include "../loop/idle.h"
+#include "../loop/luv.h"
+#include "work.h"
+
+/* What to watch a descriptor for. Disconnection never comes for a datagram socket: watched alone, it keeps the loop
+ * alive and wakes nobody. */
+enum dg_watch_for { DG_WATCH_READ = 1, DG_WATCH_WRITE = 2, DG_WATCH_ALIVE = 4, DG_WATCH_UNKNOWN = 8 };
+
+/* Prioritized data never comes on a datagram socket, but with it in the set libuv tells of a socket error as an event,
+ * where otherwise it stops the handle and luv prints. */
+#if defined(__linux__)
+static const char *const modes[] = {NULL, "rp", "wp", "rwp", "dp", "rdp", "wdp", "rwdp"};
+#else
+static const char *const modes[] = {NULL, "r", "w", "rw", "d", "rd", "wd", "rwd"};
+#endif
+
+enum { UNKNOWN = 2 }; /* of handle_unreferenced */
+
+static void new_poll(lua_State *L, int index, dg_socket *s)
+{
+    lua_pushinteger(L, s->fd);
+    dg_luv_new(L, "new_poll", 1);
+    dg_getuservalue(L, index);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, DG_SLOT_POLL);
+    lua_pop(L, 1);
+}
+
+static void push_poll(lua_State *L, int index)
+{
+    dg_getuservalue(L, index);
+    lua_rawgeti(L, -1, DG_SLOT_POLL);
+    lua_remove(L, -2);
+}
+
+/* A socket that is to be read or written is kept_alive: the callback may hold it, and finds it at once. One that only
+ * keeps the loop alive must still be collected when the program forgets it. */
+static void push_callback(lua_State *L, int index, dg_socket *s, unsigned watch)
+{
+    if (watch & (DG_WATCH_READ | DG_WATCH_WRITE)) {
+        lua_pushvalue(L, index);
+        dg_state_push_callback(L, s->state->on_poll);
+    } else {
+        lua_pushlightuserdata(L, s);
+        dg_state_push_callback(L, s->state->on_alive);
+    }
+}
+
+static void start_poll(lua_State *L, int index, dg_socket *s, unsigned watch)
+{
+    push_poll(L, index);
+    if (dg_luv_is_closing(L)) {
+        lua_pop(L, 1);
+        return;
+    }
+    dg_luv_push(L, "poll_start");
+    lua_insert(L, -2);
+    lua_pushstring(L, modes[watch]);
+    push_callback(L, index, s, watch);
+    lua_call(L, 3, 3);
+    dg_luv_check(L, "poll_start");
+    lua_pop(L, 3);
+}
+
+static void reference_poll(lua_State *L, int index, dg_socket *s)
+{
+    const int unreferenced = dg_socket_unreferenced(s);
+    push_poll(L, index);
+    dg_luv_call(L, unreferenced ? "unref" : "ref");
+    s->watch.handle_unreferenced = (unsigned char)unreferenced;
+}
+
+void dg_watch_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds)
+{
+    index = dg_absindex(L, index);
+    int top = lua_gettop(L);
+    dg_getuservalue(L, index);
+    lua_rawgeti(L, -1, DG_SLOT_TIMER);
+    if (lua_isnil(L, -1) || dg_luv_is_closing(L)) {
+        lua_pop(L, 1);
+        dg_luv_new(L, "new_timer", 0);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, top + 1, DG_SLOT_TIMER);
+    }
+    dg_luv_push(L, "timer_start");
+    lua_insert(L, -2);
+    lua_pushinteger(L, (lua_Integer)milliseconds);
+    lua_pushinteger(L, 0);
+    lua_pushlightuserdata(L, s);
+    dg_state_push_callback(L, s->state->on_retry);
+    lua_call(L, 4, 0);
+    lua_settop(L, top);
+}
+
+static void stop_poll(lua_State *L, int index, dg_socket *s)
+{
+    push_poll(L, index);
+    dg_luv_call(L, "poll_stop");
+    s->watch.watching = 0;
+}
+
+/* Makes the poll watch for `watch`, which is not empty. Arguments: the socket, its light userdata, watch. */
+static int watch_body(lua_State *L)
+{
+    dg_socket *s = lua_touserdata(L, 2);
+    unsigned watch = (unsigned)lua_tointeger(L, 3);
+    if (!s->watch.has_handle) {
+        new_poll(L, 1, s);
+        s->state->watched++;
+        s->watch.has_handle = 1;
+        s->watch.handle_unreferenced = 0;
+    }
+    if (watch != s->watch.watching) {
+        s->watch.watching = DG_WATCH_UNKNOWN; /* where that raises */
+        start_poll(L, 1, s, watch);
+        s->watch.watching = (unsigned char)watch;
+    }
+    if (dg_socket_unreferenced(s) != s->watch.handle_unreferenced)
+        reference_poll(L, 1, s);
+    return 0;
+}
+
+static void watch_for(lua_State *L, int index, dg_socket *s, unsigned watch)
+{
+    index = dg_absindex(L, index);
+    if (watch == 0) {
+        if (s->watch.watching != 0 && !s->state->luv_gone)
+            stop_poll(L, index, s);
+        return;
+    }
+    if (!dg_luv_available(L))
+        return;
+    lua_pushcfunction(L, watch_body);
+    lua_pushvalue(L, index);
+    lua_pushlightuserdata(L, s);
+    lua_pushinteger(L, (lua_Integer)watch);
+    s->watch.busy = 1; /* a finalizer that closes the socket while luv allocates has to wait for the end of this */
+    int status = lua_pcall(L, 3, 0, 0);
+    s->watch.busy = 0;
+    if (status != 0)
+        lua_error(L);
+}
+
+static unsigned wanted_watch(const dg_socket *s)
+{
+    unsigned watch = 0;
+    if (s->life == DG_OPEN && (s->local.state == DG_BOUND || s->local.will_bind) && !(s->rx.stopped & DG_BAD_FD) &&
+        !s->rx.moderated)
+        watch = dg_socket_takes_messages(s) ? DG_WATCH_READ : DG_WATCH_ALIVE;
+    if (s->tx.blocked == DG_BLOCKED_POLL && s->fd >= 0)
+        watch = (watch & DG_WATCH_READ) | DG_WATCH_WRITE;
+    return watch;
+}
+
+void dg_watch_update(lua_State *L, int index, dg_socket *s)
+{
+    unsigned watch;
+    int unreferenced;
+    dg_socket_keep_alive(L, index, s);
+    if (s->watch.busy ||
+        (wanted_watch(s) == s->watch.watching && dg_socket_unreferenced(s) == s->watch.handle_unreferenced))
+        return;
+    do { /* again where a finalizer that ran while luv allocated has changed its mind: it was not served */
+        watch = wanted_watch(s);
+        unreferenced = dg_socket_unreferenced(s);
+        watch_for(L, index, s, watch);
+    } while (wanted_watch(s) != watch || dg_socket_unreferenced(s) != unreferenced);
+    if (s->life == DG_CLOSING)
+        dg_work_add(L, index, s, DG_WORK_CLOSE);
+}
+
+void dg_watch_stopped(dg_socket *s)
+{
+    s->watch.watching = 0;
+}
+
+/* Notes the handle in a slot for closing, behind `queued_closes` others; returns how many there are then. */
+static unsigned queue_close(lua_State *L, int index, int slot, int fd, unsigned queued_closes)
+{
+    dg_getuservalue(L, index);
+    lua_rawgeti(L, -1, slot);
+    if (!lua_isnil(L, -1)) {
+        dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
+        lua_pushvalue(L, -2);
+        lua_rawseti(L, -2, (int)(2 * queued_closes + 1));
+        lua_pushinteger(L, fd);
+        lua_rawseti(L, -2, (int)(2 * queued_closes + 2));
+        lua_pop(L, 1);
+        queued_closes++;
+    }
+    lua_pop(L, 2);
+    return queued_closes;
+}
+
+static void forget_handles(lua_State *L, int index)
+{
+    dg_getuservalue(L, index);
+    for (int slot = DG_SLOT_POLL; slot <= DG_SLOT_TIMER; slot++) {
+        lua_pushnil(L);
+        lua_rawseti(L, -2, slot);
+    }
+    lua_pop(L, 1);
+}
+
+/* luv 1.44 crashes at the end of a state whose loop did not run again after a handle was closed. So a handle is only
+ * stopped here, and closed from inside the loop; until then its descriptor's number must be nobody else's, because
+ * closing the handle makes libuv forget that number. */
+void dg_watch_release(lua_State *L, int index, dg_socket *s)
+{
+    dg_state *state = s->state;
+    int fd = s->fd;
+    index = dg_absindex(L, index);
+    if (!s->watch.has_handle || state->luv_gone) {
+        s->fd = -1;
+        s->watch.has_handle = s->watch.watching = 0;
+        dg_descriptor_close(fd);
+        return;
+    }
+    unsigned queued_closes = queue_close(L, index, DG_SLOT_TIMER, -1, state->pending_closes);
+    queued_closes = queue_close(L, index, DG_SLOT_POLL, fd, queued_closes);
+    stop_poll(L, index, s);
+    dg_descriptor_retire(fd); /* where it fails, the socket stays open until its handle is closed */
+    s->fd = -1;
+    s->watch.has_handle = 0;
+    state->pending_closes = queued_closes;
+    s->watch.close_serial = ++state->close_serials;
+    state->watched--;
+    forget_handles(L, index);
+    if (state->depth == 0)
+        dg_idle_start(L, state);
+}
+
+/* Takes the handle of a place, counted from 0, for the socket; the last place takes its place. Allocates nothing. */
+static void reuse_pending(lua_State *L, int index, dg_socket *s, unsigned place)
+{
+    dg_state *state = s->state;
+    int last = (int)(2 * --state->pending_closes), at = (int)(2 * place);
+    dg_getuservalue(L, index);
+    dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
+    lua_rawgeti(L, -1, at + 1);
+    lua_rawseti(L, -3, DG_SLOT_POLL);
+    for (int i = 1; i <= 2; i++) {
+        lua_rawgeti(L, -1, last + i);
+        lua_rawseti(L, -2, at + i);
+    }
+    lua_pushnil(L);
+    lua_rawseti(L, -2, last + 1);
+    lua_pop(L, 2);
+    state->watched++;
+    s->watch.has_handle = 1;
+    s->watch.handle_unreferenced = UNKNOWN;
+}
+
+/* The number that a place of the table on top of the stack keeps; -1 where there is none, or where somebody else has
+ * closed the handle. */
+static int reusable_number(lua_State *L, unsigned place)
+{
+    lua_rawgeti(L, -1, (int)(2 * place + 2));
+    int number = (int)lua_tointeger(L, -1);
+    lua_rawgeti(L, -2, (int)(2 * place + 1));
+    if (number >= 0 && dg_luv_is_closing(L))
+        number = -1;
+    lua_pop(L, 2);
+    return number;
+}
+
+int dg_watch_open(lua_State *L, int index, dg_socket *s)
+{
+    dg_state *state = s->state;
+    unsigned place = state->luv_gone ? 0 : state->pending_closes;
+    int number = -1;
+    index = dg_absindex(L, index);
+    dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
+    while (number < 0 && place-- != 0)
+        number = reusable_number(L, place);
+    int fd = number >= 0 ? dg_descriptor_open_as(s->family, number) : dg_descriptor_open(s->family);
+    if (number >= 0 && fd == number) {
+        reuse_pending(L, index, s, place);
+    } else if (number >= 0 && !dg_descriptor_is_open(number)) { /* another thread was faster */
+        lua_pushinteger(L, -1);
+        lua_rawseti(L, -2, (int)(2 * place + 2));
+    }
+    lua_pop(L, 1);
+    return fd;
+}
+
+static int protected_release(lua_State *L)
+{
+    dg_watch_release(L, 1, lua_touserdata(L, 2));
+    return 0;
+}
+
+void dg_watch_forget(lua_State *L, int index, dg_socket *s)
+{
+    if (s->fd < 0)
+        return;
+    if (s->watch.has_handle) {
+        index = dg_absindex(L, index);
+        lua_pushcfunction(L, protected_release);
+        lua_pushvalue(L, index);
+        lua_pushlightuserdata(L, s);
+        if (lua_pcall(L, 2, 0, 0) != 0)
+            lua_pop(L, 1);
+    }
+    s->watch.has_handle = s->watch.watching = 0;
+    if (s->fd >= 0)
+        dg_descriptor_close(s->fd);
+    s->fd = -1;
+}
+
+int dg_watch_is_closing(const dg_socket *s)
+{
+    return s->watch.close_serial > s->state->closed_serial;
+}
+
+void dg_watch_abandon(lua_State *L, int index, dg_socket *s)
+{
+    if (!s->watch.has_handle)
+        return;
+    index = dg_absindex(L, index);
+    s->state->pending_closes = queue_close(L, index, DG_SLOT_POLL, -1, s->state->pending_closes);
+    stop_poll(L, index, s);
+    s->watch.has_handle = 0;
+    s->state->watched--;
+    forget_handles(L, index);
+}
+
+void dg_watch_close_pending(lua_State *L, dg_state *state)
+{
+    state->closed_serial = state->close_serials;
+    if (state->pending_closes == 0 || state->luv_gone)
+        return;
+    dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
+    while (state->pending_closes != 0) {
+        unsigned last = --state->pending_closes;
+        lua_rawgeti(L, -1, (int)(2 * last + 2));
+        int fd = (int)lua_tointeger(L, -1);
+        lua_pop(L, 1);
+        lua_rawgeti(L, -1, (int)(2 * last + 1));
+        dg_luv_call(L, "close");
+        if (fd >= 0)
+            dg_descriptor_close(fd);
+        lua_pushnil(L);
+        lua_rawseti(L, -2, (int)(2 * last + 1));
+    }
+    lua_pop(L, 1);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#include "work.h"
+
+#include "../loop/idle.h"
+#include "../loop/luv.h"
+#include "../loop/turn.h"
+
+/* A deferred call takes EVENT_PLACES places of store[DG_REGISTRY_EVENTS]: socket (or false), event name or function,
+ * and two arguments. A table of more than KEPT_PLACES is let go when it is empty: ten thousand binds leave one of a
+ * megabyte. */
+enum { EVENT_PLACES = 4, KEPT_PLACES = 1024 };
+
+static void append_pending(dg_state *state, dg_socket *s)
+{
+    if (s->job.queued)
+        return;
+    if (state->last_pending != NULL)
+        state->last_pending->job.next = s;
+    else
+        state->first_pending = s;
+    state->last_pending = s;
+    state->pending_count++;
+    s->job.queued = 1;
+}
+
+static void wake(lua_State *L, dg_state *state)
+{
+    if (state->depth == 0 && !state->idle_running)
+        dg_idle_start(L, state);
+}
+
+void dg_work_mark(dg_socket *s, unsigned due)
+{
+    s->job.pending |= (unsigned char)due;
+    append_pending(s->state, s);
+}
+
+void dg_work_add(lua_State *L, int index, dg_socket *s, unsigned due)
+{
+    if (s->state->depth == 0 && !s->state->idle_running && !dg_luv_available(L))
+        return;
+    dg_work_mark(s, due);
+    if (!s->kept_alive)
+        dg_socket_keep_alive(L, index, s);
+    wake(L, s->state);
+}
+
+/* Pushes the table of deferred calls. */
+static void push_events(lua_State *L)
+{
+    dg_registry_get(L, DG_REGISTRY_EVENTS);
+    if (!lua_isnil(L, -1))
+        return;
+    lua_newtable(L);
+    lua_replace(L, -2);
+    dg_registry_get(L, DG_REGISTRY_EVENTS);
+    if (!lua_isnil(L, -1)) { /* a finalizer was first */
+        lua_replace(L, -2);
+        return;
+    }
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    dg_registry_set(L, DG_REGISTRY_EVENTS);
+}
+
+int dg_work_defer(lua_State *L)
+{
+    dg_state *state = dg_state_of(L);
+    if (state->depth == 0 && !state->idle_running && !dg_luv_available(L)) {
+        lua_pop(L, EVENT_PLACES); /* without a loop there are no events, and nothing may pile up */
+        return 0;
+    }
+    push_events(L);
+    lua_insert(L, -EVENT_PLACES - 1);
+    for (int place = EVENT_PLACES - 1; place >= 0; place--)
+        lua_rawseti(L, -2 - place, (int)state->end_event + place + 1);
+    state->end_event += EVENT_PLACES;
+    lua_pop(L, 1);
+    wake(L, state);
+    return 1;
+}
+
+int dg_work_emit(lua_State *L, int index, const char *event)
+{
+    lua_pushvalue(L, dg_absindex(L, index));
+    lua_insert(L, -2);
+    lua_pushstring(L, event);
+    lua_insert(L, -2);
+    lua_pushnil(L);
+    return dg_work_defer(L);
+}
+
+/* Writes the event behind the last one, where it does not count yet; its arguments' places there are empty. Finalizers
+ * that run before may run the loop, which stops the tick. */
+int dg_work_prepare(lua_State *L, int index, const char *event)
+{
+    dg_state *state = dg_state_of(L);
+    int top = lua_gettop(L);
+    index = dg_absindex(L, index);
+    lua_pushstring(L, event);
+    do {
+        lua_settop(L, top + 1);
+        if (state->depth == 0 && !state->idle_running && !dg_luv_available(L)) {
+            lua_settop(L, top);
+            return 0;
+        }
+        wake(L, state);
+        push_events(L);
+    } while (state->depth == 0 && !state->idle_running);
+    lua_pushvalue(L, index);
+    lua_rawseti(L, -2, (int)state->end_event + 1);
+    lua_pushvalue(L, top + 1);
+    lua_rawseti(L, -2, (int)state->end_event + 2);
+    lua_settop(L, top);
+    return 1;
+}
+
+void dg_work_commit(dg_state *state)
+{
+    state->end_event += EVENT_PLACES;
+}
+
+void dg_work_cancel(lua_State *L, dg_state *state)
+{
+    dg_registry_get(L, DG_REGISTRY_EVENTS);
+    for (int place = 1; place <= 2; place++) {
+        lua_pushnil(L);
+        lua_rawseti(L, -2, (int)state->end_event + place);
+    }
+    lua_pop(L, 1);
+}
+
+void dg_work_call(lua_State *L)
+{
+    lua_pushboolean(L, 0);
+    lua_insert(L, -4);
+    dg_work_defer(L);
+}
+
+void dg_work_fail(lua_State *L, int index, int callback, lua_Integer value)
+{
+    if (callback == 0 || !lua_isfunction(L, callback)) {
+        dg_work_emit(L, index, "error");
+        return;
+    }
+    lua_pushvalue(L, callback);
+    lua_insert(L, -2);
+    lua_pushinteger(L, value);
+    dg_work_call(L);
+}
+
+unsigned dg_work_deferred(const dg_state *state)
+{
+    return (unsigned)(state->end_event - state->first_event) / EVENT_PLACES;
+}
+
+void dg_work_take(lua_State *L, dg_state *state)
+{
+    dg_registry_get(L, DG_REGISTRY_EVENTS);
+    int events = lua_gettop(L);
+    for (int place = 1; place <= EVENT_PLACES; place++)
+        lua_rawgeti(L, events, (int)state->first_event + place);
+    for (int place = 1; place <= EVENT_PLACES; place++) {
+        lua_pushnil(L);
+        lua_rawseti(L, events, (int)state->first_event + place);
+    }
+    lua_remove(L, events);
+    state->first_event += EVENT_PLACES;
+    if (state->first_event != state->end_event)
+        return;
+    state->large_events |= state->end_event > KEPT_PLACES;
+    state->first_event = state->end_event = 0;
+}
+
+dg_socket *dg_work_next(dg_state *state)
+{
+    dg_socket *s = state->first_pending;
+    state->first_pending = s->job.next;
+    if (state->first_pending == NULL)
+        state->last_pending = NULL;
+    state->pending_count--;
+    s->job.next = NULL;
+    s->job.queued = 0;
+    return s;
+}
+
+void dg_work_resume(lua_State *L, dg_state *state)
+{
+    if (dg_work_has_work(state))
+        dg_idle_start(L, state);
+}
+
+void dg_work_rest(lua_State *L, dg_state *state)
+{
+    if (dg_work_has_work(state) || dg_turn_must_end(state)) {
+        dg_idle_start(L, state);
+        return;
+    }
+    if (state->large_events) {
+        state->large_events = 0;
+        lua_pushnil(L);
+        dg_registry_set(L, DG_REGISTRY_EVENTS);
+    }
+    if (state->idle_running || state->watched == 0)
+        dg_idle_stop(L, state);
+}
