@@ -187,7 +187,8 @@ return {
   ), node = { "a.getSendQueueSize = 0", "a.getSendQueueCount = 0" },
   here = { "a.getSendQueueSize = 5", "a.getSendQueueCount = 1" } },
   { differs = "options hold for what follows", name = "an option that is set after a send", steps = bound(
-    { "a", "setBroadcast", true }, { "a", "send", "x", 9, "127.255.255.255", cb "sent" }, { "a", "setBroadcast", false },
+    { "a", "setBroadcast", true }, { "a", "send", "x", 9, "127.255.255.255", cb "sent" },
+    { "a", "setBroadcast", false },
     { "wait", "sent" }
   ), node = { "sent(Error EACCES send 127.255.255.255 9)" }, here = { "sent(nothing, 1)" } },
   { differs = "strangers after connect", name = "what others sent before connect", steps = two(

@@ -21,8 +21,9 @@ return function(options)
   busted.subscribe({ "exit" }, function()
     local failed, skipped = handler.failuresCount + handler.errorsCount, handler.pendingsCount
     local why = reasons(handler.pendings)
-    io.write(("%s: %d passed, %d failed, %d skipped%s\n"):format(failed == 0 and "OK" or "FAILED", handler.successesCount,
-      failed, skipped, why ~= "" and " (" .. why .. ")" or ""))
+    local verdict = failed == 0 and "OK" or "FAILED"
+    if why ~= "" then why = " (" .. why .. ")" end
+    io.write(("%s: %d passed, %d failed, %d skipped%s\n"):format(verdict, handler.successesCount, failed, skipped, why))
     io.flush()
     return nil, true
   end)
