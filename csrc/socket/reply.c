@@ -12,12 +12,23 @@
 
 enum { MESSAGE = 2, RINFO, CALLBACK, ADDRESS, PORT };
 
+/* A connected Unix socket hears nobody but its peer: so a sender without a name is the peer that has none. */
+static int is_nameless_peer(const dg_socket *s)
+{
+    char name[DG_ADDRESS_TEXT];
+    return s->family == AF_UNIX && s->peer.state == DG_CONNECTED && dg_address_format(s->peer.address, name) == 0;
+}
+
 /* Reads the sender's address and port, which are on the stack. Returns 0, or why nothing can be sent there. */
 static int find_sender(lua_State *L, const dg_socket *s, dg_address *out)
 {
     int64_t port = 0;
     size_t length = 0;
     const char *text = lua_type(L, ADDRESS) == LUA_TSTRING ? lua_tolstring(L, ADDRESS, &length) : NULL;
+    if (text != NULL && length == 0 && is_nameless_peer(s)) {
+        dg_address_copy(out, s->peer.address);
+        return 0;
+    }
     if (length == 0)
         return -EDESTADDRREQ;
     if (s->family == AF_UNIX)

@@ -7,6 +7,7 @@
 #include "../lua/advice.h"
 #include "../lua/arguments.h"
 #include "../lua/error.h"
+#include "close.h"
 #include "report.h"
 #include "send_many.h"
 #include "send_queue.h"
@@ -274,8 +275,10 @@ static int socket_discard(lua_State *L)
         lua_call(L, 1, 0); /* comes back through core.sendResolved */
     }
     size_t count = held - s->tx.awaiting_lookup + dg_send_queue_give_up(L, 1, s, -ECANCELED, 1);
-    if (s->life == DG_CLOSING)
+    if (s->life == DG_CLOSING) {
         dg_work_add(L, 1, s, DG_WORK_CLOSE);
+        dg_close_finish(L, 1, s); /* the descriptor is free, as behind a close() that has nothing to wait for */
+    }
     dg_watch_update(L, 1, s);
     lua_pushinteger(L, (lua_Integer)count);
     return 1;
