@@ -110,6 +110,10 @@ static int socket_disconnect(lua_State *L)
     dg_socket *s = connected_socket(L);
     dg_send_queue_flush(L, 1, s);
     dg_queue_name_peer(&s->tx.queue, s->peer.address);
+    if (s->family == AF_UNIX) { /* what the peer had no room for waits in its lane, before what is sent there next */
+        s->tx.blocked = DG_NOT_BLOCKED;
+        dg_send_queue_flush(L, 1, s);
+    }
     int status = disconnect(s);
     dg_address peer;
     take_pending_error(L, s);

@@ -33,10 +33,9 @@ static int find_sender(lua_State *L, const dg_socket *s, dg_address *out)
         return -EDESTADDRREQ;
     if (s->family == AF_UNIX)
         return dg_address_unix(out, text, length);
-    if (!dg_isinteger(L, PORT, &port) || port < 1 || port > 65535)
+    if (strlen(text) != length || !dg_isinteger(L, PORT, &port) || port < 1 || port > 65535)
         return -EDESTADDRREQ;
-    int status =
-        strlen(text) == length ? dg_address_parse(out, s->family, dg_socket_maps(s), text, (unsigned)port) : -EINVAL;
+    int status = dg_address_parse(out, s->family, dg_socket_maps(s), text, (unsigned)port);
     return status == DG_NOT_A_LITERAL ? -EINVAL : status;
 }
 

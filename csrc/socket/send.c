@@ -123,9 +123,11 @@ static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *argument
     return dg_send_queue_has_room(s);
 }
 
-/* The destination is a literal that will not do. */
-static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, int status, size_t value)
+/* The destination of `count` datagrams is a literal that will not do. */
+static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, int status, size_t count,
+                            size_t value)
 {
+    s->tx.transmitter.errors += count;
     dg_error_push_system_text(L, status, "send", arguments->address, arguments->port,
                               dg_advice_for_text(status, s->family, lua_tostring(L, arguments->address)));
     dg_work_fail(L, 1, arguments->callback, (lua_Integer)value);
@@ -147,7 +149,7 @@ static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *argument
         }
         below = send_to_name(L, s, arguments, &held, length);
     } else {
-        below = fail_destination(L, s, arguments, status, length);
+        below = fail_destination(L, s, arguments, status, 1, length);
     }
     return dg_send_queue_answer(L, s, below);
 }
@@ -244,7 +246,7 @@ static int socket_send_many(lua_State *L)
         load held = push_copy(L);
         below = send_to_name(L, s, &arguments, &held, 0);
     } else {
-        below = fail_destination(L, s, &arguments, status, 0);
+        below = fail_destination(L, s, &arguments, status, dg_rawlen(L, 2), 0);
     }
     return dg_send_queue_answer(L, s, below);
 }
@@ -338,6 +340,7 @@ static int core_send_resolved(lua_State *L)
     if (lua_isboolean(L, 4)) {
         cancel_held(L, s, &held);
     } else if (lua_isnil(L, 4)) {
+        s->tx.transmitter.errors += held.count;
         lua_pushvalue(L, 6);
         dg_work_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)held.bytes);
     } else {
@@ -356,6 +359,7 @@ static int core_send_resolved(lua_State *L)
 static int core_cancel_queue(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
+    s->tx.transmitter.errors += dg_queue_count(&s->tx.queue);
     while (dg_queue_count(&s->tx.queue) != 0)
         dg_queue_failed(&s->tx.queue, -ECANCELED);
     dg_send_queue_tell_drain(L, 1, s);

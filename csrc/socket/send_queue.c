@@ -150,8 +150,9 @@ void dg_send_queue_flush_now(lua_State *L, int index, dg_socket *s)
 
 size_t dg_send_queue_give_up(lua_State *L, int index, dg_socket *s, int error, int silent)
 {
+    const size_t refused = s->tx.queue.refused; /* their errors are told, but they waited for nothing */
     size_t count = dg_queue_give_up(&s->tx.queue, error, silent) + dg_lanes_give_up(s, error, silent);
-    s->tx.transmitter.errors += count;
+    s->tx.transmitter.errors += count + refused;
     s->tx.transmitter.single = 0;
     s->tx.blocked = DG_NOT_BLOCKED;
     dg_lanes_sweep(L, index, s);

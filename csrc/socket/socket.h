@@ -106,6 +106,7 @@ typedef struct dg_tx {
     unsigned char waits_for_peers;  /* a timer has the lanes tried again, */
     unsigned char backoff;          /* after so many milliseconds */
     unsigned char tries_lanes;      /* the next flush tries them */
+    unsigned char telling;          /* callbacks whose error object is being made: `close` comes behind them */
 } dg_tx;
 
 /* luv's poll handle for the descriptor, and what it told. (watch.c) */
