@@ -6,6 +6,7 @@
 
 #include "advice.h"
 #include "error.h"
+#include "life.h"
 #include "list.h"
 #include "outbox.h"
 #include "poll.h"
@@ -235,20 +236,29 @@ static int socket_sendto(lua_State *L)
     return send_checked(L, s, &arguments);
 }
 
+/* A connected Unix socket hears nobody but its peer: so a sender without a name is the peer that has none. */
+static int is_nameless_peer(const dg_socket *s, size_t name_length)
+{
+    char name[DG_ADDRESS_TEXT];
+    return s->family == AF_UNIX && s->connected && name_length == 0 && dg_address_format(s->peer, name) == 0;
+}
+
 /* Reads the sender in the rinfo at index 3, which came off the wire: whatever is in it, nothing raises. Returns 0, or why
  * nothing can be sent there. */
 static int find_sender(lua_State *L, const dg_socket *s, dg_address *out)
 {
     int64_t port = 0;
     size_t length = 0;
-    int status;
+    int status = 0;
     lua_getfield(L, 3, "address");
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
     lua_getfield(L, 3, "port");
     int named = text != NULL && length != 0;
     if (s->family != AF_UNIX)
         named = named && strlen(text) == length && dg_isinteger(L, -1, &port) && port >= 1 && port <= 65535;
-    if (!named)
+    if (!named && text != NULL && is_nameless_peer(s, length))
+        dg_address_copy(out, s->peer);
+    else if (!named)
         status = -EDESTADDRREQ;
     else if (s->family == AF_UNIX)
         status = dg_address_unix(out, text, length);
@@ -347,8 +357,10 @@ static int socket_discard(lua_State *L)
         lua_call(L, 1, 0); /* comes back through core.sendResolved */
     }
     size_t count = held - s->held + dg_outbox_give_up(L, 1, s, -ECANCELED);
-    if (s->life == DG_CLOSING)
+    if (s->life == DG_CLOSING) {
         dg_tick_due(L, 1, s, DG_DUE_CLOSE);
+        dg_life_finish_close(L, 1, s); /* the descriptor is free, as behind a close() that has nothing to wait for */
+    }
     dg_poll_update(L, 1, s);
     lua_pushinteger(L, (lua_Integer)count);
     return 1;
