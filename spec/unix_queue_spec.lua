@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A reader that does not read: its queue is full, in the kernel, and the sender's datagrams wait.
+local child = require "spec.support.child"
 local loop = require "spec.support.loop"
 local polls = require "spec.support.polls"
 local sockets = require "spec.support.sockets"
@@ -241,5 +242,36 @@ describe("one full reader among several", function()
     sockets.close_all(s.reader, s.sender)
     loop.run()
     assert.is_true(used < 0.1, used .. " s of CPU")
+  end)
+
+  -- In a process of its own, for the sake of what would never end.
+  it("waits for them in one order, before and after the sender was connected to it, and while it was", function()
+    child.lua_ok [[
+      local dgram = require "dgram"
+      local reader, sender = dgram.createSocket "unix_dgram", dgram.createSocket "unix_dgram"
+      local got, sent = {}, 0
+      reader:on("message", function(msg) got[#got + 1] = tonumber(msg) end):pause():bind()
+      local path = reader:address().address
+      local function one(...)
+        sent = sent + 1
+        sender:send(tostring(sent), ...)
+      end
+      repeat
+        one(path)
+        dgram.run "nowait"
+      until sender:getSendQueueCount() > 0
+      sender:connect(path)
+      for _ = 1, 3 do one() end
+      sender:disconnect()
+      for _ = 1, 3 do one(path) end
+      sender:flush()
+      for _ = 1, 3 do one(path) end
+      reader:resume()
+      while #got < sent do dgram.run "once" end
+      for i = 1, sent do assert(got[i] == i) end
+      sender:close()
+      reader:close()
+      dgram.run()
+    ]]
   end)
 end)

@@ -111,6 +111,10 @@ static int socket_disconnect(lua_State *L)
     dg_socket *s = connected_socket(L);
     dg_outbox_flush(L, 1, s);
     dg_queue_name_peer(&s->queue, s->peer);
+    if (s->family == AF_UNIX) { /* what the peer had no room for waits in its lane, before what is sent there next */
+        s->blocked = DG_NOT_BLOCKED;
+        dg_outbox_flush(L, 1, s);
+    }
     int status = disconnect(s);
     dg_address peer;
     take_pending_error(L, s);

@@ -6,10 +6,20 @@
 
 dg_lane *dg_lanes_find(const dg_socket *s, const dg_address *to)
 {
-    dg_lane *lane = s->lanes;
-    while (lane != NULL && !dg_address_equal(&lane->to, to))
-        lane = lane->next;
-    return lane;
+    dg_lane *found = NULL;
+    for (dg_lane *lane = s->lanes; lane != NULL; lane = lane->next)
+        if (dg_address_equal(&lane->to, to))
+            found = lane;
+    return found;
+}
+
+/* Whether an older lane of the same destination has to be emptied first. */
+static int must_wait(const dg_socket *s, const dg_lane *lane)
+{
+    for (const dg_lane *older = s->lanes; older != lane; older = older->next)
+        if (dg_queue_count(&older->queue) != 0 && dg_address_equal(&older->to, &lane->to))
+            return 1;
+    return 0;
 }
 
 /* Pushes the table of the lanes' own tables, making it if there is none. */
@@ -115,6 +125,7 @@ void dg_lanes_divert(lua_State *L, int index, dg_socket *s)
     dg_address to;
     size_t bytes, places;
     int ready;
+    dg_lane **end;
     index = dg_absindex(L, index);
     dg_address_copy(&to, dg_queue_route(&s->queue, dg_queue_waiting(&s->queue, 0)));
     dg_lane *lane = new_lane(s, &to);
@@ -124,7 +135,7 @@ void dg_lanes_divert(lua_State *L, int index, dg_socket *s)
         places = dg_queue_count_to(&s->queue, &to, &bytes);
         ready = make_room(L, index, s, lane, places);
     } while (ready == 0);
-    if (ready < 0 || dg_lanes_find(s, &to) != NULL) { /* a finalizer's flush may have made one */
+    if (ready < 0 || dg_queue_count_to(&s->queue, &to, &bytes) == 0) { /* a finalizer's flush may have moved them */
         forget_table(L, index, lane);
         free_lane(lane);
         if (ready < 0)
@@ -134,8 +145,9 @@ void dg_lanes_divert(lua_State *L, int index, dg_socket *s)
     carrier c = {L, index, s, lane, 0};
     dg_queue_move(&s->queue, &to, &lane->queue, carry, &c);
     dg_callbacks_give_away(L, &s->callbacks, index, c.carried);
-    lane->next = s->lanes;
-    s->lanes = lane;
+    for (end = &s->lanes; *end != NULL;)
+        end = &(*end)->next;
+    *end = lane;
 }
 
 int dg_lanes_try(dg_socket *s)
@@ -143,6 +155,8 @@ int dg_lanes_try(dg_socket *s)
     int progress = 0;
     for (dg_lane *lane = s->lanes; lane != NULL; lane = lane->next) {
         size_t before = dg_queue_count(&lane->queue);
+        if (must_wait(s, lane))
+            continue;
         dg_transmit(&s->transmitter, &lane->queue, s->fd);
         progress |= dg_queue_count(&lane->queue) != before;
     }

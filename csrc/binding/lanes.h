@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What waits for Unix peers that do not read. A peer whose queue is full must hold back only what is for it: so that
  * moves from the send queue to a lane of its own, in its order, and later datagrams for the peer go there, too, until
- * the lane is empty. A lane is a queue and a ring of callbacks, as the socket's own. Nobody tells when such a peer has
+ * the lane is empty. What waited for the same peer when the socket was connected to it comes into a second lane, behind
+ * the first. A lane is a queue and a ring of callbacks, as the socket's own. Nobody tells when such a peer has
  * room again (an unconnected Unix socket is always writable): a timer has the lanes tried again. */
 #ifndef DG_BINDING_LANES_H
 #define DG_BINDING_LANES_H
@@ -17,7 +18,7 @@ typedef struct dg_lane {
     dg_callbacks callbacks;
 } dg_lane;
 
-/* The lane of a destination, or NULL. */
+/* The newest lane of a destination, or NULL. */
 dg_lane *dg_lanes_find(const dg_socket *s, const dg_address *to);
 /* Makes one for the destination of the first waiting datagram, and moves all that waits for it there. Allocates, and
  * raises without memory, before it changes anything. */
