@@ -4,6 +4,7 @@ local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local sockets = require "spec.support.sockets"
 local unix = require "spec.support.unix"
+local dgram = require "dgram"
 
 local need, expect, new = can.need, loop.expect, sockets.new
 
@@ -71,5 +72,64 @@ describe("stats().dropped", function()
       assert.same(before, { socket:stats().dropped, idle:stats().dropped })
       assert.equal(0, before[1] or 0)
     end
+  end)
+end)
+
+describe("stats().sendErrors", function()
+  loop.guard()
+
+  -- Each datagram that was accepted is either sent or an error, whatever kept it from going.
+  local function check(socket, accepted, errors)
+    loop.run()
+    local stats = socket:stats()
+    assert.same({ accepted - errors, errors }, { stats.messagesSent, stats.sendErrors })
+  end
+
+  local function refuse(_, _, answer) answer { name = "Error", code = "ENOTFOUND", message = "no such name" } end
+
+  it("counts what waited for a look-up that failed, also lists", function()
+    local socket = new { type = "udp4", lookup = refuse }
+    socket:on("error", function() end)
+    socket:send("one", 9, "no.such.name")
+    socket:sendMany({ "two", "three" }, 9, "no.such.name")
+    socket:send("four", 9, "127.0.0.1")
+    socket:close()
+    check(socket, 4, 3)
+  end)
+
+  it("counts what was sent to a literal that the socket cannot reach", function()
+    local socket = new "udp4"
+    socket:send("one", 9, "::1", function() end)
+    socket:sendMany({ "two", "three" }, 9, "::1", function() end)
+    socket:close()
+    check(socket, 3, 3)
+  end)
+
+  it("counts what waited for a bind that failed", function()
+    local socket = new { type = "udp4", lookup = refuse }
+    local answer
+    local waiting = new { type = "udp4", lookup = function(_, _, cb) answer = cb end }
+    socket:close()
+    waiting:on("error", function() waiting:close() end)
+    waiting:bind(0, "some.name")
+    waiting:send("one", 9, "127.0.0.1", function() end)
+    waiting:send("two", 9, "127.0.0.1", function() end)
+    refuse(nil, nil, answer)
+    check(waiting, 2, 2)
+  end)
+
+  it("counts what discard gave up, and what had been refused behind it", function()
+    local list = dgram.BlockList()
+    list:addAddress "127.0.0.2"
+    local answer
+    local socket = new { type = "udp4", sendBlockList = list, lookup = function(_, _, cb) answer = cb end }
+    socket:on("error", function() end)
+    socket:bind(0, "some.name")
+    socket:send("one", 9, "127.0.0.1", function() end)
+    socket:send("two", 9, "127.0.0.2", function() end)
+    assert.equal(1, socket:discard())
+    answer(nil, "127.0.0.1", 4)
+    socket:close()
+    check(socket, 2, 2)
   end)
 end)

@@ -141,8 +141,9 @@ void dg_outbox_flush_all(lua_State *L, int index, dg_socket *s)
 
 size_t dg_outbox_give_up(lua_State *L, int index, dg_socket *s, int error)
 {
+    const size_t refused = s->queue.refused; /* their errors are told, but they waited for nothing */
     size_t count = dg_queue_give_up(&s->queue, error) + dg_lanes_give_up(s, error);
-    s->transmitter.errors += count;
+    s->transmitter.errors += count + refused;
     s->transmitter.single = 0;
     s->blocked = DG_NOT_BLOCKED;
     if (dg_report_pending(s) != 0)

@@ -148,9 +148,11 @@ DG_COLD static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *
     return dg_outbox_has_room(s);
 }
 
-/* The destination is a literal that will not do. */
-DG_COLD static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, int status, size_t value)
+/* The destination of `count` datagrams is a literal that will not do. */
+DG_COLD static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, int status, size_t count,
+                                    size_t value)
 {
+    s->transmitter.errors += count;
     dg_error_push_system_text(L, status, "send", arguments->address, arguments->port,
                               dg_advice_for_text(status, s->family, lua_tostring(L, arguments->address)));
     dg_tick_fail(L, 1, arguments->callback, (lua_Integer)value);
@@ -172,7 +174,7 @@ DG_HOT static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *a
         }
         below = send_to_name(L, s, arguments, &held, length);
     } else {
-        below = fail_destination(L, s, arguments, status, length);
+        below = fail_destination(L, s, arguments, status, 1, length);
     }
     return answer(L, s, below);
 }
@@ -316,7 +318,7 @@ static int socket_send_many(lua_State *L)
         load held = push_copy(L);
         below = send_to_name(L, s, &arguments, &held, 0);
     } else {
-        below = fail_destination(L, s, &arguments, status, 0);
+        below = fail_destination(L, s, &arguments, status, dg_rawlen(L, 2), 0);
     }
     return answer(L, s, below);
 }
@@ -408,6 +410,7 @@ static int core_send_resolved(lua_State *L)
     if (lua_isboolean(L, 4)) {
         cancel_held(L, s, &held);
     } else if (lua_isnil(L, 4)) {
+        s->transmitter.errors += held.count;
         lua_pushvalue(L, 6);
         dg_tick_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)held.bytes);
     } else {
@@ -426,6 +429,7 @@ static int core_send_resolved(lua_State *L)
 static int core_cancel_queue(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
+    s->transmitter.errors += dg_queue_count(&s->queue);
     while (dg_queue_count(&s->queue) != 0)
         dg_queue_failed(&s->queue, -ECANCELED);
     dg_outbox_tell_drain(L, 1, s);
