@@ -34,7 +34,7 @@ void dg_life_finish_close(lua_State *L, int index, dg_socket *s)
         dg_stats_keep(s);
         dg_poll_release(L, index, s);
     }
-    if (dg_report_pending(s) != 0)
+    if (dg_report_pending(s) != 0 || s->telling != 0)
         return;
     s->life = DG_CLOSED;
     dg_queue_free(&s->queue);

@@ -23,7 +23,7 @@ void dg_report_push_error(lua_State *L, const dg_socket *s, int error, const dg_
 /* A datagram that is done, taken off its queue: what is told of it must not depend on what finalizers and callbacks do.
  */
 typedef struct verdict {
-    const dg_socket *socket;
+    dg_socket *socket;
     dg_entry entry;
     dg_address to;
 } verdict;
@@ -35,26 +35,32 @@ static int make_error(lua_State *L)
     return 1;
 }
 
-/* Pushes its error, or nil. Without the memory for an error object it is what Lua says then. */
-static void push_verdict(lua_State *L, verdict *v)
+/* Pushes its error, or nil. Without the memory for an error object it is what Lua says then. A finalizer that runs
+ * meanwhile may close the socket, which ends behind what is told here. */
+static void push_verdict(lua_State *L, int index, verdict *v)
 {
+    dg_socket *s = v->socket;
     if (v->entry.error == 0) {
         lua_pushnil(L);
         return;
     }
+    s->telling++;
     lua_pushcfunction(L, make_error);
     lua_pushlightuserdata(L, v);
     lua_pcall(L, 1, 1, 0);
+    s->telling--;
+    if (s->life == DG_CLOSING)
+        dg_tick_due(L, index, s, DG_DUE_CLOSE);
 }
 
 /* A datagram of a list, whose group is on top of the stack, is done; the last one's end is the callback's turn. What
  * allocates comes first: a finalizer may run the loop, and others of the list may be reported in it. */
-static void report_to_group(lua_State *L, verdict *v)
+static void report_to_group(lua_State *L, int socket, verdict *v)
 {
     const int index = lua_gettop(L);
     dg_group *group = lua_touserdata(L, index);
     if (v->entry.error != 0) {
-        push_verdict(L, v);
+        push_verdict(L, socket, v);
         dg_group_fail(L, index);
     }
     group->sent += v->entry.error == 0;
@@ -92,15 +98,15 @@ static void report(lua_State *L, int index, dg_taking *taking, dg_socket *s, dg_
     dg_address_copy(&v.to, dg_queue_route(queue, entry));
     dg_queue_reported(queue);
     if (v.entry.callback == DG_TAG_NONE) {
-        push_verdict(L, &v);
+        push_verdict(L, index, &v);
         dg_tick_emit(L, index, "error");
         return;
     }
     dg_callbacks_take(L, callbacks, taking, v.entry.callback);
     if (v.entry.callback & DG_TAG_GROUP) {
-        report_to_group(L, &v);
+        report_to_group(L, index, &v);
     } else {
-        push_verdict(L, &v);
+        push_verdict(L, index, &v);
         lua_pushinteger(L, (lua_Integer)v.entry.length);
         lua_call(L, 2, 0);
     }

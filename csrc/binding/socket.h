@@ -69,6 +69,7 @@ typedef struct dg_socket {
     unsigned char unreferenced;
     unsigned char has_poll; /* there is a poll handle of luv's */
     unsigned char busy;     /* luv is being told of the descriptor: it must not be closed now */
+    unsigned char telling;  /* errors of sends are being made, for callbacks that come before `close` */
     unsigned char watching; /* what it watches (poll.h) */
     unsigned char poll_unreferenced;
     unsigned char due;    /* set of dg_due: for the next round */
