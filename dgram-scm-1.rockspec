@@ -98,6 +98,7 @@ build = {
     ["dgram"] = "lua/dgram/init.lua",
     ["dgram.lookup"] = "lua/dgram/lookup.lua",
     ["dgram.options"] = "lua/dgram/options.lua",
+    ["dgram.receive"] = "lua/dgram/receive.lua",
     ["dgram.types"] = "lua/dgram/types.lua",
     -- end of list
   },

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../net/timer.h"
 #include "../lua/compat.h"
 #include "../lua/error.h"
 #include "../loop/luv.h"
@@ -89,6 +90,21 @@ static int core_uv(lua_State *L)
     return 1;
 }
 
+/* core.clock(): milliseconds since some time. */
+static int core_clock(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)dg_timer_now() / 1000);
+    return 1;
+}
+
+/* core.inLoop(): whether the loop runs, so far as dgram knows. */
+static int core_in_loop(lua_State *L)
+{
+    const dg_state *state = dg_state_of(L);
+    lua_pushboolean(L, state->depth != 0 || state->running != 0);
+    return 1;
+}
+
 static int core_pid(lua_State *L)
 {
     lua_pushinteger(L, (lua_Integer)getpid());
@@ -106,6 +122,8 @@ static const luaL_Reg core[] = {
     {"where", dg_error_where},
     {"place", dg_error_place},
     {"describe", dg_error_describe},
+    {"clock", core_clock},
+    {"inLoop", core_in_loop},
     {"pid", core_pid},
     {"run", dg_dispatch_run},
     {NULL, NULL},

@@ -77,8 +77,9 @@ typedef struct dg_state {
     uint32_t interval;           /* microseconds until then: the shortest that one of them wants */
     int timer_fd;                /* the timer's descriptor, -1 while there is none */
     unsigned char timer_watched; /* its poll handle is started */
-    lua_CFunction on_poll, on_alive, on_retry, on_idle, on_timer; /* what luv's handles call: dispatch.c's */
-    dg_address_cache *addresses;                                  /* destinations, once something was sent */
+    lua_CFunction on_poll, on_alive, on_retry, on_deadline, on_idle,
+        on_timer;                /* what luv's handles call: dispatch.c's */
+    dg_address_cache *addresses; /* destinations, once something was sent */
 } dg_state;
 
 /* Makes the state of a state, and its store. */

@@ -16,7 +16,8 @@ int dg_timer_exists(void);
 int dg_timer_open(void);
 /* Sets it anew, whether it went off or not; 0: to never. Returns 0 or a negative errno. */
 int dg_timer_set(int fd, uint32_t microseconds);
-/* Microseconds from some time on (CLOCK_MONOTONIC), modulo 2^32. */
+/* Microseconds from some time on (CLOCK_MONOTONIC), and modulo 2^32. */
+uint64_t dg_timer_now(void);
 uint32_t dg_timer_clock(void);
 
 DG_HIDDEN_END

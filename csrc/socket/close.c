@@ -68,7 +68,7 @@ static void begin_close(lua_State *L, int index, dg_socket *s)
         s->peer.state = DG_NO_PEER;
     dg_receive_drop(s);
     /* What waits for nothing but its turn goes out now, and the port is free again when close() returns. */
-    dg_work_add(L, index, s, DG_WORK_FLUSH | DG_WORK_CLOSE);
+    dg_work_add(L, index, s, DG_WORK_FLUSH | DG_WORK_CLOSE | (s->rx.has_calls ? (unsigned)DG_WORK_CALLS : 0));
     dg_send_queue_flush_all(L, index, s);
     refuse_senders(L, index, s);
     dg_watch_update(L, index, s);

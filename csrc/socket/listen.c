@@ -110,6 +110,39 @@ static int core_listen_alone(lua_State *L)
     return 1;
 }
 
+/* core.setWaiting(socket, flag): whether a call waits for a datagram, where the receiver stands for calls only. */
+static int core_set_waiting(lua_State *L)
+{
+    dg_socket *s = dg_socket_check(L);
+    s->rx.has_calls = 1;
+    if (lua_toboolean(L, 2))
+        s->rx.stopped &= (unsigned char)~DG_NO_CALL;
+    else
+        s->rx.stopped |= DG_NO_CALL;
+    lua_settop(L, 1);
+    changed(L, s);
+    return 0;
+}
+
+/* core.isPaused(socket): whether the program has paused it. */
+static int core_is_paused(lua_State *L)
+{
+    lua_pushboolean(L, dg_socket_check(L)->rx.stopped & DG_PAUSED);
+    return 1;
+}
+
+/* core.setDeadline(socket, milliseconds | nil): when calls that wait are looked at; nil for never. */
+static int core_set_deadline(lua_State *L)
+{
+    dg_socket *s = dg_socket_check(L);
+    lua_settop(L, 2);
+    if (lua_isnil(L, 2))
+        dg_watch_no_deadline(L, 1, s);
+    else if (s->life == DG_OPEN)
+        dg_watch_deadline(L, 1, s, lua_tonumber(L, 2));
+    return 0;
+}
+
 static int set_paused(lua_State *L, int paused)
 {
     dg_socket *s = dg_socket_running(L);
@@ -136,7 +169,9 @@ static int socket_resume(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {{"pause", socket_pause}, {"resume", socket_resume}, {NULL, NULL}};
-static const luaL_Reg core[] = {{"setReceiver", core_set_receiver}, {"listenAlone", core_listen_alone}, {NULL, NULL}};
+static const luaL_Reg core[] = {{"setReceiver", core_set_receiver}, {"listenAlone", core_listen_alone},
+                                {"setWaiting", core_set_waiting},   {"isPaused", core_is_paused},
+                                {"setDeadline", core_set_deadline}, {NULL, NULL}};
 
 void dg_listen_open(lua_State *L)
 {

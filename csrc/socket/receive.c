@@ -2,6 +2,7 @@
 #include "receive.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "../net/option.h"
@@ -17,6 +18,10 @@ enum {
     MANY = 4,                /* datagrams that waited together: the next ones may come as trains */
 };
 
+/* The reader's depth of a call of receive that no dispatch is around: those that come inside of it are deeper. Where
+ * such a call raises, the socket keeps its batch's memory until the next one. */
+#define OUTSIDE UINT_MAX
+
 /* What a batch keeps on the stack, from `base` on. */
 enum { SLOTS, DELIVER, FAMILY, ADDRESS, KEPT };
 typedef struct kept {
@@ -28,10 +33,15 @@ void dg_receive_push_upvalues(lua_State *L)
 {
     dg_registry_get(L, DG_REGISTRY_HOOKS);
     lua_getfield(L, -1, "deliver");
+    lua_insert(L, -2);
+    lua_getfield(L, -1, "taken");
     lua_replace(L, -2);
     lua_pushliteral(L, "IPv4");
+    lua_insert(L, -2);
     lua_pushliteral(L, "IPv6");
+    lua_insert(L, -2);
     lua_pushliteral(L, "unix");
+    lua_insert(L, -2);
 }
 
 static int batch_left(const dg_socket *s)
@@ -229,16 +239,25 @@ static int adapt(dg_socket *s, unsigned got)
     return full && got > 1 && !s->rx.moderated;
 }
 
-/* Receives the next batch. Returns whether to look for more behind it. */
-static int refill(lua_State *L, int index, dg_socket *s)
+/* Receives the next batch. Returns how many slots are filled, or a negative errno. */
+static inline int receive_next(dg_socket *s)
 {
     int got = receive_batch(s, s->rx.want);
     coalesce_if_it_pays(s, got);
     s->rx.batch_at = s->rx.batch_offset = 0;
     s->rx.batch_count = got > 0 ? (unsigned)got : 0;
-    if (got == -EAGAIN || got == -EWOULDBLOCK)
+    if (got == -EAGAIN || got == -EWOULDBLOCK) {
         s->rx.has_strangers = 0;
-    else if (got < 0)
+        return 0;
+    }
+    return got;
+}
+
+/* Receives the next batch. Returns whether to look for more behind it. */
+static int refill(lua_State *L, int index, dg_socket *s)
+{
+    int got = receive_next(s);
+    if (got < 0)
         report_failure(L, index, s, got);
     if (s->family == AF_UNIX) /* its queue is short, and it takes them singly */
         return got > 0;
@@ -318,7 +337,8 @@ static void deliver_batch(lua_State *L, kept *k, dg_socket *s)
 void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
 {
     kept k = push_kept(L, index, s);
-    if (s->rx.reader_depth >= s->state->depth) /* by a reader of this dispatch, or of one inside of it, that raised */
+    if (s->rx.reader_depth >= s->state->depth &&
+        s->rx.reader_depth != OUTSIDE) /* by a reader of this dispatch, or of one inside of it, that raised */
         s->rx.reader_depth = 0;
     dg_turn_others(s->state);
     const uint64_t before = s->rx.messages;
@@ -339,6 +359,165 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
     if (s->rx.handed >= DG_TURN_MESSAGES)
         s->state->turn.ends = 1;
     lua_settop(L, k.base - 1);
+}
+
+/* ---- For calls: who asks takes the next one, and nobody is called */
+
+/* What a call may take: what the kernel has, beside the batch at hand; only as much as the turn has room for. */
+enum { FROM_KERNEL = 1, IN_TURN = 2 };
+
+enum { MOST_LOOKS = 64 }; /* receives in one call, all of whose datagrams were refused */
+
+static int may_be_taken(const dg_socket *s)
+{
+    return s->life == DG_OPEN && !(s->rx.stopped & ~(unsigned)DG_NO_CALL);
+}
+
+/* Brings the cursor to the next datagram, if there is one. Returns whether, or a negative errno. */
+static int find_next(dg_socket *s, unsigned from)
+{
+    for (unsigned looks = 0;; looks++) {
+        if (!may_be_taken(s) || ((from & IN_TURN) && !has_share(s)))
+            return 0;
+        skip_refused(s);
+        if (batch_left(s))
+            return 1;
+        if (!(from & FROM_KERNEL) || looks == MOST_LOOKS)
+            return 0;
+        int got = receive_next(s);
+        if (got == -EBADF || got == -ENOTSOCK)
+            s->rx.stopped |= DG_BAD_FD;
+        if (got > 0 && s->family != AF_UNIX)
+            adapt(s, (unsigned)got);
+        if (got <= 0)
+            return got;
+    }
+}
+
+/* Pushes the datagram under the cursor and its rinfo, which is the one at index `shared` if that is not 0, and goes
+ * past it. Finalizers run meanwhile, perhaps, and may have taken it, or closed the socket: nothing is pushed then, and
+ * 0 returned. */
+static int take(lua_State *L, kept *k, dg_socket *s, int shared)
+{
+    const int top = lua_gettop(L);
+    const uint64_t before = s->rx.messages + s->rx.calls;
+    const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
+    uint32_t size = slot->length - s->rx.batch_offset;
+    if (size > slot->segment)
+        size = slot->segment;
+    const unsigned outer = s->rx.reader_depth != OUTSIDE ? s->rx.reader_depth : 0;
+    s->rx.reader_depth = s->state->depth != 0 ? s->state->depth : OUTSIDE;
+    if (shared == 0) {
+        keep_sender(L, k, s, &slot->from);
+        lua_pushvalue(L, k->base + DELIVER);
+    }
+    lua_pushlstring(L, slot->data + s->rx.batch_offset, size);
+    if (shared == 0) {
+        lua_pushvalue(L, DG_UP_TAKEN);
+        lua_call(L, 2 + push_origin(L, k, s, slot, size), 2);
+    } else {
+        lua_pushvalue(L, shared);
+    }
+    s->rx.reader_depth = outer;
+    if (s->rx.messages + s->rx.calls != before || !may_be_taken(s) || !batch_left(s)) {
+        lua_settop(L, top);
+        return 0;
+    }
+    advance(s, slot, size);
+    if (s->state->depth != 0)
+        dg_turn_called(s->state);
+    return 1;
+}
+
+static void leave_batch(dg_socket *s)
+{
+    if (!batch_left(s))
+        dg_receive_drop(s);
+}
+
+static int push_closed(lua_State *L)
+{
+    lua_pushnil(L);
+    lua_pushliteral(L, "closed");
+    return 2;
+}
+
+/* core.take(socket, from): the next datagram: message, rinfo; nothing where there is none, or nil and an error, or nil
+ * and "closed". */
+static int core_take(lua_State *L)
+{
+    dg_socket *s = dg_socket_check(L);
+    const unsigned from = (unsigned)lua_tointeger(L, 2);
+    if (s->life != DG_OPEN)
+        return push_closed(L);
+    if (!(from & FROM_KERNEL) && !batch_left(s))
+        return 0;
+    lua_settop(L, 1);
+    kept k = push_kept(L, 1, s);
+    int found;
+    while ((found = find_next(s, from)) > 0)
+        if (take(L, &k, s, 0))
+            break;
+    leave_batch(s);
+    if (found > 0)
+        return 2;
+    if (found == 0)
+        return 0;
+    lua_pushnil(L);
+    dg_socket_push_error(L, s, found, "recvmsg", NULL);
+    return 2;
+}
+
+/* core.takeMany(socket, messages, rinfos, most, from): appends to the two lists until these have so many. Returns how
+ * many they have, and an error where the first one was none. What it has put there remains when it raises. */
+static int core_take_many(lua_State *L)
+{
+    enum { MESSAGES = 2, RINFOS, MOST };
+    dg_socket *s = dg_socket_check(L);
+    const lua_Integer most = lua_tointeger(L, MOST);
+    const unsigned from = (unsigned)lua_tointeger(L, 5);
+    lua_Integer count = (lua_Integer)dg_rawlen(L, MESSAGES);
+    dg_address sender = {0, {{0}}};
+    int truncated = 0, found = 0;
+    lua_settop(L, MOST);
+    kept k = push_kept(L, 1, s);
+    lua_pushnil(L);
+    const int shared = lua_gettop(L);
+    while (count < most && (found = find_next(s, from)) > 0) {
+        const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
+        int same = !lua_isnil(L, shared) && slot->truncated == truncated && dg_address_same(&slot->from, &sender);
+        if (!same) {
+            sender = slot->from;
+            truncated = slot->truncated;
+        }
+        if (!take(L, &k, s, same ? shared : 0)) {
+            lua_pushnil(L);
+            lua_replace(L, shared);
+            continue;
+        }
+        lua_pushvalue(L, -1);
+        lua_replace(L, shared);
+        lua_rawseti(L, RINFOS, (int)++count);
+        lua_rawseti(L, MESSAGES, (int)count);
+    }
+    leave_batch(s);
+    lua_pushinteger(L, count);
+    if (found >= 0 || count != 0)
+        return 1;
+    dg_socket_push_error(L, s, found, "recvmsg", NULL);
+    return 2;
+}
+
+void dg_receive_configure(lua_State *L)
+{
+    dg_registry_get(L, DG_REGISTRY_CORE);
+    dg_receive_push_upvalues(L);
+    lua_pushcclosure(L, core_take, DG_RECEIVE_UPVALUES);
+    lua_setfield(L, -2, "take");
+    dg_receive_push_upvalues(L);
+    lua_pushcclosure(L, core_take_many, DG_RECEIVE_UPVALUES);
+    lua_setfield(L, -2, "takeMany");
+    lua_pop(L, 1);
 }
 
 void dg_receive_keep_dropped(dg_socket *s)

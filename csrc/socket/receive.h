@@ -12,7 +12,8 @@ DG_HIDDEN_BEGIN
 #define DG_UP_IPV4 lua_upvalueindex(2)
 #define DG_UP_IPV6 lua_upvalueindex(3)
 #define DG_UP_UNIX lua_upvalueindex(4)
-enum { DG_RECEIVE_UPVALUES = 4 };
+#define DG_UP_TAKEN lua_upvalueindex(5) /* slots whose target returns what it is given */
+enum { DG_RECEIVE_UPVALUES = 5 };
 /* Pushes them; the hooks are set. */
 void dg_receive_push_upvalues(lua_State *L);
 
@@ -20,6 +21,8 @@ void dg_receive_push_upvalues(lua_State *L);
  * loop's turn goes. To be called from the dispatch body. Raises what a listener raises, with the cursor past its
  * datagram. */
 void dg_receive(lua_State *L, int index, dg_socket *s, int readable);
+/* Makes core.take and core.takeMany of them. */
+void dg_receive_configure(lua_State *L);
 /* Whether datagrams of a batch wait for somebody who takes them now. */
 int dg_receive_pending(const dg_socket *s);
 /* Drops the batch. */

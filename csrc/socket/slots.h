@@ -11,6 +11,7 @@ enum dg_slot {
     DG_SLOT_RECEIVER, /* the one callable that stands for the message listeners, or nil */
     DG_SLOTS_AT_FIRST = DG_SLOT_RECEIVER,
     DG_SLOT_TIMER,         /* luv's timer for retries, once there was one */
+    DG_SLOT_DEADLINE,      /* and that for calls of receive with a time-out */
     DG_SLOT_SENDER,        /* the address string of the last sender */
     DG_SLOT_CALLBACKS,     /* the ring of send callbacks (callbacks.h) */
     DG_SLOT_RECEIVE_BLOCK, /* block lists, to keep them */

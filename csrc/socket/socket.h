@@ -36,6 +36,7 @@ enum dg_work_kind {
     DG_WORK_CLOSE = 8,  /* see whether a closing socket can close */
     DG_WORK_BIND = 16,  /* bind to any port, unless somebody has bound it by then */
     DG_WORK_READY = 32, /* look at what luv told of it, in a turn that was used up */
+    DG_WORK_CALLS = 64, /* end calls of receive whose time is over, or all after a close */
 };
 
 /* A bind, and a connect, may wait for a name. */
@@ -43,8 +44,9 @@ enum dg_bind_state { DG_UNBOUND, DG_BINDING, DG_BOUND };
 enum dg_peer_state { DG_NO_PEER, DG_CONNECTING, DG_CONNECTED };
 
 /* Why a socket takes nothing from the kernel: the program has paused it; somebody has closed its descriptor, which the
- * loop must not be asked to watch then; there was no memory to receive into, and a timer goes on. */
-enum dg_stopped { DG_PAUSED = 1, DG_BAD_FD = 2, DG_NO_MEMORY = 4 };
+ * loop must not be asked to watch then; there was no memory to receive into, and a timer goes on; its receiver stands
+ * for calls of receive, and none waits now. */
+enum dg_stopped { DG_PAUSED = 1, DG_BAD_FD = 2, DG_NO_MEMORY = 4, DG_NO_CALL = 8 };
 
 /* What luv's callbacks tell. */
 enum dg_ready_event { DG_READABLE = 1, DG_WRITABLE = 2, DG_ERROR = 4, DG_STOPPED = 8, DG_RETRY = 16 };
@@ -79,6 +81,8 @@ typedef struct dg_rx {
     unsigned char want;        /* slots for the next receive */
     unsigned char has_strangers; /* what others than the peer had sent before connect may still come */
     unsigned char knows_dropped;
+    unsigned char has_calls;    /* calls of receive have waited: its close is to end those that wait then */
+    unsigned char has_deadline; /* a timer is started for one of them */
     uint32_t dropped;           /* by the kernel, when it was last asked */
     uint32_t handed, handed_in; /* datagrams that were handed out in a turn of the loop; its serial number */
     uint32_t sender_serial;     /* changes with the sender */

@@ -30,6 +30,14 @@ static void new_poll(lua_State *L, int index, dg_socket *s)
     lua_pop(L, 1);
 }
 
+/* Counts the new poll, which watches nothing yet. */
+static void note_poll(dg_socket *s)
+{
+    s->state->watched++;
+    s->watch.has_handle = 1;
+    s->watch.handle_unreferenced = 0;
+}
+
 static void push_poll(lua_State *L, int index)
 {
     dg_getuservalue(L, index);
@@ -74,26 +82,93 @@ static void reference_poll(lua_State *L, int index, dg_socket *s)
     s->watch.handle_unreferenced = (unsigned char)unreferenced;
 }
 
-void dg_watch_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds)
+/* Starts the timer in a slot, which is made when it is first needed. */
+static void start_timer(lua_State *L, int index, dg_socket *s, int slot, lua_CFunction callback,
+                        lua_Number milliseconds)
 {
-    index = dg_absindex(L, index);
     int top = lua_gettop(L);
     dg_getuservalue(L, index);
-    lua_rawgeti(L, -1, DG_SLOT_TIMER);
+    lua_rawgeti(L, -1, slot);
     if (lua_isnil(L, -1) || dg_luv_is_closing(L)) {
         lua_pop(L, 1);
         dg_luv_new(L, "new_timer", 0);
         lua_pushvalue(L, -1);
-        lua_rawseti(L, top + 1, DG_SLOT_TIMER);
+        lua_rawseti(L, top + 1, slot);
     }
     dg_luv_push(L, "timer_start");
     lua_insert(L, -2);
-    lua_pushinteger(L, (lua_Integer)milliseconds);
+    lua_pushnumber(L, milliseconds);
     lua_pushinteger(L, 0);
     lua_pushlightuserdata(L, s);
-    dg_state_push_callback(L, s->state->on_retry);
+    dg_state_push_callback(L, callback);
     lua_call(L, 4, 0);
     lua_settop(L, top);
+}
+
+void dg_watch_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds)
+{
+    start_timer(L, dg_absindex(L, index), s, DG_SLOT_TIMER, s->state->on_retry, milliseconds);
+}
+
+/* libuv counts from when the loop last looked at the clock, which may be long ago. */
+static void update_time(lua_State *L)
+{
+    dg_luv_push(L, "update_time");
+    if (lua_isfunction(L, -1))
+        lua_call(L, 0, 0);
+    else
+        lua_pop(L, 1);
+}
+
+/* Arguments: the socket, its light userdata, milliseconds. */
+static int deadline_body(lua_State *L)
+{
+    dg_socket *s = lua_touserdata(L, 2);
+    if (!s->watch.has_handle) { /* who closes the one closes the other */
+        new_poll(L, 1, s);
+        note_poll(s);
+    }
+    update_time(L);
+    start_timer(L, 1, s, DG_SLOT_DEADLINE, s->state->on_deadline, lua_tonumber(L, 3));
+    return 0;
+}
+
+void dg_watch_deadline(lua_State *L, int index, dg_socket *s, lua_Number milliseconds)
+{
+    index = dg_absindex(L, index);
+    if (s->watch.busy) { /* in a finalizer, while luv is told of the descriptor: it is to be asked for again */
+        dg_work_add(L, index, s, DG_WORK_CALLS);
+        return;
+    }
+    lua_pushcfunction(L, deadline_body);
+    lua_pushvalue(L, index);
+    lua_pushlightuserdata(L, s);
+    lua_pushnumber(L, milliseconds);
+    s->watch.busy = 1; /* as in watch_for */
+    int status = lua_pcall(L, 3, 0, 0);
+    s->watch.busy = 0;
+    s->rx.has_deadline = status == 0;
+    if (s->life == DG_CLOSING)
+        dg_work_add(L, index, s, DG_WORK_CLOSE);
+    if (status != 0)
+        lua_error(L);
+    dg_watch_update(L, index, s);
+}
+
+void dg_watch_no_deadline(lua_State *L, int index, dg_socket *s)
+{
+    index = dg_absindex(L, index);
+    s->rx.has_deadline = 0;
+    if (!s->state->luv_gone) {
+        dg_getuservalue(L, index);
+        lua_rawgeti(L, -1, DG_SLOT_DEADLINE);
+        if (!lua_isnil(L, -1))
+            dg_luv_call(L, "timer_stop");
+        else
+            lua_pop(L, 1);
+        lua_pop(L, 1);
+    }
+    dg_socket_keep_alive(L, index, s);
 }
 
 static void stop_poll(lua_State *L, int index, dg_socket *s)
@@ -110,9 +185,7 @@ static int watch_body(lua_State *L)
     unsigned watch = (unsigned)lua_tointeger(L, 3);
     if (!s->watch.has_handle) {
         new_poll(L, 1, s);
-        s->state->watched++;
-        s->watch.has_handle = 1;
-        s->watch.handle_unreferenced = 0;
+        note_poll(s);
     }
     if (watch != s->watch.watching) {
         s->watch.watching = DG_WATCH_UNKNOWN; /* where that raises */
@@ -199,9 +272,10 @@ static unsigned queue_close(lua_State *L, int index, int slot, int fd, unsigned 
 static void forget_handles(lua_State *L, int index)
 {
     dg_getuservalue(L, index);
-    for (int slot = DG_SLOT_POLL; slot <= DG_SLOT_TIMER; slot++) {
+    static const int slots[] = {DG_SLOT_POLL, DG_SLOT_TIMER, DG_SLOT_DEADLINE};
+    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
         lua_pushnil(L);
-        lua_rawseti(L, -2, slot);
+        lua_rawseti(L, -2, slots[i]);
     }
     lua_pop(L, 1);
 }
@@ -221,6 +295,7 @@ void dg_watch_release(lua_State *L, int index, dg_socket *s)
         return;
     }
     unsigned queued_closes = queue_close(L, index, DG_SLOT_TIMER, -1, state->pending_closes);
+    queued_closes = queue_close(L, index, DG_SLOT_DEADLINE, -1, queued_closes);
     queued_closes = queue_close(L, index, DG_SLOT_POLL, fd, queued_closes);
     stop_poll(L, index, s);
     dg_descriptor_retire(fd); /* where it fails, the socket stays open until its handle is closed */
