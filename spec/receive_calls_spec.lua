@@ -535,9 +535,9 @@ describe("receive in a coroutine", function()
   it("lets its socket be collected when nobody waits any more", function()
     local box = setmetatable({}, { __mode = "v" })
     local function use()
-      local socket, port = dgram.createSocket "udp4", nil
+      local socket = dgram.createSocket "udp4"
       socket:bind(0, "127.0.0.1")
-      port = socket:address().port
+      local port = socket:address().port
       local peer = peers.new()
       local done
       spawn(function()

@@ -191,7 +191,10 @@ local function open_queue(self)
   local queue = setmetatable({ socket = self, first = 1, last = 0, timed = 0, deadlines = {}, waits = true }, metatable)
   if private.calls then return private.calls end -- a finalizer was first
   private.calls = queue
-  local done, err = pcall(emitter.set_receiver, self)
+  local done, err = pcall(function()
+    core.setWaiting(self, true)
+    emitter.set_receiver(self)
+  end)
   if not done then
     private.calls = nil
     error(err, 0)
