@@ -66,6 +66,7 @@ build = {
         "csrc/net/transmit.c",
         "csrc/net/unix_file.c",
         "csrc/socket/adopt.c",
+        "csrc/socket/batch.c",
         "csrc/socket/bind.c",
         "csrc/socket/buffers.c",
         "csrc/socket/callbacks.c",
@@ -86,6 +87,8 @@ build = {
         "csrc/socket/send_many.c",
         "csrc/socket/send_queue.c",
         "csrc/socket/socket.c",
+        "csrc/socket/take.c",
+        "csrc/socket/timers.c",
         "csrc/socket/watch.c",
         "csrc/socket/work.c",
         -- end of list

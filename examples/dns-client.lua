@@ -8,7 +8,7 @@
 local dgram = require "dgram"
 
 local tries, first_wait = 3, 400 -- milliseconds; each further wait is twice as long
-local type_a, class_in = "\0\1", "\0\1"
+local type_a, class_in = "\0\1", "\0\1" -- an IPv4 address, of the internet
 
 local function number(bytes, at) return bytes:byte(at) * 256 + bytes:byte(at + 1) end
 
@@ -36,7 +36,8 @@ local function addresses(message)
   for _ = 1, number(message, 7) do
     at = skip_name(message, at)
     local length = number(message, at + 8)
-    if message:sub(at, at + 1) == type_a then list[#list + 1] = table.concat({ message:byte(at + 10, at + 13) }, ".") end
+    local is_address = message:sub(at, at + 1) == type_a
+    if is_address then list[#list + 1] = table.concat({ message:byte(at + 10, at + 13) }, ".") end
     at = at + 10 + length
   end
   return list
@@ -52,7 +53,7 @@ local function resolve(name, server, port)
   for try = 1, tries do
     socket:send(query)
     repeat answer, why = socket:receive(first_wait * 2 ^ (try - 1)) -- what is no answer to this question is passed over
-    until not answer or (#answer > #query and answer:sub(1, 2) == id and answer:sub(13, #query) == query:sub(13))
+    until not answer or (#answer >= #query and answer:sub(1, 2) == id and answer:sub(13, #query) == query:sub(13))
     if answer or why ~= "timeout" then break end
   end
   socket:close()

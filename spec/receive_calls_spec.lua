@@ -391,6 +391,21 @@ describe("receive in a coroutine", function()
     loop.run()
   end)
 
+  it("ends by time-out again and again", function()
+    local socket = bound "udp4"
+    local ends = 0
+    for i = 1, 2 do
+      spawn(function()
+        for _ = 1, 10 do
+          if select(2, socket:receive(i)) == "timeout" then ends = ends + 1 end
+        end
+      end)
+    end
+    loop.wait(function() return ends == 20 end)
+    socket:close()
+    loop.run()
+  end)
+
   it("loses no datagram to a time-out that comes in the same turn", function()
     local socket, port = bound "udp4"
     local peer = peers.new()

@@ -11,6 +11,7 @@
 #include "ready.h"
 #include "receive.h"
 #include "send_queue.h"
+#include "take.h"
 #include "watch.h"
 #include "work.h"
 
@@ -296,7 +297,7 @@ void dg_dispatch_configure(lua_State *L)
     dg_receive_push_upvalues(L);
     lua_pushcclosure(L, body, DG_RECEIVE_UPVALUES);
     dg_registry_set(L, DG_REGISTRY_BODY);
-    dg_receive_configure(L);
+    dg_take_configure(L);
     /* Made here, because it is needed where a finalizer that ran would undo what is being noted. */
     lua_pushnil(L);
     dg_state_push_callback(L, dg_state_of(L)->on_idle);

@@ -4,6 +4,7 @@
 #include "../lua/error.h"
 #include "../loop/luv.h"
 #include "receive.h"
+#include "timers.h"
 #include "watch.h"
 #include "work.h"
 
@@ -137,9 +138,9 @@ static int core_set_deadline(lua_State *L)
     dg_socket *s = dg_socket_check(L);
     lua_settop(L, 2);
     if (lua_isnil(L, 2))
-        dg_watch_no_deadline(L, 1, s);
+        dg_timers_no_deadline(L, 1, s);
     else if (s->life == DG_OPEN)
-        dg_watch_deadline(L, 1, s, lua_tonumber(L, 2));
+        dg_timers_deadline(L, 1, s, lua_tonumber(L, 2));
     return 0;
 }
 

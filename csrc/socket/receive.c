@@ -9,25 +9,20 @@
 #include "../lua/error.h"
 #include "../loop/luv.h"
 #include "../loop/turn.h"
+#include "batch.h"
+#include "timers.h"
 #include "watch.h"
 #include "work.h"
 
 enum {
-    REST = 50,               /* milliseconds */
-    MOST_BYTES = 256 * 1024, /* in a batch: more would leave the cache before it is delivered */
-    MANY = 4,                /* datagrams that waited together: the next ones may come as trains */
+    REST = 50, /* milliseconds */
 };
 
 /* The reader's depth of a call of receive that no dispatch is around: those that come inside of it are deeper. Where
  * such a call raises, the socket keeps its batch's memory until the next one. */
 #define OUTSIDE UINT_MAX
 
-/* What a batch keeps on the stack, from `base` on. */
-enum { SLOTS, DELIVER, FAMILY, ADDRESS, KEPT };
-typedef struct kept {
-    int base;
-    uint32_t sender; /* serial number of the sender whose address is kept: a nested dispatch may have another */
-} kept;
+enum { SLOTS, DELIVER, FAMILY, ADDRESS, KEPT }; /* what a batch keeps on the stack */
 
 void dg_receive_push_upvalues(lua_State *L)
 {
@@ -44,14 +39,9 @@ void dg_receive_push_upvalues(lua_State *L)
     lua_insert(L, -2);
 }
 
-static int batch_left(const dg_socket *s)
-{
-    return s->rx.batch != NULL && s->rx.batch_at < s->rx.batch_count;
-}
-
 int dg_receive_pending(const dg_socket *s)
 {
-    return batch_left(s) && dg_socket_takes_messages(s);
+    return dg_batch_left(s) && dg_socket_takes_messages(s);
 }
 
 void dg_receive_drop(dg_socket *s)
@@ -75,7 +65,7 @@ static int same_sender(const dg_socket *s, const dg_address *from)
 }
 
 /* A Unix sender's name is kept in no other form than its string. */
-static void keep_name(lua_State *L, kept *k, const dg_address *from)
+static void keep_name(lua_State *L, dg_kept *k, const dg_address *from)
 {
     char text[DG_ADDRESS_TEXT];
     size_t length = dg_address_format(from, text), kept_length = 0;
@@ -89,7 +79,7 @@ static void keep_name(lua_State *L, kept *k, const dg_address *from)
 }
 
 /* Another one than last time. */
-static void new_sender(lua_State *L, const kept *k, dg_socket *s, const dg_address *from)
+static void new_sender(lua_State *L, const dg_kept *k, dg_socket *s, const dg_address *from)
 {
     char text[DG_ADDRESS_TEXT];
     const dg_address sender = *from; /* finalizers that run now may receive into the slot that it is in */
@@ -100,7 +90,7 @@ static void new_sender(lua_State *L, const kept *k, dg_socket *s, const dg_addre
 }
 
 /* Brings the sender's address to its place on the stack; the string of the last one is remembered. */
-static inline void keep_sender(lua_State *L, kept *k, dg_socket *s, const dg_address *from)
+static inline void keep_sender(lua_State *L, dg_kept *k, dg_socket *s, const dg_address *from)
 {
     if (s->family == AF_UNIX) {
         keep_name(L, k, from);
@@ -131,7 +121,7 @@ static void advance(dg_socket *s, const dg_received *slot, uint32_t size)
 }
 
 /* Pushes address, family, port, size, and whether it was truncated if it was; returns how many. */
-static int push_origin(lua_State *L, const kept *k, const dg_socket *s, const dg_received *slot, uint32_t size)
+static int push_origin(lua_State *L, const dg_kept *k, const dg_socket *s, const dg_received *slot, uint32_t size)
 {
     lua_pushvalue(L, k->base + ADDRESS);
     lua_pushvalue(L, k->base + FAMILY);
@@ -150,7 +140,7 @@ static int push_origin(lua_State *L, const kept *k, const dg_socket *s, const dg
  * Finalizers run while it is made, perhaps: one that ran the loop has delivered this datagram, one may have closed the
  * socket. Then nothing is delivered, and the caller looks again; likewise where one has put a listener there that takes
  * more, for which it returns that a rinfo is to be made. */
-static int deliver(lua_State *L, kept *k, dg_socket *s, int with_rinfo)
+static int deliver(lua_State *L, dg_kept *k, dg_socket *s, int with_rinfo)
 {
     const int base = k->base;
     const uint64_t before = s->rx.messages + s->rx.calls;
@@ -193,129 +183,34 @@ static void report_failure(lua_State *L, int index, dg_socket *s, int error)
         s->rx.stopped |= DG_BAD_FD;
     if (error == -ENOMEM || error == -ENOBUFS) { /* likewise, but it may pass */
         if (dg_luv_available(L)) {
-            dg_watch_retry(L, index, s, REST);
+            dg_timers_retry(L, index, s, REST);
             s->rx.stopped |= DG_NO_MEMORY; /* now that something will end it */
         }
     }
     dg_watch_update(L, index, s);
 }
 
-static int receive_batch(dg_socket *s, unsigned wanted)
-{
-    if (s->rx.batch == NULL)
-        s->rx.batch = dg_state_take_arena(s->state);
-    if (s->rx.batch == NULL)
-        return -ENOMEM;
-    s->rx.calls++;
-    if (s->family == AF_UNIX)
-        return dg_os_receive_large(s->fd, s->rx.batch);
-    return dg_os_receive(s->fd, s->rx.batch, wanted, &s->tx.transmitter.offloads);
-}
-
-/* Most sockets never get there. */
-static void coalesce_if_it_pays(dg_socket *s, int got)
-{
-    if (got >= MANY && s->tx.transmitter.offloads.can_coalesce)
-        dg_os_coalesce(s->fd, &s->tx.transmitter.offloads);
-}
-
-/* How many slots there is a use for, by what the first one holds. */
-static unsigned most_slots(const dg_socket *s)
-{
-    uint32_t length = dg_arena_slot(s->rx.batch, 0)->length;
-    return length > MOST_BYTES / DG_SLOTS ? MOST_BYTES / length : DG_SLOTS;
-}
-
-/* Sets how many slots the next receive offers: twice as many where all were filled, else as many as were. At intervals
- * it is always as many as there is a use for. Returns whether it pays to look for more at once. */
-static int adapt(dg_socket *s, unsigned got)
-{
-    unsigned most = got != 0 ? most_slots(s) : DG_SLOTS;
-    int full = got == s->rx.want;
-    if (s->rx.moderated)
-        s->rx.want = (unsigned char)most;
-    else if (got != 0)
-        s->rx.want = (unsigned char)(!full ? got : 2 * got < most ? 2 * got : most);
-    return full && got > 1 && !s->rx.moderated;
-}
-
-/* Receives the next batch. Returns how many slots are filled, or a negative errno. */
-static inline int receive_next(dg_socket *s)
-{
-    int got = receive_batch(s, s->rx.want);
-    coalesce_if_it_pays(s, got);
-    s->rx.batch_at = s->rx.batch_offset = 0;
-    s->rx.batch_count = got > 0 ? (unsigned)got : 0;
-    if (got == -EAGAIN || got == -EWOULDBLOCK) {
-        s->rx.has_strangers = 0;
-        return 0;
-    }
-    return got;
-}
-
 /* Receives the next batch. Returns whether to look for more behind it. */
 static int refill(lua_State *L, int index, dg_socket *s)
 {
-    int got = receive_next(s);
+    int got = dg_batch_receive(s);
     if (got < 0)
         report_failure(L, index, s, got);
     if (s->family == AF_UNIX) /* its queue is short, and it takes them singly */
         return got > 0;
-    return adapt(s, s->rx.batch_count);
-}
-
-/* What the slot has from the cursor on. */
-static unsigned datagrams_left(const dg_socket *s, const dg_received *slot)
-{
-    return slot->segment == 0 ? 1 : (slot->length - s->rx.batch_offset + slot->segment - 1) / slot->segment;
-}
-
-/* Counts what is left of the slot and goes past it. */
-static void pass_over(dg_socket *s, const dg_received *slot, uint64_t *counter)
-{
-    *counter += datagrams_left(s, slot);
-    s->rx.handed++;
-    s->rx.batch_offset = 0;
-    s->rx.batch_at++;
-}
-
-/* Passes over what the block list refuses, and what others than the peer had sent before the socket was connected,
- * before anything is made of it: the slots of a batch have one sender each. In the midst of a train, whose listener has
- * connected the socket, only the latter is asked again. */
-static void skip_refused(dg_socket *s)
-{
-    while (batch_left(s)) {
-        const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
-        if (s->rx.has_strangers && !dg_address_same(&slot->from, s->peer.address))
-            pass_over(s, slot, &s->rx.strangers);
-        else if (s->rx.block_list != NULL && s->rx.batch_offset == 0 && dg_blocklist_has(s->rx.block_list, &slot->from))
-            pass_over(s, slot, &s->rx.blocked);
-        else
-            return;
-    }
+    return dg_batch_adapt(s, s->rx.batch_count);
 }
 
 static int next_pending(dg_socket *s)
 {
     if (s->rx.block_list != NULL || s->rx.has_strangers)
-        skip_refused(s);
+        dg_batch_skip_refused(s);
     return dg_receive_pending(s);
 }
 
-/* Whether the socket may hand out more in this turn of the loop. */
-static int has_share(dg_socket *s)
+dg_kept dg_receive_begin(lua_State *L, int index, const dg_socket *s)
 {
-    const dg_turn *turn = &s->state->turn;
-    if (s->rx.handed_in != turn->serial) {
-        s->rx.handed_in = turn->serial;
-        s->rx.handed = 0;
-    }
-    return !turn->exhausted && s->rx.handed < DG_TURN_MESSAGES;
-}
-
-static kept push_kept(lua_State *L, int index, const dg_socket *s)
-{
-    kept k = {lua_gettop(L) + 1, s->rx.sender_serial};
+    dg_kept k = {lua_gettop(L) + 1, s->rx.sender_serial};
     dg_getuservalue(L, index);
     lua_pushvalue(L, DG_UP_DELIVER);
     lua_pushvalue(L, s->family == AF_UNIX ? DG_UP_UNIX : s->family == AF_INET6 ? DG_UP_IPV6 : DG_UP_IPV4);
@@ -324,10 +219,10 @@ static kept push_kept(lua_State *L, int index, const dg_socket *s)
 }
 
 /* Delivers what is left of the batch, as far as the socket's share of the turn goes. */
-static void deliver_batch(lua_State *L, kept *k, dg_socket *s)
+static void deliver_batch(lua_State *L, dg_kept *k, dg_socket *s)
 {
     int makes_rinfo = 0;
-    if (!has_share(s) || !next_pending(s))
+    if (!dg_batch_has_share(s) || !next_pending(s))
         return;
     do
         makes_rinfo = deliver(L, k, s, makes_rinfo || s->rx.takes_rinfo);
@@ -336,7 +231,7 @@ static void deliver_batch(lua_State *L, kept *k, dg_socket *s)
 
 void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
 {
-    kept k = push_kept(L, index, s);
+    dg_kept k = dg_receive_begin(L, index, s);
     if (s->rx.reader_depth >= s->state->depth &&
         s->rx.reader_depth != OUTSIDE) /* by a reader of this dispatch, or of one inside of it, that raised */
         s->rx.reader_depth = 0;
@@ -345,14 +240,14 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
     for (;;) {
         deliver_batch(L, &k, s);
         /* A nested loop may have received and left a batch that waits for resume. */
-        if (!readable || !dg_socket_takes_messages(s) || batch_left(s) || !has_share(s))
+        if (!readable || !dg_socket_takes_messages(s) || dg_batch_left(s) || !dg_batch_has_share(s))
             break;
         if (s->rx.messages != before &&
             (dg_queue_count(&s->tx.queue) != 0 || dg_turn_called(s->state))) /* answers go first */
             break;
         readable = refill(L, index, s);
     }
-    if (!batch_left(s))
+    if (!dg_batch_left(s))
         dg_receive_drop(s);
     else if (dg_receive_pending(s))
         dg_work_add(L, index, s, DG_WORK_RESUME);
@@ -361,43 +256,7 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
     lua_settop(L, k.base - 1);
 }
 
-/* ---- For calls: who asks takes the next one, and nobody is called */
-
-/* What a call may take: what the kernel has, beside the batch at hand; only as much as the turn has room for. */
-enum { FROM_KERNEL = 1, IN_TURN = 2 };
-
-enum { MOST_LOOKS = 64 }; /* receives in one call, all of whose datagrams were refused */
-
-static int may_be_taken(const dg_socket *s)
-{
-    return s->life == DG_OPEN && !(s->rx.stopped & ~(unsigned)DG_NO_CALL);
-}
-
-/* Brings the cursor to the next datagram, if there is one. Returns whether, or a negative errno. */
-static int find_next(dg_socket *s, unsigned from)
-{
-    for (unsigned looks = 0;; looks++) {
-        if (!may_be_taken(s) || ((from & IN_TURN) && !has_share(s)))
-            return 0;
-        skip_refused(s);
-        if (batch_left(s))
-            return 1;
-        if (!(from & FROM_KERNEL) || looks == MOST_LOOKS)
-            return 0;
-        int got = receive_next(s);
-        if (got == -EBADF || got == -ENOTSOCK)
-            s->rx.stopped |= DG_BAD_FD;
-        if (got > 0 && s->family != AF_UNIX)
-            adapt(s, (unsigned)got);
-        if (got <= 0)
-            return got;
-    }
-}
-
-/* Pushes the datagram under the cursor and its rinfo, which is the one at index `shared` if that is not 0, and goes
- * past it. Finalizers run meanwhile, perhaps, and may have taken it, or closed the socket: nothing is pushed then, and
- * 0 returned. */
-static int take(lua_State *L, kept *k, dg_socket *s, int shared)
+int dg_receive_take(lua_State *L, dg_kept *k, dg_socket *s, int shared)
 {
     const int top = lua_gettop(L);
     const uint64_t before = s->rx.messages + s->rx.calls;
@@ -419,7 +278,7 @@ static int take(lua_State *L, kept *k, dg_socket *s, int shared)
         lua_pushvalue(L, shared);
     }
     s->rx.reader_depth = outer;
-    if (s->rx.messages + s->rx.calls != before || !may_be_taken(s) || !batch_left(s)) {
+    if (s->rx.messages + s->rx.calls != before || !dg_batch_may_be_taken(s) || !dg_batch_left(s)) {
         lua_settop(L, top);
         return 0;
     }
@@ -427,97 +286,6 @@ static int take(lua_State *L, kept *k, dg_socket *s, int shared)
     if (s->state->depth != 0)
         dg_turn_called(s->state);
     return 1;
-}
-
-static void leave_batch(dg_socket *s)
-{
-    if (!batch_left(s))
-        dg_receive_drop(s);
-}
-
-static int push_closed(lua_State *L)
-{
-    lua_pushnil(L);
-    lua_pushliteral(L, "closed");
-    return 2;
-}
-
-/* core.take(socket, from): the next datagram: message, rinfo; nothing where there is none, or nil and an error, or nil
- * and "closed". */
-static int core_take(lua_State *L)
-{
-    dg_socket *s = dg_socket_check(L);
-    const unsigned from = (unsigned)lua_tointeger(L, 2);
-    if (s->life != DG_OPEN)
-        return push_closed(L);
-    if (!(from & FROM_KERNEL) && !batch_left(s))
-        return 0;
-    lua_settop(L, 1);
-    kept k = push_kept(L, 1, s);
-    int found;
-    while ((found = find_next(s, from)) > 0)
-        if (take(L, &k, s, 0))
-            break;
-    leave_batch(s);
-    if (found > 0)
-        return 2;
-    if (found == 0)
-        return 0;
-    lua_pushnil(L);
-    dg_socket_push_error(L, s, found, "recvmsg", NULL);
-    return 2;
-}
-
-/* core.takeMany(socket, messages, rinfos, most, from): appends to the two lists until these have so many. Returns how
- * many they have, and an error where the first one was none. What it has put there remains when it raises. */
-static int core_take_many(lua_State *L)
-{
-    enum { MESSAGES = 2, RINFOS, MOST };
-    dg_socket *s = dg_socket_check(L);
-    const lua_Integer most = lua_tointeger(L, MOST);
-    const unsigned from = (unsigned)lua_tointeger(L, 5);
-    lua_Integer count = (lua_Integer)dg_rawlen(L, MESSAGES);
-    dg_address sender = {0, {{0}}};
-    int truncated = 0, found = 0;
-    lua_settop(L, MOST);
-    kept k = push_kept(L, 1, s);
-    lua_pushnil(L);
-    const int shared = lua_gettop(L);
-    while (count < most && (found = find_next(s, from)) > 0) {
-        const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
-        int same = !lua_isnil(L, shared) && slot->truncated == truncated && dg_address_same(&slot->from, &sender);
-        if (!same) {
-            sender = slot->from;
-            truncated = slot->truncated;
-        }
-        if (!take(L, &k, s, same ? shared : 0)) {
-            lua_pushnil(L);
-            lua_replace(L, shared);
-            continue;
-        }
-        lua_pushvalue(L, -1);
-        lua_replace(L, shared);
-        lua_rawseti(L, RINFOS, (int)++count);
-        lua_rawseti(L, MESSAGES, (int)count);
-    }
-    leave_batch(s);
-    lua_pushinteger(L, count);
-    if (found >= 0 || count != 0)
-        return 1;
-    dg_socket_push_error(L, s, found, "recvmsg", NULL);
-    return 2;
-}
-
-void dg_receive_configure(lua_State *L)
-{
-    dg_registry_get(L, DG_REGISTRY_CORE);
-    dg_receive_push_upvalues(L);
-    lua_pushcclosure(L, core_take, DG_RECEIVE_UPVALUES);
-    lua_setfield(L, -2, "take");
-    dg_receive_push_upvalues(L);
-    lua_pushcclosure(L, core_take_many, DG_RECEIVE_UPVALUES);
-    lua_setfield(L, -2, "takeMany");
-    lua_pop(L, 1);
 }
 
 void dg_receive_keep_dropped(dg_socket *s)

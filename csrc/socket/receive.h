@@ -17,12 +17,22 @@ enum { DG_RECEIVE_UPVALUES = 5 };
 /* Pushes them; the hooks are set. */
 void dg_receive_push_upvalues(lua_State *L);
 
+/* What a batch keeps on the stack, from `base` on. */
+typedef struct dg_kept {
+    int base;
+    uint32_t sender; /* serial number of the sender whose address is kept: a nested dispatch may have another */
+} dg_kept;
+/* Pushes that, in a function with those upvalues. */
+dg_kept dg_receive_begin(lua_State *L, int index, const dg_socket *s);
+/* Pushes the datagram under the cursor and its rinfo, which is the one at index `shared` if that is not 0, and goes
+ * past it. Finalizers run meanwhile, perhaps, and may have taken it, or closed the socket: nothing is pushed then, and
+ * 0 returned. */
+int dg_receive_take(lua_State *L, dg_kept *k, dg_socket *s, int shared);
+
 /* Delivers the rest of the batch at hand, then what the kernel has (`readable`), as far as the socket's share of the
  * loop's turn goes. To be called from the dispatch body. Raises what a listener raises, with the cursor past its
  * datagram. */
 void dg_receive(lua_State *L, int index, dg_socket *s, int readable);
-/* Makes core.take and core.takeMany of them. */
-void dg_receive_configure(lua_State *L);
 /* Whether datagrams of a batch wait for somebody who takes them now. */
 int dg_receive_pending(const dg_socket *s);
 /* Drops the batch. */

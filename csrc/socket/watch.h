@@ -10,11 +10,8 @@ DG_HIDDEN_BEGIN
 
 /* Brings luv's poll and the anchor in line with what the socket wants now; call it after every change of state. */
 void dg_watch_update(lua_State *L, int index, dg_socket *s);
-/* Comes back after so many milliseconds, to send what a full peer did not take. */
-void dg_watch_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds);
-/* Has calls of receive looked at after so many milliseconds from now, and no more; the socket is open. */
-void dg_watch_deadline(lua_State *L, int index, dg_socket *s, lua_Number milliseconds);
-void dg_watch_no_deadline(lua_State *L, int index, dg_socket *s);
+/* Makes the poll, which there is not yet; it watches nothing. */
+void dg_watch_make(lua_State *L, int index, dg_socket *s);
 /* Opens the descriptor of a new socket. A handle that waits to be closed, and the number that it keeps, are used again
  * where there are some: so closed sockets never use up the descriptors. Returns it, or a negative errno. */
 int dg_watch_open(lua_State *L, int index, dg_socket *s);

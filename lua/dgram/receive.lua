@@ -34,8 +34,8 @@ local function settle(queue)
     queue.waits = false
     core.setWaiting(queue.socket, false)
   end
-  if queue.due and queue.timed == 0 then
-    queue.due = nil
+  if queue.timed == 0 and (queue.due or queue.rang) then
+    queue.due, queue.rang = nil, nil
     core.setDeadline(queue.socket, nil)
   end
 end
@@ -460,9 +460,8 @@ local function expire(queue)
     end
   end
   if kept < first then queue.first, queue.last = 1, 0 else queue.last = kept end
-  if not nearest then return end -- settle() stops the timer
-  queue.due = nil
-  arm(queue, nearest, nearest - time)
+  queue.due, queue.rang = nil, true
+  if nearest then arm(queue, nearest, nearest - time) end
 end
 
 --- Ends some calls: those whose time is over, or all where the socket has been closed. Returns whether there are more.
