@@ -78,6 +78,7 @@ build = {
         "csrc/socket/lanes.c",
         "csrc/socket/list_callback.c",
         "csrc/socket/listen.c",
+        "csrc/socket/lone.c",
         "csrc/socket/moderation.c",
         "csrc/socket/ready.c",
         "csrc/socket/receive.c",

@@ -116,10 +116,13 @@ static int core_set_waiting(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
     s->rx.has_calls = 1;
-    if (lua_toboolean(L, 2))
+    const unsigned char before = s->rx.stopped;
+    if (lua_toboolean(L, 2) || s->rx.lone)
         s->rx.stopped &= (unsigned char)~DG_NO_CALL;
     else
         s->rx.stopped |= DG_NO_CALL;
+    if (s->rx.stopped == before)
+        return 0;
     lua_settop(L, 1);
     changed(L, s);
     return 0;

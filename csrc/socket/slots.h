@@ -16,7 +16,9 @@ enum dg_slot {
     DG_SLOT_CALLBACKS,     /* the ring of send callbacks (callbacks.h) */
     DG_SLOT_RECEIVE_BLOCK, /* block lists, to keep them */
     DG_SLOT_SEND_BLOCK,
-    DG_SLOT_LANES,   /* key of a lane -> table with its ring of callbacks (lanes.h), once there was one */
+    DG_SLOT_LANES, /* key of a lane -> table with its ring of callbacks (lanes.h), once there was one */
+    DG_SLOT_LONE,  /* the coroutine whose call of receive waits by itself, and what that closes when it is closed */
+    DG_SLOT_GUARD,
     DG_SLOT_PRIVATE, /* what the Lua side keeps for it */
 };
 

@@ -82,6 +82,9 @@ typedef struct dg_rx {
     unsigned char has_strangers; /* what others than the peer had sent before connect may still come */
     unsigned char knows_dropped;
     unsigned char has_calls;    /* calls of receive have waited: its close is to end those that wait then */
+    unsigned char may_be_lone;  /* a call may wait by itself (lone.c): there is no listener, and nothing was put back */
+    unsigned char lone;         /* one does: the coroutine in DG_SLOT_LONE */
+    unsigned char queued;       /* others wait in the Lua side's queue */
     unsigned char has_deadline; /* a timer is started for one of them */
     uint32_t dropped;           /* by the kernel, when it was last asked */
     uint32_t handed, handed_in; /* datagrams that were handed out in a turn of the loop; its serial number */

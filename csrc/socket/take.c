@@ -39,6 +39,19 @@ static void leave_batch(dg_socket *s)
         dg_receive_drop(s);
 }
 
+int dg_take_one(lua_State *L, dg_socket *s)
+{
+    const int top = lua_gettop(L);
+    int taken = 0;
+    dg_kept k = dg_receive_begin(L, 1, s);
+    while (!taken && find_next(s, IN_TURN) > 0)
+        taken = dg_receive_take(L, &k, s, 0);
+    leave_batch(s);
+    if (!taken)
+        lua_settop(L, top);
+    return taken;
+}
+
 static int push_closed(lua_State *L)
 {
     lua_pushnil(L);

@@ -38,6 +38,8 @@ core.configure {
   cancelHeld = lookup.give_up,
 }
 
+calls.open()
+
 local families = { udp4 = 4, udp6 = 6, unix_dgram = 0 }
 local no_options = {}
 

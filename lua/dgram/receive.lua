@@ -18,7 +18,17 @@ local MOST = 2048 -- datagrams of a receiveMany
 local GROUP = 16 -- calls that are ended between two looks at the clock
 local LONGEST = 1e12 -- milliseconds: more would not fit in the clocks of all systems
 
---- ---- The queue of a socket: [first .. last], emptied to 1 and 0
+--- What dgram resumes a waiting coroutine with, before what its call is to return.
+local token = {}
+
+--- ---- The queue of a socket: [first .. last], emptied to 1 and 0. One that waits alone is C's to know (lone.h); it is
+-- brought here where anything else comes to it.
+
+local function bring_lone(queue)
+  if queue.last ~= 0 then return end
+  local lone = core.openQueue(queue.socket)
+  if lone then queue[1], queue.last = lone, 1 else core.closeQueue(queue.socket) end
+end
 
 local function forget_deadline(queue, waiter)
   local deadlines = queue.deadlines
@@ -30,9 +40,9 @@ end
 --- Brings in line what depends on how many wait: whether anything is received, and the timer. The timer of one that was
 -- served goes on where another with a time-out has come by now; then it rings too early, which does no harm.
 local function settle(queue)
-  if queue.last == 0 and queue.waits and not queue.listeners then
-    queue.waits = false
-    core.setWaiting(queue.socket, false)
+  if queue.last == 0 then
+    core.closeQueue(queue.socket)
+    if not queue.listeners then core.setWaiting(queue.socket, false) end
   end
   if queue.timed == 0 and (queue.due or queue.rang) then
     queue.due, queue.rang = nil, nil
@@ -57,23 +67,23 @@ local function give_up(queue, waiter)
 end
 
 --- A call in a coroutine waits here until dgram resumes it; whoever else does is yielded to again.
-local function wait_in_coroutine(queue)
-  local token, message, rinfo
-  repeat token, message, rinfo = yield() until token == queue
+local function wait_in_coroutine()
+  local first, message, rinfo
+  repeat first, message, rinfo = yield() until first == token
   return message, rinfo
 end
 
 --- The same where a coroutine can be closed (Lua 5.4 and later): one that is leaves the queue.
 local closable = load_text([[
-local yield = ...
+local yield, token = ...
 return function(queue)
   local _ <close> = queue
-  local token, message, rinfo
-  repeat token, message, rinfo = yield() until token == queue
+  local first, message, rinfo
+  repeat first, message, rinfo = yield() until first == token
   queue.served = true
   return message, rinfo
 end]], "=dgram.receive")
-local wait = closable and closable(yield) or wait_in_coroutine
+local wait = closable and closable(yield, token) or wait_in_coroutine
 
 local metatable = {
   __close = function(queue)
@@ -96,13 +106,19 @@ local function take_first(queue)
     local first = queue.first
     local waiter = queue[first]
     queue[first] = nil
-    if first == queue.last then queue.first, queue.last = 1, 0 else queue.first = first + 1 end
+    if first == queue.last then
+      queue.first, queue.last = 1, 0
+      core.closeQueue(queue.socket) -- the next call of the one that is served may wait alone
+    else
+      queue.first = first + 1
+    end
     if queue.timed ~= 0 then forget_deadline(queue, waiter) end
     if still_waits(waiter) then return waiter end
   end
 end
 
 local function has_waiters(queue)
+  bring_lone(queue)
   while queue.last ~= 0 do
     if still_waits(queue[queue.first]) then return true end
     remove(queue, queue[queue.first])
@@ -110,28 +126,35 @@ local function has_waiters(queue)
   return false
 end
 
+local function failed(co, err)
+  local trace = traceback and traceback(co)
+  if close_coroutine then close_coroutine(co) end
+  core.failed(err, trace)
+end
+
 --- Lets a call return these two. What its coroutine raises goes where listeners' errors go.
-local function wake(queue, waiter, message, rinfo)
+local function wake(waiter, message, rinfo)
   if type(waiter) == "table" then
     waiter.done, waiter.message, waiter.rinfo = true, message, rinfo
     return
   end
-  local done, err = resume(waiter, queue, message, rinfo)
-  if done then return end
-  local trace = traceback and traceback(waiter)
-  if close_coroutine then close_coroutine(waiter) end
-  core.failed(err, trace)
+  local done, err = resume(waiter, token, message, rinfo)
+  if not done then failed(waiter, err) end
 end
 
 --- What nobody could be given, after all; it goes first to whoever comes next.
 local function put_back(queue, message, rinfo)
+  core.setLone(queue.socket, false)
   queue.left = queue.left or {}
   table.insert(queue.left, { message, rinfo })
 end
 
 local function take_left(queue)
   local entry = table.remove(queue.left, 1)
-  if not queue.left[1] then queue.left = nil end
+  if not queue.left[1] then
+    queue.left = nil
+    core.setLone(queue.socket, not queue.listeners)
+  end
   return entry[1], entry[2]
 end
 
@@ -140,13 +163,13 @@ local function receiver_of(queue, listeners)
   local function serve(message, rinfo)
     local waiter = take_first(queue)
     if waiter then
-      wake(queue, waiter, message, rinfo)
+      wake(waiter, message, rinfo)
     elseif not listeners then
       put_back(queue, message, rinfo)
     end
     if queue.last == 0 or queue.timed == 0 then settle(queue) end
   end
-  if not listeners then return serve end
+  if not listeners then return core.loneServe and core.loneServe(queue.socket, serve, failed, token) or serve end
   return function(message, rinfo)
     listeners(message, rinfo)
     if queue.last ~= 0 and core.state(queue.socket) == "open" then serve(message, rinfo) end
@@ -173,14 +196,19 @@ end
 function emitter.join(self, listeners)
   local queue = core.private(self).calls
   if not queue then return listeners end
+  bring_lone(queue)
   queue.listeners = listeners
-  local waits = listeners ~= nil or queue.last ~= 0
-  if waits ~= queue.waits then
-    queue.waits = waits
-    core.setWaiting(self, waits)
-  end
+  core.setLone(self, not listeners and not queue.left)
+  core.setWaiting(self, listeners ~= nil or queue.last ~= 0)
   while listeners and queue.left do tell_listeners(self, take_left(queue)) end
   return receiver_of(queue, listeners)
+end
+
+local guard_metatable = { __close = core.leave }
+
+--- What a call that waits alone closes when its coroutine is closed.
+local function guard_of(queue)
+  return setmetatable({ queue.socket, function() give_up(queue, running()) end }, guard_metatable)
 end
 
 --- The socket's queue, made by the first call that waits.
@@ -188,11 +216,12 @@ local function open_queue(self)
   core.needLoop "Waiting for a datagram"
   core.events(self) -- from now on the receiver is more than the one listener
   local private = core.private(self)
-  local queue = setmetatable({ socket = self, first = 1, last = 0, timed = 0, deadlines = {}, waits = true }, metatable)
+  local queue = setmetatable({ socket = self, first = 1, last = 0, timed = 0, deadlines = {} }, metatable)
   if private.calls then return private.calls end -- a finalizer was first
   private.calls = queue
   local done, err = pcall(function()
     core.setWaiting(self, true)
+    if core.setGuard then core.setGuard(self, guard_of(queue)) end
     emitter.set_receiver(self)
   end)
   if not done then
@@ -215,17 +244,15 @@ local function start_waiting(queue, waiter, timeout)
     queue.timed = queue.timed + 1
     arm(queue, due, timeout)
   end
-  if not queue.waits then
-    queue.waits = true
-    core.setWaiting(queue.socket, true)
-  end
+  core.setWaiting(queue.socket, true)
 end
 
 local function join_queue(queue, waiter, timeout)
+  if queue.last == 0 then queue[1], queue.last = core.openQueue(queue.socket), 0 end
+  if queue[1] and queue.last == 0 then queue.last = 1 end
   local last = queue.last + 1
   queue[last] = waiter
   queue.last = last
-  if not timeout and queue.waits then return end
   local done, err = pcall(start_waiting, queue, waiter, timeout)
   if done then return end
   pcall(give_up, queue, waiter)
@@ -325,11 +352,12 @@ end
 -- @return the message and its rinfo; or nil and "timeout", "closed", or the error that no `error` listener takes
 -- Raises ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, and ERR_INVALID_STATE where it cannot wait: the loop runs and this is no
 -- coroutine, or nothing keeps the loop running.
-function Socket.receive(self, timeout, surplus)
+local function receive(self, timeout, surplus)
   if surplus ~= nil then check.surplus(1, timeout, surplus) end
   local queue = core.private(self).calls
   if timeout ~= nil then timeout = check_timeout(timeout) end
   if timeout == 0 then return receive_now(self, queue) end
+  if queue then bring_lone(queue) end
   if not queue or queue.listeners or queue.last ~= 0 or queue.left then
     if core.state(self) ~= "open" then return nil, "closed" end
     queue = queue or open_queue(self)
@@ -341,6 +369,8 @@ function Socket.receive(self, timeout, surplus)
   end
   return wait_for_one(queue, timeout)
 end
+
+Socket.receive = receive
 
 --- Appends what is there to the two lists; tells listeners of it. Returns what core.take said where there is nothing.
 local function take_many(self, queue, messages, rinfos, most, from)
@@ -417,9 +447,9 @@ calls.taken = { function(message, rinfo) return message, rinfo end }
 --- An `error` event. Returns whether it ended a call that waits.
 function calls.fail(self, err)
   local queue = core.private(self).calls
-  if not queue or queue.last == 0 or err == nil or has_error_listener(self) then return false end
+  if not queue or err == nil or has_error_listener(self) or not has_waiters(queue) then return false end
   local waiter = take_first(queue)
-  if waiter then wake(queue, waiter, nil, err) end
+  if waiter then wake(waiter, nil, err) end
   settle(queue)
   return waiter ~= nil
 end
@@ -428,7 +458,7 @@ local function end_all(queue)
   for _ = 1, GROUP do
     local waiter = take_first(queue)
     if not waiter then break end
-    wake(queue, waiter, nil, "closed")
+    wake(waiter, nil, "closed")
   end
   settle(queue)
   return queue.last ~= 0
@@ -468,6 +498,7 @@ end
 function calls.finish(self)
   local queue = core.private(self).calls
   if not queue then return false end
+  bring_lone(queue)
   if core.state(self) ~= "open" and not queue.expired then return end_all(queue) end
   if not queue.expired then expire(queue) end
   for _ = 1, GROUP do
@@ -478,10 +509,15 @@ function calls.finish(self)
       break
     end
     queue.ended = at
-    if still_waits(waiter) then wake(queue, waiter, nil, "timeout") end
+    if still_waits(waiter) then wake(waiter, nil, "timeout") end
   end
   settle(queue)
   return queue.expired ~= nil or (queue.last ~= 0 and core.state(self) ~= "open")
+end
+
+--- Where C can yield again, the common call is its own. To be called when C knows the hooks.
+function calls.open()
+  if core.loneReceive then Socket.receive = core.loneReceive(receive, token) end
 end
 
 return calls
