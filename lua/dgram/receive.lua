@@ -8,9 +8,10 @@ local check = core.check
 local Socket = core.methods
 local running, resume, yield, status = coroutine.running, coroutine.resume, coroutine.yield, coroutine.status
 local is_yieldable, close_coroutine = coroutine.isyieldable, coroutine.close
-local load_text = loadstring or load
-local info = debug and debug.getinfo
-local traceback = debug and debug.traceback
+-- without metamethods, which may raise for what is not declared
+local load_text, debug_library = rawget(_G, "loadstring") or load, rawget(_G, "debug")
+local info = debug_library and debug_library.getinfo
+local traceback = debug_library and debug_library.traceback
 
 --- What core.take may take: from the kernel, too; no more than the turn of the loop has room for.
 local FROM_BATCH_IN_TURN, FROM_KERNEL, FROM_KERNEL_IN_TURN = 2, 1, 3
