@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "send_names.h"
+
+#include <errno.h>
+
+#include "../lua/registry.h"
+#include "send_many.h"
+#include "send_queue.h"
+#include "watch.h"
+#include "work.h"
+
+dg_payloads dg_send_names_copy(lua_State *L)
+{
+    dg_payloads copy = {0, dg_rawlen(L, 2), 0};
+    lua_createtable(L, (int)copy.count, 0);
+    copy.index = lua_gettop(L);
+    for (size_t i = 1; i <= copy.count; i++) {
+        if (dg_rawgeti(L, 2, i) != LUA_TSTRING) {
+            lua_pop(L, 1);
+            lua_pushliteral(L, "");
+        }
+        copy.bytes += dg_rawlen(L, -1);
+        lua_rawseti(L, copy.index, (int)i);
+    }
+    return copy;
+}
+
+static void push_or_nil(lua_State *L, int index)
+{
+    if (index != 0)
+        lua_pushvalue(L, index);
+    else
+        lua_pushnil(L);
+}
+
+/* Arguments: those of the hook, the socket first. */
+static int start_look_up(lua_State *L)
+{
+    dg_watch_update(L, 1, lua_touserdata(L, 1));
+    dg_registry_get(L, DG_REGISTRY_HOOKS);
+    lua_getfield(L, -1, "sendToName");
+    lua_insert(L, 1);
+    lua_pop(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 0);
+    return 0;
+}
+
+/* A name: the Lua side looks it up, and comes back through core.sendResolved with what is at payloads->index. */
+static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments, const dg_payloads *held)
+{
+    lua_pushcfunction(L, start_look_up);
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, held->index);
+    lua_pushinteger(L, (lua_Integer)arguments->port);
+    lua_pushvalue(L, arguments->address);
+    push_or_nil(L, arguments->callback);
+    s->tx.awaiting_lookup += (unsigned)held->count;
+    s->tx.awaiting_bytes += (size_t)held->bytes;
+    dg_queue_revoke(&s->tx.queue); /* what is held counts against the limit */
+    if (lua_pcall(L, 5, 0, 0) == 0)
+        return;
+    s->tx.awaiting_lookup -= (unsigned)held->count;
+    s->tx.awaiting_bytes -= (size_t)held->bytes;
+    dg_watch_update(L, 1, s);
+    lua_error(L);
+}
+
+int dg_send_names(lua_State *L, dg_socket *s, const dg_arguments *arguments, const dg_payloads *held, size_t value)
+{
+    int status = dg_send_queue_admit(L, s, held->count == 1 ? (size_t)held->bytes : 0, NULL);
+    if (status == 0 && dg_send_queue_is_over(s, held->count, held->bytes))
+        status = -ENOBUFS;
+    if (s->fd < 0) /* a finalizer has closed it meanwhile: a look-up would come too late */
+        status = -ECANCELED;
+    if (status != 0) {
+        s->tx.transmitter.errors += held->count - 1; /* a list is refused as a whole; the last one is counted there */
+        return dg_send_queue_fail(L, s, status, NULL, arguments->callback, value);
+    }
+    hold(L, s, arguments, held);
+    return dg_send_queue_has_room(s);
+}
+
+/* The string or list at index 2, as it was held. */
+static dg_payloads held_payloads(lua_State *L)
+{
+    dg_payloads held = {2, 1, dg_rawlen(L, 2)};
+    if (!lua_istable(L, 2))
+        return held;
+    held.count = dg_rawlen(L, 2);
+    held.bytes = 0;
+    for (size_t i = 1; i <= held.count; i++) {
+        lua_rawgeti(L, 2, (int)i);
+        held.bytes += dg_rawlen(L, -1);
+        lua_pop(L, 1);
+    }
+    return held;
+}
+
+static void send_held(lua_State *L, dg_socket *s, const dg_address *to)
+{
+    dg_payload payload = {2, 0, NULL, 0};
+    int callback = lua_isfunction(L, 5) ? 5 : 0;
+    if (lua_istable(L, 2)) {
+        dg_send_many(L, s, 2, to, callback);
+        return;
+    }
+    payload.text = lua_tolstring(L, 2, &payload.length);
+    dg_send_queue_send(L, s, &payload, to, callback);
+}
+
+/* Tells that what was held was given up: who has a callback. */
+static void cancel_held(lua_State *L, dg_socket *s, const dg_payloads *held)
+{
+    s->tx.transmitter.errors += held->count;
+    if (!lua_isfunction(L, 5))
+        return;
+    dg_socket_push_error(L, s, -ECANCELED, "send", NULL);
+    dg_work_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)held->bytes);
+}
+
+/* core.sendResolved(socket, msg | list, port, address, callback): a look-up's answer for what was held.
+ * address nil: it failed with the error object in the sixth argument; false: it was given up. The socket may be closing
+ * by now. */
+static int core_send_resolved(lua_State *L)
+{
+    dg_socket *s = dg_socket_check(L);
+    dg_address to;
+    lua_settop(L, 6);
+    dg_payloads held = held_payloads(L);
+    s->tx.awaiting_lookup -= (unsigned)held.count;
+    s->tx.awaiting_bytes -= (size_t)held.bytes;
+    if (s->life == DG_CLOSED) /* finalized: the state is being closed */
+        return 0;
+    if (lua_isboolean(L, 4)) {
+        cancel_held(L, s, &held);
+    } else if (lua_isnil(L, 4)) {
+        s->tx.transmitter.errors += held.count;
+        lua_pushvalue(L, 6);
+        dg_work_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)held.bytes);
+    } else {
+        /* the look-up has checked that it is a literal for this socket */
+        dg_address_parse(&to, s->family, dg_socket_maps(s), luaL_checkstring(L, 4), (unsigned)luaL_checkinteger(L, 3));
+        send_held(L, s, &to);
+    }
+    dg_send_queue_tell_drain(L, 1, s);
+    if (s->life == DG_CLOSING)
+        dg_work_add(L, 1, s, DG_WORK_FLUSH | DG_WORK_CLOSE);
+    dg_watch_update(L, 1, s);
+    return 0;
+}
+
+static const luaL_Reg methods[] = {{NULL, NULL}};
+static const luaL_Reg core[] = {{"sendResolved", core_send_resolved}, {NULL, NULL}};
+
+void dg_send_names_open(lua_State *L)
+{
+    dg_socket_add(L, methods, core);
+}
