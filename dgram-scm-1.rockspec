@@ -73,6 +73,7 @@ build = {
         "csrc/socket/close.c",
         "csrc/socket/connect.c",
         "csrc/socket/create.c",
+        "csrc/socket/destination.c",
         "csrc/socket/dispatch.c",
         "csrc/socket/drain.c",
         "csrc/socket/lanes.c",

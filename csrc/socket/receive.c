@@ -8,6 +8,7 @@
 #include "../lua/error.h"
 #include "../loop/luv.h"
 #include "../loop/turn.h"
+#include "destination.h"
 #include "watch.h"
 #include "work.h"
 
@@ -89,6 +90,16 @@ static void new_sender(lua_State *L, const kept *k, dg_socket *s, const dg_addre
     s->rx.sender_serial++;
 }
 
+/* Another sender, or port: the answer to it need not be parsed. */
+static void remember_for_answers(lua_State *L, const kept *k, const dg_socket *s)
+{
+    dg_address sender;
+    size_t length;
+    const char *text = lua_tolstring(L, k->base + ADDRESS, &length);
+    dg_inet_load(&sender, &s->rx.sender);
+    dg_destination_keep_sender(s, text, length, &sender);
+}
+
 /* Brings the sender's address to its place on the stack; the string of the last one is remembered. */
 static inline void keep_sender(lua_State *L, kept *k, dg_socket *s, const dg_address *from)
 {
@@ -96,14 +107,18 @@ static inline void keep_sender(lua_State *L, kept *k, dg_socket *s, const dg_add
         keep_name(L, k, from);
         return;
     }
+    const in_port_t port = from->u.in.sin_port; /* IPv6's is in the same place */
     if (!same_sender(s, from))
         new_sender(L, k, s, from);
-    s->rx.sender.u.in.sin_port = from->u.in.sin_port; /* IPv6's is in the same place */
-    if (k->sender == s->rx.sender_serial)
+    if (k->sender != s->rx.sender_serial) {
+        lua_rawgeti(L, k->base + SLOTS, DG_SLOT_SENDER);
+        lua_replace(L, k->base + ADDRESS);
+        k->sender = s->rx.sender_serial;
+    } else if (s->rx.sender.u.in.sin_port == port) {
         return;
-    lua_rawgeti(L, k->base + SLOTS, DG_SLOT_SENDER);
-    lua_replace(L, k->base + ADDRESS);
-    k->sender = s->rx.sender_serial;
+    }
+    s->rx.sender.u.in.sin_port = port;
+    remember_for_answers(L, k, s);
 }
 
 /* Moves the cursor past `size` bytes of the current slot. */

@@ -7,6 +7,7 @@
 #include "../lua/advice.h"
 #include "../lua/arguments.h"
 #include "../lua/error.h"
+#include "destination.h"
 #include "send_queue.h"
 #include "work.h"
 
@@ -35,7 +36,7 @@ static int find_sender(lua_State *L, const dg_socket *s, dg_address *out)
         return dg_address_unix(out, text, length);
     if (strlen(text) != length || !dg_isinteger(L, PORT, &port) || port < 1 || port > 65535)
         return -EDESTADDRREQ;
-    int status = dg_address_parse(out, s->family, dg_socket_maps(s), text, (unsigned)port);
+    int status = dg_destination_parse(s, text, length, (unsigned)port, out);
     return status == DG_NOT_A_LITERAL ? -EINVAL : status;
 }
 

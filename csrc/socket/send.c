@@ -7,31 +7,13 @@
 #include "../lua/advice.h"
 #include "../lua/arguments.h"
 #include "../lua/error.h"
-#include "close.h"
+#include "destination.h"
 #include "report.h"
 #include "send_many.h"
 #include "send_names.h"
 #include "send_queue.h"
 #include "watch.h"
 #include "work.h"
-
-/* Parses a literal that is not at hand. Returns what dg_address_parse does. */
-static int parse_destination(lua_State *L, const dg_socket *s, const dg_arguments *arguments, dg_address *out)
-{
-    const char *text = dg_argument_address(L, arguments->address, "address");
-    int maps = dg_socket_maps(s), status = dg_address_parse(out, s->family, maps, text, arguments->port);
-    if (s->state->addresses == NULL)
-        s->state->addresses = dg_cache_new();
-    if (status == 0)
-        dg_cache_keep(s->state->addresses, out, s->family, maps, text, strlen(text), arguments->port);
-    return status;
-}
-
-/* A literal that was parsed lately. NULL for all others. */
-static inline const dg_inet *known_destination(const dg_socket *s, const char *text, size_t length, unsigned port)
-{
-    return dg_cache_find(s->state->addresses, s->family, dg_socket_maps(s), text, length, port);
-}
 
 /* Finds out where the arguments say that the datagram goes; length 0: to the peer. Returns what dg_address_parse does.
  */
@@ -48,9 +30,10 @@ static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments
     const char *text = lua_tolstring(L, arguments->address, &length);
     if (s->family == AF_UNIX)
         return dg_address_unix(out, text, length);
-    const dg_inet *known = known_destination(s, text, length, arguments->port);
+    const dg_inet *known = dg_destination_known(s, text, length, arguments->port);
     if (known == NULL)
-        return parse_destination(L, s, arguments, out);
+        return dg_destination_parse(s, dg_argument_address(L, arguments->address, "address"), length, arguments->port,
+                                    out);
     dg_inet_load(out, known);
     return 0;
 }
@@ -110,7 +93,7 @@ static int append_plain(lua_State *L, dg_socket *s)
         if (!dg_arguments_plain(L, &arguments))
             return -1;
         const char *text = lua_tolstring(L, arguments.address, &length);
-        to = known_destination(s, text, length, arguments.port);
+        to = dg_destination_known(s, text, length, arguments.port);
         if (to == NULL)
             return -1;
     }
