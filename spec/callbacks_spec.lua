@@ -1,9 +1,14 @@
 -- SPDX-License-Identifier: MIT
 -- The callbacks of sends: one that is given again and again is held once, others in a ring; each send has its own all the same.
 local loop = require "spec.support.loop"
+local collector = require "spec.support.collector"
+local finalized = require "spec.support.finalized"
 local sockets = require "spec.support.sockets"
+local unix = require "spec.support.unix"
+local dgram = require "dgram"
 
 local new = sockets.new
+local unpack = table.unpack or unpack
 
 describe("send's callbacks", function()
   loop.guard()
@@ -123,3 +128,85 @@ describe("send's callbacks", function()
     assert.equal(20, calls)
   end)
 end)
+
+-- Where a list goes to, and what its callback is told of three datagrams.
+local lists = {
+  ["to a port"] = function()
+    local receiver, port = sockets.bound("udp4", function() end)
+    return "udp4", { port, "127.0.0.1" }, { nil, 3 }, function() receiver:close() end
+  end,
+  ["to nobody's path"] = function() return "unix_dgram", { "/nowhere/at/all" }, { "ENOENT", 0 }, function() end end,
+  ["to a Unix peer"] = function()
+    local receiver, path = unix.bound(function() end)
+    return "unix_dgram", { path }, { nil, 3 }, function() receiver:close() end
+  end,
+  ["to a name"] = function()
+    local receiver, port = sockets.bound("udp4", function() end)
+    local lookup = function(_, _, cb) cb(nil, "127.0.0.1", 4) end
+    return { type = "udp4", lookup = lookup }, { port, "name.test" }, { nil, 3 }, function() receiver:close() end
+  end,
+}
+
+for where, prepare in pairs(lists) do
+  describe("sendMany's callback, " .. where, function()
+    loop.guard()
+
+    it("comes once, whatever loop finalizers run meanwhile", function()
+      local kind, to, wanted, done = prepare()
+      local socket, calls, armed = new(kind), {}, true
+      local function arm()
+        finalized(function()
+          pcall(dgram.run, "nowait")
+          if armed then arm() end
+        end)
+      end
+      local restore = collector(1, 400)
+      arm()
+      for i = 1, 400 do
+        local arguments = { { "a", "b", "c" }, unpack(to) }
+        arguments[#arguments + 1] = function(err, count)
+          calls[i] = (calls[i] or 0) + 1
+          assert.same(wanted, { err and err.code, count })
+        end
+        socket:sendMany(unpack(arguments))
+        loop.turn(1)
+      end
+      armed = false
+      restore()
+      loop.wait(function() return #calls == 400 end, 20)
+      loop.turn()
+      for i = 1, 400 do assert.equal(1, calls[i]) end
+      socket:close()
+      done()
+      loop.run()
+    end)
+
+    it("comes once, whatever finalizers send, flush, discard and close meanwhile", function()
+      local kind, to, _, done = prepare()
+      for round = 1, 60 do
+        local socket, calls = new(kind), 0
+        local acts = {
+          function() socket:sendMany({ "x" }, unpack(to)) end,
+          function() socket:flush() end,
+          function() socket:discard() end,
+          function() socket:close() end,
+          function() socket:removeAllListeners() end,
+        }
+        socket:on("error", function() end)
+        for _ = 1, 5 do finalized(function() pcall(acts[round % #acts + 1]) end) end
+        local arguments = { { "a", "b", "c" }, unpack(to) }
+        arguments[#arguments + 1] = function() calls = calls + 1 end
+        collectgarbage "step"
+        local sent = pcall(socket.sendMany, socket, unpack(arguments))
+        collectgarbage()
+        collectgarbage()
+        loop.turn(6)
+        assert.equal(sent and 1 or 0, calls, "round " .. round)
+        pcall(socket.close, socket)
+        loop.turn()
+      end
+      done()
+      loop.run()
+    end)
+  end)
+end

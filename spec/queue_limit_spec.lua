@@ -211,6 +211,71 @@ describe("the send queue", function()
     assert.equal("small", peer.got[1].msg)
   end)
 
+  it("takes what fits into the limit by itself, to the byte", function()
+    local reader, path = unix.bound(function() end)
+    local socket, told = new { type = "unix_dgram", sendQueueLimit = 1000 }, {}
+    socket:send(("x"):rep(1000), path, function(err) told[1] = err and err.code or "sent" end)
+    socket:send(("x"):rep(1001), path, function(err) told[2] = err and err.code or "sent" end)
+    loop.wait(function() return told[1] and told[2] end)
+    assert.same({ "sent", "ENOBUFS" }, told)
+    sockets.close_all(socket, reader)
+    loop.run()
+  end)
+
+  -- Each way that datagrams wait: how many empty ones a limit of 6,400 bytes lets wait.
+  local waits = {
+    ["for a Unix peer"] = function()
+      local reader, path = unix.bound()
+      local filler = new "unix_dgram"
+      unix.fill(filler, path)
+      filler:discard()
+      return "unix_dgram", { path }, function() sockets.close_all(filler, reader) end
+    end,
+    ["for a connected Unix peer"] = function(options)
+      local reader, path = unix.bound()
+      local filler = new "unix_dgram"
+      unix.fill(filler, path)
+      filler:discard()
+      options.path = path
+      return "unix_dgram", {}, function() sockets.close_all(filler, reader) end
+    end,
+    ["for a look-up"] = function(options)
+      options.lookup = function() end
+      return "udp4", { 9, "some.name" }, function() end
+    end,
+    ["for a bind"] = function(options)
+      options.lookup = function() end
+      options.bind = "some.name"
+      return "udp4", { 9, "127.0.0.1" }, function() end
+    end,
+  }
+
+  for what, prepare in pairs(waits) do
+    for how, list in pairs { ["by send"] = false, ["by sendMany"] = true } do
+      it(("bounds empty datagrams that wait %s, %s"):format(what, how), function()
+        local options = {}
+        local kind, to, done = prepare(options)
+        local socket = new { type = kind, sendQueueLimit = 6400, lookup = options.lookup }
+        local errors = 0
+        socket:on("error", function(err)
+          faults.system(err, { code = "ENOBUFS", syscall = "send" })
+          errors = errors + 1
+        end)
+        if options.path then socket:connect(options.path) end
+        if options.bind then socket:bind(0, options.bind) end
+        for _ = 1, 300 do
+          if list then socket:sendMany({ "" }, unpack(to)) else socket:send("", unpack(to)) end
+        end
+        loop.wait(function() return errors >= 200 end)
+        assert.same({ 100, 0, 200 }, { socket:getSendQueueCount(), socket:getSendQueueSize(), errors })
+        assert.equal(100, socket:discard())
+        socket:close()
+        done()
+        loop.run()
+      end)
+    end
+  end
+
   it("is drained once, also where a listener sends again", function()
     local peer = peers.new():listen()
     local socket = new { type = "udp4", sendQueueLimit = 100 }

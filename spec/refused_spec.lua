@@ -143,6 +143,44 @@ describe("a refusal", function()
     loop.run()
   end)
 
+  for way in pairs { connect = true, connectSync = true } do
+    it(("that was pending at disconnect and %s names the old peer"):format(way), function()
+      local socket, port, errors = refused "udp4"
+      local living, there = sockets.bound "udp4"
+      socket:send "refused"
+      socket:disconnect()
+      socket[way](socket, there, "127.0.0.1")
+      local sent
+      socket:send("to the living", function(err) sent = err or true end)
+      loop.wait(function() return #errors == 1 and sent end)
+      loop.pass(10)
+      assert.is_true(sent)
+      assert.equal(1, #errors)
+      faults.system(errors[1], { code = "ECONNREFUSED", syscall = "recvmsg", address = "127.0.0.1", port = port })
+      sockets.close_all(socket, living)
+      loop.run()
+    end)
+  end
+
+  it("is told before what comes of the new peer, which nobody had before", function()
+    local socket, port, errors = refused "udp4"
+    for _ = 1, 3 do
+      local ghost = peers.new()
+      ghost:close()
+      loop.turn()
+      socket:send "refused"
+      socket:flush()
+      socket:disconnect()
+      socket:connect(ghost.port, "127.0.0.1")
+      loop.turn()
+      assert.equal(port, errors[#errors].port)
+      port = ghost.port
+    end
+    assert.equal(3, #errors)
+    socket:close()
+    loop.run()
+  end)
+
   it("while the socket closes hurts nobody", function()
     local socket = refused("udp4", never())
     local sent = 0
