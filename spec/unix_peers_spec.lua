@@ -8,7 +8,7 @@ local faults = require "spec.support.faults"
 local finalized = require "spec.support.finalized"
 local sockets = require "spec.support.sockets"
 local unix = require "spec.support.unix"
-local dgram, uv = require "dgram", require "luv"
+local dgram = require "dgram"
 
 local need, expect, new = can.need, loop.expect, sockets.new
 

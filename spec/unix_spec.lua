@@ -130,7 +130,7 @@ describe("unix_dgram bind", function()
       loop.turn()
       faults.system(seen, { code = case[2], syscall = "bind", address = case[1] })
       assert.is_nil(seen.port)
-      assert.equal(("bind %s %s"):format(case[2], case[1]), tostring(seen))
+      assert.equal(1, (tostring(seen):find(("bind %s %s"):format(case[2], case[1]), 1, true)))
       faults.raised({ code = "EBADF", syscall = "getsockname" }, socket.address, socket)
     end
     assert.equal("a file", unix.read(folder .. "/file"))

@@ -19,8 +19,8 @@ typedef struct dg_dispatch {
     unsigned char entered; /* the body has begun */
     unsigned char opened;  /* the round's share was measured */
     unsigned char sockets_first;
-    unsigned sockets;      /* due sockets to serve */
-    unsigned events;       /* deferred calls */
+    unsigned sockets; /* due sockets to serve */
+    unsigned events;  /* deferred calls */
 } dg_dispatch;
 
 /* The loop's turn, and what user code has used of it (turn.h). */
@@ -57,7 +57,7 @@ typedef struct dg_hub {
     unsigned running;                 /* calls of dgram.run on the C stack */
     dg_dispatch dispatch;             /* the running one */
     dg_turn turn;
-    unsigned char sockets_first;               /* deferred calls have used up a turn: due sockets come before them now */
+    unsigned char sockets_first;               /* deferred calls have used up a turn: due sockets come first */
     unsigned uncaught;                         /* errors in store[DG_STORE_UNCAUGHT] */
     unsigned lost;                             /* errors that there was no memory to keep */
     unsigned char large_events;                /* store[DG_STORE_EVENTS] has grown, and is let go when it is empty */

@@ -47,7 +47,7 @@ static void forget_table(lua_State *L, int index, const dg_lane *lane)
     lua_settop(L, top);
 }
 
-/* Arguments: the socket, the lane (a light userdata), places for callbacks. What is there from an earlier time stays. */
+/* Arguments: the socket, the lane (a light userdata), places for callbacks. What is there already stays. */
 static int make_tables(lua_State *L)
 {
     dg_lane *lane = lua_touserdata(L, 2);

@@ -156,8 +156,8 @@ size_t dg_outbox_give_up(lua_State *L, int index, dg_socket *s, int error)
 
 /* ---- What is accepted */
 
-/* The lane in which a datagram has to wait behind others, or NULL. It may have come to be before the socket was connected
- * to that peer. */
+/* The lane in which a datagram has to wait behind others, or NULL. It may be older than the socket's connection with that
+ * peer. */
 static dg_lane *lane_of(const dg_socket *s, const dg_address *to)
 {
     if (s->lanes == NULL)
