@@ -107,8 +107,8 @@ static int start_look_up(lua_State *L)
     lua_getfield(L, -1, "sendToName");
     lua_insert(L, 1);
     lua_pop(L, 1);
-    lua_call(L, lua_gettop(L) - 1, 0);
-    return 0;
+    lua_call(L, lua_gettop(L) - 1, 2);
+    return 2;
 }
 
 /* A name: the Lua side looks it up, and comes back through core.sendResolved with what is at load->index. */
@@ -123,8 +123,12 @@ static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments, cons
     s->held += (unsigned)held->count;
     s->held_bytes += (size_t)held->bytes;
     dg_queue_disallow(&s->queue); /* what is held counts against the limit */
-    if (lua_pcall(L, 5, 0, 0) == 0)
+    if (lua_pcall(L, 5, 2, 0) == 0) {
+        if (lua_toboolean(L, -2)) /* it was answered, and is counted no more, but nobody could be told */
+            lua_error(L);
+        lua_pop(L, 2);
         return;
+    }
     s->held -= (unsigned)held->count;
     s->held_bytes -= (size_t)held->bytes;
     dg_poll_update(L, 1, s);

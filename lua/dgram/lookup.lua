@@ -110,24 +110,27 @@ function lookup.find(socket, name, cb)
   end
 end
 
---- Sends to a name: holds the datagram, or the list of them, until the name was looked up.
+--- Sends to a name: holds the datagram, or the list of them, until the name was looked up. Raises what fails before; returns
+-- true and what failed behind the answer, when the datagram was no longer held.
 function lookup.send(socket, msg, port, name, cb)
   local private = core.private(socket)
   local held = private.held or {}
   private.held = held
   local serial = (private.last_held or 0) + 1
   local entry = { serial = serial, msg = msg, port = port, cb = cb }
-  private.last_held = serial
-  held[entry] = true
-  local done, err = pcall(lookup.find, socket, name, function(err, address)
+  local function resolved(err, address)
     if not held[entry] then return end -- given up
     held[entry] = nil
     core.sendResolved(socket, msg, port, address, cb, err)
-  end)
-  if not done then
-    held[entry] = nil
-    error(err, 0)
   end
+  -- All is made: from here on it is held, or was answered.
+  private.last_held = serial
+  held[entry] = true
+  local done, err = pcall(lookup.find, socket, name, resolved)
+  if done then return end
+  if not held[entry] then return true, err end
+  held[entry] = nil
+  error(err, 0)
 end
 
 --- Gives up all that the socket holds, in the order of the sends.
