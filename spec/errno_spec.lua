@@ -101,6 +101,11 @@ local more = [[
   local file = new { type = "unix_dgram", reuseAddr = true }
   local path = os.tmpname()
   os.remove(path)
+  local dead = new "unix_dgram"
+  if dead and pcall(dead.bindSync, dead, { path = path .. "-1" }) then
+    uv.fs_link(path .. "-1", path) -- what is left of it when it has closed
+    try(dead.close, dead)
+  end
   if file and pcall(file.bindSync, file, { path = path, mode = "0600" }) then
     for _ = 1, 5 do send(file, "file", path) end
     -- A peer that closes with something left to send refuses what comes: shutdown.
