@@ -42,15 +42,12 @@ static void push_placed(lua_State *L, int error, int traceback)
     lua_remove(L, -2);
 }
 
-/* Argument: the error that a callback raised. Tells the handler, or keeps it for dgram.run or luv. */
+/* Arguments: the error that a callback raised, its traceback. Tells the handler, or keeps it for dgram.run or luv. */
 static int take_error(lua_State *L)
 {
     enum { ERROR = 1, TRACEBACK, MESSAGE_HANDLER };
     dg_hub *hub = dg_hub_of(L);
-    lua_settop(L, ERROR);
-    dg_hub_get(L, DG_STORE_TRACEBACK);
-    lua_pushnil(L); /* without memory no handler runs: the next traceback must not be this one */
-    dg_hub_set(L, DG_STORE_TRACEBACK);
+    lua_settop(L, TRACEBACK);
     dg_hub_get(L, DG_STORE_MESSAGE_HANDLER);
     dg_hub_get(L, DG_STORE_HANDLER);
     if (lua_isfunction(L, -1)) {
@@ -68,9 +65,13 @@ static int take_error(lua_State *L)
 
 void dg_uncaught_take(lua_State *L, dg_hub *hub)
 {
+    /* Before the function is pushed: in Lua 5.1 that allocates, and finalizers may have errors of their own. */
+    dg_hub_get(L, DG_STORE_TRACEBACK);
+    lua_pushnil(L); /* without memory no handler runs: the next traceback must not be this one */
+    dg_hub_set(L, DG_STORE_TRACEBACK);
     lua_pushcfunction(L, take_error);
-    lua_insert(L, -2);
-    if (lua_pcall(L, 1, 0, 0) != 0) {
+    lua_insert(L, -3);
+    if (lua_pcall(L, 2, 0, 0) != 0) {
         lua_pop(L, 1);
         hub->lost++;
     }
