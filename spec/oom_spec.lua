@@ -127,7 +127,8 @@ step(function()
   forgotten:bind(0, "127.0.0.1")
   forgotten:send("x", 9, "127.0.0.1")
 end)
--- A Unix peer whose queue is full, for one that is not connected to it and for one that is; what waits goes or is given up.
+-- A Unix peer whose queue is full, for one that is not connected to it and for one that is; what waits goes or is given
+-- up.
 step(function()
   socket.full = dgram.createSocket("unix_dgram", on)
   socket.full:bind()
@@ -286,7 +287,8 @@ local function build(folder)
     set -e
     for file in $(ls csrc/*/*.c | grep -v os_%s); do echo $file; done |
       xargs -P 2 -I FILE sh -c 'cc -std=gnu11 -g -O1 -w -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-        -Dmalloc=host_malloc -Drealloc=host_realloc -Dfree=host_free -Dstrdup=host_strdup %s -c FILE -o %s/$(basename FILE).o'
+        -Dmalloc=host_malloc -Drealloc=host_realloc -Dfree=host_free -Dstrdup=host_strdup \
+        %s -c FILE -o %s/$(basename FILE).o'
     cc -std=gnu11 -g -O1 -Wall -Wextra -fsanitize=address,undefined spec/support/oom_host.c %s/*.o -rdynamic \
       %s -lm -o %s/host
   ]]):format(other, lua:gsub("%s+", " "):gsub("%-l%S+", ""), folder, folder, lua:gsub("%s+", " "), folder)

@@ -28,10 +28,10 @@ typedef struct dg_queue {
     dg_fifo entries;      /* dg_entry */
     dg_fifo routes;       /* dg_address: where the datagrams of a route go */
     dg_fifo *spare;       /* a payload block that the sockets of one state pass round */
-    size_t next;          /* entries from the front that are done */
-    size_t told;          /* of these, how many from the front are reported, and only wait to be dropped */
-    size_t to_report;     /* of these, how many have a callback or an error */
-    size_t refused;       /* of those that are not done, how many wait for nothing but their report */
+    uint32_t next;        /* entries from the front that are done */
+    uint32_t told;        /* of these, how many from the front are reported, and only wait to be dropped */
+    uint32_t to_report;   /* of these, how many have a callback or an error */
+    uint32_t refused;     /* of those that are not done, how many wait for nothing but their report */
     uint32_t first_route; /* serial number of the first route in `routes` */
     uint32_t end_route;   /* and of the one that comes next */
     /* What dg_queue_append may still be given; its owner says, and all else that changes the queue's end takes it back.

@@ -123,7 +123,7 @@ typedef struct dg_watch {
 /* Deferred work. (work.c, drain.c) */
 typedef struct dg_job {
     struct dg_socket *next;
-    size_t report_limit;   /* callbacks that may still run now */
+    uint32_t report_limit; /* callbacks that may still run now */
     unsigned char pending; /* set of dg_work_kind: for the next time */
     unsigned char running; /* set of dg_work_kind: what is being done, and not done yet */
     unsigned char queued;  /* it is in the state's list */
