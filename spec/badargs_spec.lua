@@ -99,7 +99,7 @@ case("sendto", V, { "hello", 0, 5, 9, "127.0.0.1", f, X }, wrong "nil")
 case("close", T, { X }, wrong "nil function")
 case("close", V, { f, X }, wrong "nil")
 for _, name in ipairs { "address", "fileno", "ref", "unref", "getRecvBufferSize", "getSendBufferSize",
-  "getSendQueueSize", "getSendQueueCount" } do
+  "getSendQueueSize", "getSendQueueCount", "state" } do
   case(name, V, { X }, wrong "nil")
 end
 

@@ -88,6 +88,14 @@ local dgram = {}
 ---@field gro boolean whether it coalesces, by now
 ---@field moderated? boolean whether the socket is received from at intervals, by now; absent where the system cannot
 
+---@class dgram.State
+---@field type dgram.Type
+---@field bound boolean
+---@field connected boolean
+---@field paused boolean
+---@field closing boolean from close() until the descriptor closes
+---@field closed boolean the descriptor is closed; bound, connected and paused are false then
+
 ---@class dgram.SystemdSocket
 ---@field fd integer
 ---@field name string "unknown" where systemd gave none
@@ -379,6 +387,10 @@ function Socket:address() end
 
 ---@return integer # the descriptor, which stays the socket's own
 function Socket:fileno() end
+
+--- What the socket is and where it stands. Works on a closed socket, too.
+---@return dgram.State
+function Socket:state() end
 
 --- Lets the socket keep the loop alive (it does at first).
 ---@return dgram.Socket
