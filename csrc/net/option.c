@@ -122,6 +122,20 @@ int dg_option_get_send_buffer(int fd, int *bytes)
     return get_int(fd, SO_SNDBUF, bytes);
 }
 
+int dg_option_set_bytes(int fd, int level, int name, const void *value, size_t length)
+{
+    return set(fd, level, name, value, length);
+}
+
+int dg_option_get_bytes(int fd, int level, int name, void *value, size_t *length)
+{
+    socklen_t size = (socklen_t)*length;
+    if (getsockopt(fd, level, name, value, &size) != 0)
+        return -errno;
+    *length = size < *length ? size : *length;
+    return 0;
+}
+
 int dg_option_get_drops(int fd, uint32_t *drops)
 {
 #if defined(__linux__)

@@ -4,6 +4,7 @@
 #ifndef DG_NET_OPTION_H
 #define DG_NET_OPTION_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "attributes.h"
@@ -32,6 +33,11 @@ int dg_option_set_receive_buffer(int fd, int family, int bytes);
 int dg_option_set_send_buffer(int fd, int family, int bytes);
 int dg_option_get_receive_buffer(int fd, int *bytes);
 int dg_option_get_send_buffer(int fd, int *bytes);
+
+/* Any option, as the bytes that the kernel takes and gives; `length` is how many there is room for, and then how many
+ * came. */
+int dg_option_set_bytes(int fd, int level, int name, const void *value, size_t length);
+int dg_option_get_bytes(int fd, int level, int name, void *value, size_t *length);
 
 /* Datagrams that the kernel dropped because the receive buffer was full; -ENOTSUP where it does not say. */
 int dg_option_get_drops(int fd, uint32_t *drops);

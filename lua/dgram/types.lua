@@ -429,6 +429,21 @@ function Socket:setMulticastLoopback(flag) end
 ---@param interface string an address of it, its name, or "::%name"
 function Socket:setMulticastInterface(interface) end
 
+--- Any option of the system's. `level` and `name`: the system's numbers, or names of its constants ("SOL_SOCKET",
+--- "SO_PRIORITY"). An integer is set as an int, a string as its bytes. setsockopt(2)
+--- Raises ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, system errors.
+---@param level integer | string
+---@param name integer | string
+---@param value integer | string
+function Socket:setOption(level, name, value) end
+
+--- An integer where the kernel answers with as many bytes as an int has (4), else the bytes. getsockopt(2)
+--- Raises ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, system errors.
+---@param level integer | string
+---@param name integer | string
+---@return integer | string
+function Socket:getOption(level, name) end
+
 --- MCAST_JOIN_GROUP. Raises ERR_MISSING_ARGS, EINVAL, EADDRINUSE, ENODEV.
 ---@param group string
 ---@param interface? string an address of it, its name, "::%name", or "*" for all
