@@ -99,17 +99,17 @@ case("sendto", V, { "hello", 0, 5, 9, "127.0.0.1", f, X }, wrong "nil")
 case("close", T, { X }, wrong "nil function")
 case("close", V, { f, X }, wrong "nil")
 for _, name in ipairs { "address", "fileno", "ref", "unref", "getRecvBufferSize", "getSendBufferSize",
-  "getSendQueueSize", "getSendQueueCount", "state" } do
+  "getSendQueueSize", "getSendQueueCount", "state", "getTypeOfService", "getPathMTU" } do
   case(name, V, { X }, wrong "nil")
 end
 
 -- options
-for _, name in ipairs { "setBroadcast", "setMulticastLoopback" } do
+for _, name in ipairs { "setBroadcast", "setMulticastLoopback", "setDontFragment" } do
   case(name, T, { X }, wrong "boolean")
   case(name, T, { X }, { 0, "true" })
   case(name, V, { true, X }, wrong "nil")
 end
-for _, name in ipairs { "setTTL", "setMulticastTTL" } do
+for _, name in ipairs { "setTTL", "setMulticastTTL", "setTypeOfService" } do
   case(name, T, { X }, wrong "number")
   case(name, T, { "64" })
   case(name, R, { X }, { -1, 256, 1.5, 1000000, nan, inf, -inf, 4294967297 })

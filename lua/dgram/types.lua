@@ -429,6 +429,23 @@ function Socket:setMulticastLoopback(flag) end
 ---@param interface string an address of it, its name, or "::%name"
 function Socket:setMulticastInterface(interface) end
 
+--- DSCP (the upper six bits) and ECN of what is sent. IP_TOS, IPV6_TCLASS. Raises ERR_OUT_OF_RANGE.
+---@param tos integer 0 to 255
+function Socket:setTypeOfService(tos) end
+
+---@return integer # on a udp6 socket that of IPv6
+function Socket:getTypeOfService() end
+
+--- true: no datagram is cut up on its way; one that the interface does not take whole fails with EMSGSIZE. IP_MTU_DISCOVER,
+--- IPV6_MTU_DISCOVER, IPV6_DONTFRAG
+---@param flag boolean
+function Socket:setDontFragment(flag) end
+
+--- Bytes, headers included, that fit into one packet to the peer. IP_MTU, IPV6_MTU
+--- Raises ERR_SOCKET_DGRAM_NOT_CONNECTED.
+---@return integer
+function Socket:getPathMTU() end
+
 --- Any option of the system's. `level` and `name`: the system's numbers, or names of its constants ("SOL_SOCKET",
 --- "SO_PRIORITY"). An integer is set as an int, a string as its bytes. setsockopt(2)
 --- Raises ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, system errors.
