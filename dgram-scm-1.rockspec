@@ -76,6 +76,7 @@ build = {
         "csrc/socket/create.c",
         "csrc/socket/dispatch.c",
         "csrc/socket/drain.c",
+        "csrc/socket/intake.c",
         "csrc/socket/lanes.c",
         "csrc/socket/list_callback.c",
         "csrc/socket/listen.c",

@@ -135,6 +135,19 @@ int dg_option_get_path_mtu(int fd, int family, int *bytes)
 #endif
 }
 
+/* Linux has it for IPv6 since 4.20. */
+int dg_option_set_multicast_all(int fd, int family, int on)
+{
+#if defined(__linux__)
+    enum { OPT_IP_MULTICAST_ALL = 49, OPT_IPV6_MULTICAST_ALL = 29 }; /* not in every libc's headers */
+    int status = set_both(fd, family, OPT_IP_MULTICAST_ALL, OPT_IPV6_MULTICAST_ALL, on);
+    return status == -ENOPROTOOPT ? -ENOTSUP : status;
+#else
+    (void)fd, (void)family, (void)on;
+    return -ENOTSUP;
+#endif
+}
+
 static int set_multicast_interface_ipv4(int fd, const dg_interface *interface)
 {
     struct ip_mreqn request;

@@ -33,6 +33,8 @@ int dg_option_set_dont_fragment(int fd, int family, int on);
  * for the way anew. */
 int dg_option_get_path_mtu(int fd, int family, int *bytes);
 
+/* Off: of groups that others have joined the socket hears nothing. -ENOTSUP where the system cannot. */
+int dg_option_set_multicast_all(int fd, int family, int on);
 /* Where multicast leaves; over IPv4 also from which of the interface's addresses. A dual-stack socket sends to groups
  * of both families: for both, but that an IPv4 address concerns IPv4 alone. */
 int dg_option_set_multicast_interface(int fd, int family, int dual, const dg_interface *interface);

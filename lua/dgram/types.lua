@@ -24,6 +24,8 @@ local dgram = {}
 ---@field gso? boolean false: the kernel cuts no datagrams out of one piece
 ---@field gro? boolean whether the kernel hands over several datagrams in one piece: true at once, false never, nil when it pays
 ---@field moderation? false|integer microseconds that datagrams in quick succession may wait, 1 to 1000000; none unless given
+---@field interface? string the name of the interface that the socket is bound to: no datagram goes or comes by others
+---@field multicastAll? boolean false: only groups that this socket has joined
 ---@field lookup? dgram.Lookup
 ---@field receiveBlockList? dgram.BlockList drops what comes from these addresses
 ---@field sendBlockList? dgram.BlockList refuses what goes to these addresses: ERR_IP_BLOCKED
@@ -66,7 +68,7 @@ local dgram = {}
 ---@field syscall? string
 ---@field address? string
 ---@field port? integer
----@field interface? string of memberships and setMulticastInterface
+---@field interface? string of memberships, setMulticastInterface and the option interface
 ---@field source? string of source-specific memberships
 ---@field hostname? string of look-ups
 ---@field where? string file and line of the program's call that failed
