@@ -27,6 +27,8 @@ int dg_descriptor_disconnect(int fd);
  * system does not tell. The second may fail where that takes privileges (Linux before 5.7). */
 unsigned dg_descriptor_device(int fd);
 int dg_descriptor_set_device(int fd, unsigned index);
+/* The same by the interface's name; -ENODEV where there is none. */
+int dg_descriptor_set_device_name(int fd, const char *name);
 /* getpeername(2); -ENOTCONN without a peer. */
 int dg_descriptor_peer(int fd, dg_address *out);
 

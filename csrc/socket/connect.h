@@ -8,6 +8,8 @@
 
 DG_HIDDEN_BEGIN
 
+/* For methods without arguments: the socket at index 1; raises unless it is connected. */
+dg_socket *dg_connect_check(lua_State *L);
 /* Adds remoteAddress, disconnect; core.connect, core.setConnecting. The stack is as for dg_socket_open. */
 void dg_connect_open(lua_State *L);
 

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Names of the system's constants for levels and options, whose numbers differ between systems and processors. */
+#ifndef DG_NET_OPTION_NAME_H
+#define DG_NET_OPTION_NAME_H
+
+#include "attributes.h"
+
+DG_HIDDEN_BEGIN
+
+/* The number that a name ("SOL_SOCKET", "SO_PRIORITY") has here: whether there is one. */
+int dg_option_name_find(const char *name, int *number);
+
+DG_HIDDEN_END
+
+#endif
