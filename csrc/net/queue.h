@@ -17,10 +17,10 @@
 DG_HIDDEN_BEGIN
 
 typedef struct dg_entry {
-    uint32_t length;   /* bytes of the datagram */
-    uint32_t callback; /* the owner's mark, 0 where nobody wants to know of success */
-    uint32_t route;    /* serial number of its route */
-    int error;         /* once done: 0 or a negative errno; set before that, it was refused and has no payload */
+    uint32_t length; /* bytes of the datagram */
+    uint32_t tag;    /* the callback tag of its owner; 0: nobody is called on success */
+    uint32_t route;  /* serial number of its route */
+    int error;       /* once done: 0 or a negative errno; set before that, it was refused and has no payload */
 } dg_entry;
 
 typedef struct dg_queue {
@@ -29,8 +29,8 @@ typedef struct dg_queue {
     dg_fifo routes;       /* dg_address: where the datagrams of a route go */
     dg_fifo *spare;       /* a payload block that the sockets of one state pass round */
     size_t next;          /* entries from the front that are done */
-    size_t told;          /* of these, how many from the front are reported, and only wait to be dropped */
-    size_t to_report;     /* of these, how many have a callback or an error */
+    size_t reported;      /* of these, how many from the front are reported, and only wait to be dropped */
+    size_t to_report;     /* of these, how many have a callback tag or an error */
     size_t refused;       /* of those that are not done, how many wait for nothing but their report */
     uint32_t first_route; /* serial number of the first route in `routes` */
     uint32_t end_route;   /* and of the one that comes next */
@@ -46,9 +46,9 @@ void dg_queue_free(dg_queue *queue);
  * until dg_queue_push or dg_queue_refuse, which then cannot fail. */
 char *dg_queue_reserve(dg_queue *queue, size_t length);
 /* Queues the datagram that was written there. `to` has length 0 for the connected peer. */
-void dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback);
+void dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t tag);
 /* Queues a datagram that will not be sent (room for 0 bytes is enough), so that its error is reported in its turn. */
-void dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback, int error);
+void dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t tag, int error);
 
 /* Allows appending so much, or as much of it as needs no memory; and nothing any more. */
 void dg_queue_grant(dg_queue *queue, size_t bytes, size_t count);
@@ -59,8 +59,7 @@ static inline void dg_queue_revoke(dg_queue *queue)
 static inline int dg_queue_has_credit(const dg_queue *queue, size_t length);
 /* Queues a datagram that is allowed: the common case of dg_queue_reserve and dg_queue_push, and nothing can fail.
  * Returns whether another one like it is allowed. */
-static inline int dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to,
-                                  uint32_t callback);
+static inline int dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to, uint32_t tag);
 
 /* Waiting for the kernel, those that were refused included: */
 static inline size_t dg_queue_count(const dg_queue *queue)
@@ -82,14 +81,14 @@ void dg_queue_name_peer(dg_queue *queue, const dg_address *peer);
 /* The first waiting datagram failed, with a negative errno. */
 void dg_queue_failed(dg_queue *queue, int error);
 /* All that wait are given up: each fails with this error. With `silent` nothing is reported of those that have no
- * callback. Returns how many there were that had not been refused before. */
+ * callback tag. Returns how many there were that had not been refused before. */
 size_t dg_queue_give_up(dg_queue *queue, int error, int silent);
 /* How many datagrams wait for an address, and how many bytes they have. */
 size_t dg_queue_count_to(const dg_queue *queue, const dg_address *to, size_t *bytes);
 /* Moves these to the end of another queue, in which dg_queue_make_room has made room for them. `renamed` gives the
  * other queue's word for who is told of each one. */
 void dg_queue_move(dg_queue *queue, const dg_address *to, dg_queue *other,
-                   uint32_t (*renamed)(void *context, uint32_t callback), void *context);
+                   uint32_t (*renamed)(void *context, uint32_t tag), void *context);
 /* Makes room for so many datagrams of so many bytes together, to one destination. 0 or -ENOMEM. */
 int dg_queue_make_room(dg_queue *queue, size_t count, size_t bytes);
 /* The first `count` waiting datagrams, of `bytes` together, were handed over. */
@@ -100,8 +99,7 @@ static inline int dg_queue_has_credit(const dg_queue *queue, size_t length)
     return length <= queue->credit_bytes && queue->credit_count != 0;
 }
 
-static inline int dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to,
-                                  uint32_t callback)
+static inline int dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to, uint32_t tag)
 {
     dg_address *route = (dg_address *)(void *)(queue->routes.block + queue->routes.tail);
     dg_entry *entry = (dg_entry *)(void *)(queue->entries.block + queue->entries.tail);
@@ -114,7 +112,7 @@ static inline int dg_queue_append(dg_queue *queue, const char *data, size_t leng
     }
     memcpy(queue->payload.block + queue->payload.tail, data, length);
     dg_fifo_commit(&queue->payload, length);
-    *entry = (dg_entry){(uint32_t)length, callback, queue->end_route - 1, 0};
+    *entry = (dg_entry){(uint32_t)length, tag, queue->end_route - 1, 0};
     dg_fifo_commit(&queue->entries, sizeof *entry);
     queue->credit_bytes -= (uint32_t)length;
     queue->credit_count--;
@@ -128,9 +126,9 @@ void dg_queue_reported(dg_queue *queue);
 
 static inline dg_entry *dg_queue_report(dg_queue *queue)
 {
-    dg_entry *entry = (dg_entry *)dg_fifo_first(&queue->entries) + queue->told;
-    for (; queue->told < queue->next; queue->told++, entry++)
-        if (entry->callback != 0 || entry->error != 0)
+    dg_entry *entry = (dg_entry *)dg_fifo_first(&queue->entries) + queue->reported;
+    for (; queue->reported < queue->next; queue->reported++, entry++)
+        if (entry->tag != 0 || entry->error != 0)
             return entry;
     return NULL;
 }

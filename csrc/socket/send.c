@@ -28,8 +28,8 @@ static int parse_destination(lua_State *L, const dg_socket *s, const dg_argument
 
 static int put_list(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
 {
-    int now = dg_send_queue_goes_now(L, s), below = dg_send_many_put(L, s, list, to, callback);
-    return now ? dg_send_queue_go_now(L, s, below) : below;
+    int now = dg_send_queue_goes_now(L, s), has_room = dg_send_many_put(L, s, list, to, callback);
+    return now ? dg_send_queue_go_now(L, s, has_room) : has_room;
 }
 
 /* A literal that was parsed lately. NULL for all others. */
@@ -61,11 +61,11 @@ static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments
 }
 
 /* What is sent: the string or list at an index as `count` datagrams of `bytes` together. */
-typedef struct load {
+typedef struct payload_set {
     int index;
     size_t count;
     uint64_t bytes; /* of a list more than a size_t may count */
-} load;
+} payload_set;
 
 static void push_or_nil(lua_State *L, int index)
 {
@@ -87,39 +87,41 @@ static int start_look_up(lua_State *L)
     return 0;
 }
 
-/* A name: the Lua side looks it up, and comes back through core.sendResolved with what is at load->index. */
-static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments, const load *held)
+/* A name: the Lua side looks it up, and comes back through core.sendResolved with what is at payloads->index. */
+static void await_lookup(lua_State *L, dg_socket *s, const dg_arguments *arguments, const payload_set *payloads)
 {
     lua_pushcfunction(L, start_look_up);
     lua_pushvalue(L, 1);
-    lua_pushvalue(L, held->index);
+    lua_pushvalue(L, payloads->index);
     lua_pushinteger(L, (lua_Integer)arguments->port);
     lua_pushvalue(L, arguments->address);
     push_or_nil(L, arguments->callback);
-    s->tx.awaiting_lookup += (unsigned)held->count;
-    s->tx.awaiting_bytes += (size_t)held->bytes;
-    dg_queue_revoke(&s->tx.queue); /* what is held counts against the limit */
+    s->tx.awaiting_lookup += (unsigned)payloads->count;
+    s->tx.awaiting_bytes += (size_t)payloads->bytes;
+    dg_queue_revoke(&s->tx.queue); /* what is payloads counts against the limit */
     if (lua_pcall(L, 5, 0, 0) == 0)
         return;
-    s->tx.awaiting_lookup -= (unsigned)held->count;
-    s->tx.awaiting_bytes -= (size_t)held->bytes;
+    s->tx.awaiting_lookup -= (unsigned)payloads->count;
+    s->tx.awaiting_bytes -= (size_t)payloads->bytes;
     dg_watch_update(L, 1, s);
     lua_error(L);
 }
 
 /* Binds first if need be, then lets the name be looked up. Returns whether there is room for more. */
-static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *arguments, const load *held, size_t value)
+static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *arguments, const payload_set *payloads,
+                        size_t value)
 {
-    int status = dg_send_queue_admit(L, s, held->count == 1 ? (size_t)held->bytes : 0, NULL);
-    if (status == 0 && dg_send_queue_is_over(s, held->count, held->bytes))
+    int status = dg_send_queue_admit(L, s, payloads->count == 1 ? (size_t)payloads->bytes : 0, NULL);
+    if (status == 0 && dg_send_queue_is_over(s, payloads->count, payloads->bytes))
         status = -ENOBUFS;
     if (s->fd < 0) /* a finalizer has closed it meanwhile: a look-up would come too late */
         status = -ECANCELED;
     if (status != 0) {
-        s->tx.transmitter.errors += held->count - 1; /* a list is refused as a whole; the last one is counted there */
+        s->tx.transmitter.errors +=
+            payloads->count - 1; /* a list is refused as a whole; the last one is counted there */
         return dg_send_queue_fail(L, s, status, NULL, arguments->callback, value);
     }
-    hold(L, s, arguments, held);
+    await_lookup(L, s, arguments, payloads);
     return dg_send_queue_has_room(s);
 }
 
@@ -137,21 +139,21 @@ static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *argu
 static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *arguments)
 {
     dg_address to;
-    int status = find_destination(L, s, arguments, &to), below;
+    int status = find_destination(L, s, arguments, &to), has_room;
     size_t length = arguments->payload.length;
     if (status == 0) {
-        below = dg_send_queue_send(L, s, &arguments->payload, &to, arguments->callback);
+        has_room = dg_send_queue_send(L, s, &arguments->payload, &to, arguments->callback);
     } else if (status == DG_NOT_A_LITERAL) {
-        load held = {0, 1, length};
+        payload_set payloads = {0, 1, length};
         if (length <= UINT16_MAX) { /* what is longer is refused: there may be no memory to put its parts together */
             dg_payload_push(L, &arguments->payload);
-            held = (load){lua_gettop(L), 1, dg_rawlen(L, -1)};
+            payloads = (payload_set){lua_gettop(L), 1, dg_rawlen(L, -1)};
         }
-        below = send_to_name(L, s, arguments, &held, length);
+        has_room = send_to_name(L, s, arguments, &payloads, length);
     } else {
-        below = fail_destination(L, s, arguments, status, 1, length);
+        has_room = fail_destination(L, s, arguments, status, 1, length);
     }
-    return dg_send_queue_answer(L, s, below);
+    return dg_send_queue_answer(L, s, has_room);
 }
 
 static enum dg_form form_of(const dg_socket *s)
@@ -163,7 +165,7 @@ static enum dg_form form_of(const dg_socket *s)
 
 /* All but the first two strings of a batch to a literal, or to the peer, go this way: these say how much more the
  * queue may be given without a look at anything else. Returns what dg_send_queue_put does, or -1 for all else. */
-static int append_plain(lua_State *L, dg_socket *s)
+static int append_within_credit(lua_State *L, dg_socket *s)
 {
     static const dg_inet peer; /* length 0 */
     const dg_inet *to = &peer;
@@ -182,18 +184,18 @@ static int append_plain(lua_State *L, dg_socket *s)
         if (to == NULL)
             return -1;
     }
-    return dg_send_queue_put_plain(L, s, &arguments.payload, to, arguments.callback);
+    return dg_send_queue_append(L, s, &arguments.payload, to, arguments.callback);
 }
 
-/* socket:send(msg [, offset, length], port [, address] [, cb]) -> whether the queue is below its mark.
+/* socket:send(msg [, offset, length], port [, address] [, cb]) -> whether less than half of sendQueueLimit waits.
  * Connected: without port and address. unix_dgram: with a path in their place. sendmsg(2) */
 static int socket_send(lua_State *L)
 {
     dg_arguments arguments;
     dg_socket *s = dg_socket_running(L);
-    int below = append_plain(L, s);
-    if (below >= 0)
-        return dg_send_queue_answer(L, s, below);
+    int has_room = append_within_credit(L, s);
+    if (has_room >= 0)
+        return dg_send_queue_answer(L, s, has_room);
     if (s->peer.state == DG_CONNECTING && lua_gettop(L) <= 3 && !lua_isnumber(L, 3))
         return dg_error_raise(
             L, "RangeError", "ERR_SOCKET_BAD_PORT",
@@ -214,9 +216,9 @@ static int socket_sendto(lua_State *L)
 
 /* Pushes a copy of the list at index 2, which its owner may change while a name is looked up: a finalizer may already.
  */
-static load push_copy(lua_State *L)
+static payload_set push_copy(lua_State *L)
 {
-    load copy = {0, dg_rawlen(L, 2), 0};
+    payload_set copy = {0, dg_rawlen(L, 2), 0};
     lua_createtable(L, (int)copy.count, 0);
     copy.index = lua_gettop(L);
     for (size_t i = 1; i <= copy.count; i++) {
@@ -230,25 +232,25 @@ static load push_copy(lua_State *L)
     return copy;
 }
 
-/* socket:sendMany(list [, port] [, address] [, cb]) -> whether the queue is below its mark. Each string of the list is
- * a datagram to the one destination; cb(err, count) comes once, with the first error and how many went. */
+/* socket:sendMany(list [, port] [, address] [, cb]) -> whether less than half of sendQueueLimit waits. Each string of
+ * the list is a datagram to the one destination; cb(err, count) comes once, with the first error and how many went. */
 static int socket_send_many(lua_State *L)
 {
     dg_arguments arguments;
     dg_socket *s = dg_socket_running(L);
     dg_address to;
-    int below = 1;
+    int has_room = 1;
     dg_arguments_of_send_many(L, form_of(s), &arguments);
     int status = find_destination(L, s, &arguments, &to);
     if (status == 0 || arguments.payload.parts == 0) {
-        below = put_list(L, s, 2, &to, arguments.callback);
+        has_room = put_list(L, s, 2, &to, arguments.callback);
     } else if (status == DG_NOT_A_LITERAL) {
-        load held = push_copy(L);
-        below = send_to_name(L, s, &arguments, &held, 0);
+        payload_set payloads = push_copy(L);
+        has_room = send_to_name(L, s, &arguments, &payloads, 0);
     } else {
-        below = fail_destination(L, s, &arguments, status, dg_rawlen(L, 2), 0);
+        has_room = fail_destination(L, s, &arguments, status, dg_rawlen(L, 2), 0);
     }
-    return dg_send_queue_answer(L, s, below);
+    return dg_send_queue_answer(L, s, has_room);
 }
 
 /* socket:flush() -> whether all of the queue has gone to the kernel, which happens now and not on the tick. */
@@ -269,14 +271,14 @@ static int socket_discard(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
     dg_error_surplus(L, 1);
-    size_t held = s->tx.awaiting_lookup;
-    if (held != 0) {
+    size_t lookups = s->tx.awaiting_lookup;
+    if (lookups != 0) {
         dg_registry_get(L, DG_REGISTRY_HOOKS);
-        lua_getfield(L, -1, "cancelHeld");
+        lua_getfield(L, -1, "cancelLookups");
         lua_pushvalue(L, 1);
         lua_call(L, 1, 0); /* comes back through core.sendResolved */
     }
-    size_t count = held - s->tx.awaiting_lookup + dg_send_queue_give_up(L, 1, s, -ECANCELED, 1);
+    size_t count = lookups - s->tx.awaiting_lookup + dg_send_queue_give_up(L, 1, s, -ECANCELED, 1);
     if (s->life == DG_CLOSING) {
         dg_work_add(L, 1, s, DG_WORK_CLOSE);
         dg_close_finish(L, 1, s); /* the descriptor is free, as behind a close() that has nothing to wait for */
@@ -286,23 +288,23 @@ static int socket_discard(lua_State *L)
     return 1;
 }
 
-/* The string or list at index 2, as it was held. */
-static load held_load(lua_State *L)
+/* The string or list at index 2, as it was payloads. */
+static payload_set stored_payloads(lua_State *L)
 {
-    load held = {2, 1, dg_rawlen(L, 2)};
+    payload_set payloads = {2, 1, dg_rawlen(L, 2)};
     if (!lua_istable(L, 2))
-        return held;
-    held.count = dg_rawlen(L, 2);
-    held.bytes = 0;
-    for (size_t i = 1; i <= held.count; i++) {
+        return payloads;
+    payloads.count = dg_rawlen(L, 2);
+    payloads.bytes = 0;
+    for (size_t i = 1; i <= payloads.count; i++) {
         lua_rawgeti(L, 2, (int)i);
-        held.bytes += dg_rawlen(L, -1);
+        payloads.bytes += dg_rawlen(L, -1);
         lua_pop(L, 1);
     }
-    return held;
+    return payloads;
 }
 
-static void send_held(lua_State *L, dg_socket *s, const dg_address *to)
+static void send_to_answer(lua_State *L, dg_socket *s, const dg_address *to)
 {
     dg_payload payload = {2, 0, NULL, 0};
     int callback = lua_isfunction(L, 5) ? 5 : 0;
@@ -314,17 +316,17 @@ static void send_held(lua_State *L, dg_socket *s, const dg_address *to)
     dg_send_queue_send(L, s, &payload, to, callback);
 }
 
-/* Tells that what was held was given up: who has a callback. */
-static void cancel_held(lua_State *L, dg_socket *s, const load *held)
+/* Tells that what was payloads was given up: who has a callback. */
+static void report_cancelled(lua_State *L, dg_socket *s, const payload_set *payloads)
 {
-    s->tx.transmitter.errors += held->count;
+    s->tx.transmitter.errors += payloads->count;
     if (!lua_isfunction(L, 5))
         return;
     dg_socket_push_error(L, s, -ECANCELED, "send", NULL);
-    dg_work_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)held->bytes);
+    dg_work_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)payloads->bytes);
 }
 
-/* core.sendResolved(socket, msg | list, port, address, callback): a look-up's answer for what was held.
+/* core.sendResolved(socket, msg | list, port, address, callback): a look-up's answer for what was payloads.
  * address nil: it failed with the error object in the sixth argument; false: it was given up. The socket may be closing
  * by now. */
 static int core_send_resolved(lua_State *L)
@@ -332,23 +334,23 @@ static int core_send_resolved(lua_State *L)
     dg_socket *s = dg_socket_check(L);
     dg_address to;
     lua_settop(L, 6);
-    load held = held_load(L);
-    s->tx.awaiting_lookup -= (unsigned)held.count;
-    s->tx.awaiting_bytes -= (size_t)held.bytes;
+    payload_set payloads = stored_payloads(L);
+    s->tx.awaiting_lookup -= (unsigned)payloads.count;
+    s->tx.awaiting_bytes -= (size_t)payloads.bytes;
     if (s->life == DG_CLOSED) /* finalized: the state is being closed */
         return 0;
     if (lua_isboolean(L, 4)) {
-        cancel_held(L, s, &held);
+        report_cancelled(L, s, &payloads);
     } else if (lua_isnil(L, 4)) {
-        s->tx.transmitter.errors += held.count;
+        s->tx.transmitter.errors += payloads.count;
         lua_pushvalue(L, 6);
-        dg_work_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)held.bytes);
+        dg_work_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)payloads.bytes);
     } else {
         /* the look-up has checked that it is a literal for this socket */
         dg_address_parse(&to, s->family, dg_socket_maps(s), luaL_checkstring(L, 4), (unsigned)luaL_checkinteger(L, 3));
-        send_held(L, s, &to);
+        send_to_answer(L, s, &to);
     }
-    dg_send_queue_tell_drain(L, 1, s);
+    dg_send_queue_emit_drain(L, 1, s);
     if (s->life == DG_CLOSING)
         dg_work_add(L, 1, s, DG_WORK_FLUSH | DG_WORK_CLOSE);
     dg_watch_update(L, 1, s);
@@ -362,7 +364,7 @@ static int core_cancel_queue(lua_State *L)
     s->tx.transmitter.errors += dg_queue_count(&s->tx.queue);
     while (dg_queue_count(&s->tx.queue) != 0)
         dg_queue_failed(&s->tx.queue, -ECANCELED);
-    dg_send_queue_tell_drain(L, 1, s);
+    dg_send_queue_emit_drain(L, 1, s);
     dg_work_add(L, 1, s, DG_WORK_REPORT);
     return 0;
 }
