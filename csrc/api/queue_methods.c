@@ -31,7 +31,7 @@ static int socket_discard(lua_State *L)
     size_t held = s->tx.awaiting_lookup;
     if (held != 0) {
         dg_registry_get(L, DG_REGISTRY_HOOKS);
-        lua_getfield(L, -1, "cancelHeld");
+        lua_getfield(L, -1, "cancelLookups");
         lua_pushvalue(L, 1);
         lua_call(L, 1, 0); /* comes back through core.sendResolved */
     }
@@ -52,7 +52,7 @@ static int core_cancel_queue(lua_State *L)
     s->tx.transmitter.errors += dg_queue_count(&s->tx.queue);
     while (dg_queue_count(&s->tx.queue) != 0)
         dg_queue_failed(&s->tx.queue, -ECANCELED);
-    dg_send_queue_tell_drain(L, 1, s);
+    dg_send_queue_emit_drain(L, 1, s);
     dg_work_add(L, 1, s, DG_WORK_REPORT);
     return 0;
 }

@@ -77,7 +77,7 @@ void dg_uncaught_take(lua_State *L, dg_state *state)
     }
 }
 
-static int text_of(lua_State *L)
+static int push_error_text(lua_State *L)
 {
     dg_tolstring(L, 1, NULL);
     if (dg_error_push_place(L, 1))
@@ -86,10 +86,10 @@ static int text_of(lua_State *L)
 }
 
 /* Pushes the text of an error, whose __tostring may raise, with the place of the call that it comes from. */
-static void push_text(lua_State *L, int index)
+static void push_protected_text(lua_State *L, int index)
 {
     index = dg_absindex(L, index);
-    lua_pushcfunction(L, text_of);
+    lua_pushcfunction(L, push_error_text);
     lua_pushvalue(L, index);
     if (lua_pcall(L, 1, 1, 0) == 0)
         return;
@@ -107,7 +107,7 @@ static void push_full_traceback(lua_State *L, unsigned count, int list)
     }
     for (unsigned i = 1; i < count; i++) {
         lua_rawgeti(L, list, (int)(2 * i + 1));
-        push_text(L, -1);
+        push_protected_text(L, -1);
         lua_remove(L, -2);
         lua_pushfstring(L, "%s\nand then: %s", lua_tostring(L, -2), lua_tostring(L, -1));
         lua_replace(L, -3);
@@ -116,7 +116,7 @@ static void push_full_traceback(lua_State *L, unsigned count, int list)
 }
 
 /* Pushes what is told instead of errors that could not be kept: Lua's own text was among them. */
-static void push_lost(lua_State *L, dg_state *state)
+static void push_dropped_errors(lua_State *L, dg_state *state)
 {
     state->dropped_errors = 0;
     lua_pushliteral(L, "not enough memory, or C stack overflow (there was no room to keep the errors of callbacks)");
@@ -126,12 +126,12 @@ int dg_uncaught_push(lua_State *L)
 {
     dg_state *state = dg_state_of(L);
     if (state->dropped_errors != 0) {
-        push_lost(L, state);
+        push_dropped_errors(L, state);
         dg_uncaught_take(L, state); /* there may be a handler, and room by now */
     }
     unsigned count = state->uncaught;
     if (count == 0 && state->dropped_errors != 0) {
-        push_lost(L, state);
+        push_dropped_errors(L, state);
         return 1;
     }
     if (count == 0)
@@ -166,7 +166,7 @@ int dg_uncaught_raise(lua_State *L, const dg_state *state)
         return 0;
     if (lua_isstring(L, -1))
         return lua_error(L);
-    push_text(L, -1);
+    push_protected_text(L, -1);
     if (!lua_istable(L, -2))
         return lua_error(L);
     lua_pushliteral(L, "traceback"); /* of an error object of ours */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What Lua 5.1 to 5.5 and LuaJIT do not share, under names of our own (LuaJIT has some of Lua 5.2's functions, so the
- * real names would clash). Nothing here knows dgram. */
+/* Functions that not every Lua from 5.1 to 5.5 and LuaJIT has, under names of our own: LuaJIT has some of Lua 5.2's
+ * functions, so the real names would clash. Nothing here knows dgram. */
 #ifndef DG_LUA_COMPAT_H
 #define DG_LUA_COMPAT_H
 

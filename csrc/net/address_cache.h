@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Literals that were parsed lately, for all sockets of a state: programs send to the same few again and again, and
- * finding one here costs a fraction of parsing it. Each text has one place, by where it is in memory: a string that a
- * program sends to does not move. */
+/* A direct-mapped cache of parsed literals, for all sockets of a state. Programs send to the same few addresses again
+ * and again, and finding one here costs a fraction of parsing it. The slot of a text follows from its place in memory,
+ * because Lua's strings do not move. */
 #ifndef DG_NET_ADDRESS_CACHE_H
 #define DG_NET_ADDRESS_CACHE_H
 
@@ -13,10 +13,10 @@ DG_HIDDEN_BEGIN
 
 enum { DG_CACHE_SLOTS = 256, DG_CACHE_TEXT = INET6_ADDRSTRLEN };
 
-/* What was parsed: the text, for a kind of socket, with a port. */
+/* A parsed literal: its text, for a kind of socket, with a port. */
 typedef struct dg_cache_slot {
-    const char *at; /* where the text was: other texts may be there by now, so this alone proves nothing */
-    uint32_t key;   /* of length, kind and port; 0 while it is empty */
+    const char *at; /* where the text was; another text may be there by now, so the texts are compared, too */
+    uint32_t key;   /* dg_cache_key; 0: the slot is empty */
     char text[DG_CACHE_TEXT];
     dg_inet address;
 } dg_cache_slot;
@@ -25,24 +25,25 @@ typedef struct dg_address_cache {
     dg_cache_slot slots[DG_CACHE_SLOTS];
 } dg_address_cache;
 
-/* An empty one, or NULL without memory. */
+/* Makes an empty cache, or returns NULL without memory. */
 dg_address_cache *dg_cache_new(void);
 void dg_cache_free(dg_address_cache *cache);
 
-/* What of a socket decides how it takes a literal, and the rest of what has to be the same. */
+/* Everything but the text that decides about the parsed address: the kind of socket and the port; and the text's
+ * length. */
 static inline uint32_t dg_cache_key(int family, int mapped, size_t length, unsigned port)
 {
     uint32_t kind = family == AF_INET ? 1 : mapped ? 2 : 3;
     return (uint32_t)length << 24 | kind << 16 | port;
 }
 
-/* Several peers may share an address: so the port counts, too. */
+/* The port counts, too: several peers may have one address. */
 static inline size_t dg_cache_index(const char *text, unsigned port)
 {
     return (((size_t)(uintptr_t)text >> 4) + 37U * port) % DG_CACHE_SLOTS;
 }
 
-/* Most IPv4 literals have 8 to 15 characters: a call would cost more than comparing them. */
+/* Most IPv4 literals have 8 to 15 characters. Two overlapping words compare them, which costs less than a call. */
 static inline int dg_cache_same_text(const char *a, const char *b, size_t length)
 {
     uint64_t first[2], last[2];
@@ -55,8 +56,8 @@ static inline int dg_cache_same_text(const char *a, const char *b, size_t length
     return first[0] == first[1] && last[0] == last[1];
 }
 
-/* What dg_address_parse would make of `text` (of `length` bytes), if it did so lately, or NULL. It stays there until
- * something else is kept. */
+/* Returns the address that dg_address_parse made of `text` (of `length` bytes), or NULL if it is not in the cache. The
+ * pointer is valid until the next dg_cache_keep. */
 static inline const dg_inet *dg_cache_find(const dg_address_cache *cache, int family, int mapped, const char *text,
                                            size_t length, unsigned port)
 {
@@ -69,7 +70,7 @@ static inline const dg_inet *dg_cache_find(const dg_address_cache *cache, int fa
     return &slot->address;
 }
 
-/* Keeps what it made, unless a zone is in it: what that stands for changes with the interfaces. */
+/* Puts a parsed address into the cache, unless it has a zone: which interface that names may change. */
 void dg_cache_keep(dg_address_cache *cache, const dg_address *parsed, int family, int mapped, const char *text,
                    size_t length, unsigned port);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Socket options by subject, over both families (ip(7), ipv6(7), socket(7)). Each returns 0 or a negative errno.
- * Ranges are the caller's to check. */
+/* Socket options by subject, for both families (ip(7), ipv6(7), socket(7)). Each function returns 0 or a negative
+ * errno. The caller checks ranges. */
 #ifndef DG_NET_OPTION_H
 #define DG_NET_OPTION_H
 
@@ -35,8 +35,8 @@ int dg_option_get_path_mtu(int fd, int family, int *bytes);
 
 /* Off: of groups that others have joined the socket hears nothing. -ENOTSUP where the system cannot. */
 int dg_option_set_multicast_all(int fd, int family, int on);
-/* Where multicast leaves; over IPv4 also from which of the interface's addresses. A dual-stack socket sends to groups
- * of both families: for both, but that an IPv4 address concerns IPv4 alone. */
+/* The interface that multicast leaves by, and over IPv4 which of its addresses it comes from. On a dual-stack socket it
+ * holds for groups of both families, but an interface named by its IPv4 address holds for IPv4 only. */
 int dg_option_set_multicast_interface(int fd, int family, int dual, const dg_interface *interface);
 
 /* Buffer sizes in bytes, as the kernel counts (Linux reports twice what was set, socket(7)). */

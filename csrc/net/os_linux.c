@@ -79,7 +79,7 @@ static uint32_t segment_size(struct msghdr *header, uint32_t length)
     return length;
 }
 
-static int looks_for_trains(const dg_offloads *offloads)
+static int expects_segments(const dg_offloads *offloads)
 {
     return offloads->coalesce || offloads->shared;
 }
@@ -92,7 +92,7 @@ static void describe_slot(dg_arena *arena, unsigned i, uint32_t length, const dg
     dg_received *slot = &arena->cells[i].slot;
     slot->data = arena->cells[i].payload;
     slot->length = length;
-    slot->segment = looks_for_trains(offloads) ? segment_size(header, length) : length;
+    slot->segment = expects_segments(offloads) ? segment_size(header, length) : length;
     slot->truncated = (header->msg_flags & (offloads->coalesce ? MSG_TRUNC | MSG_CTRUNC : MSG_TRUNC)) != 0;
     slot->from.length = header->msg_namelen;
 }
@@ -101,7 +101,7 @@ static void ready_slot(dg_arena *arena, unsigned i, const dg_offloads *offloads)
 {
     struct msghdr *header = &arena->headers[i].msg_hdr;
     header->msg_namelen = sizeof arena->cells[i].slot.from.u;
-    header->msg_controllen = looks_for_trains(offloads) ? CONTROL_BYTES : 0;
+    header->msg_controllen = expects_segments(offloads) ? CONTROL_BYTES : 0;
 }
 
 /* For one slot this is cheaper than recvmmsg. */
@@ -166,7 +166,7 @@ static int receive_several(int fd, dg_arena *arena, unsigned want, const dg_offl
 
 int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads)
 {
-    if (want == 1 && !looks_for_trains(offloads))
+    if (want == 1 && !expects_segments(offloads))
         return receive_plain(fd, arena);
     return receive_several(fd, arena, want, offloads);
 }
@@ -206,7 +206,7 @@ static int send_plain(int fd, const dg_outgoing *out)
     return sent >= 0 ? 1 : -errno;
 }
 
-static int send_train(int fd, const dg_outgoing *out)
+static int send_segmented(int fd, const dg_outgoing *out)
 {
     struct msghdr header;
     envelope env;
@@ -237,7 +237,7 @@ int dg_os_send(int fd, const dg_outgoing *out, unsigned count)
 {
     if (count > 1)
         return send_several(fd, out, count);
-    return out->segment != 0 ? send_train(fd, out) : send_plain(fd, out);
+    return out->segment != 0 ? send_segmented(fd, out) : send_plain(fd, out);
 }
 
 void dg_os_offloads(int fd, dg_offloads *out)

@@ -5,16 +5,16 @@
 #include <string.h>
 
 /* A message in the making: so many of the queue's datagrams. */
-typedef struct run {
+typedef struct message {
     unsigned count;
     size_t bytes;
-} run;
+} message;
 
 /* Segments of one send are equal but for the last, which may be shorter; none is empty. */
-static run longest_run(const dg_transmitter *transmitter, const dg_queue *queue, size_t at, size_t waiting)
+static message longest_message(const dg_transmitter *transmitter, const dg_queue *queue, size_t at, size_t waiting)
 {
     const dg_entry *first = dg_queue_waiting(queue, at);
-    run found = {1, first->length};
+    message found = {1, first->length};
     if (at < transmitter->single || transmitter->offloads.segments == 0 || first->length == 0)
         return found;
     size_t segments = transmitter->offloads.segments, most = waiting - at < segments ? waiting - at : segments;
@@ -40,7 +40,7 @@ static unsigned lay_out(const dg_transmitter *transmitter, const dg_queue *queue
         const dg_entry *first = dg_queue_waiting(queue, at);
         if (first->error != 0)
             break;
-        run next = longest_run(transmitter, queue, at, waiting);
+        message next = longest_message(transmitter, queue, at, waiting);
         out[messages].data = data;
         out[messages].length = (uint32_t)next.bytes;
         out[messages].segment = next.count > 1 ? first->length : 0;
@@ -58,7 +58,7 @@ static void count_singles(dg_transmitter *transmitter, unsigned count)
     transmitter->single -= transmitter->single < count ? transmitter->single : count;
 }
 
-static void settle_failed(dg_transmitter *transmitter, dg_queue *queue, int error)
+static void mark_failed(dg_transmitter *transmitter, dg_queue *queue, int error)
 {
     transmitter->errors++;
     dg_queue_failed(queue, error);
@@ -66,8 +66,8 @@ static void settle_failed(dg_transmitter *transmitter, dg_queue *queue, int erro
 }
 
 /* The first `sent` messages of `out` went, which carry counts[i] datagrams each. */
-static void settle_sent(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out, const unsigned *counts,
-                        unsigned sent)
+static void mark_sent(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out, const unsigned *counts,
+                      unsigned sent)
 {
     unsigned datagrams = 0;
     size_t bytes = 0;
@@ -96,7 +96,7 @@ static int is_blocked(int status)
 /* A segmented send failed, which proves nothing about its datagrams: they go again, and none is lost. EIO is what a
  * route says that cannot segment: the socket segments no more. EINVAL may mean that the batch was too long for this
  * kernel: shorter ones follow. Else its datagrams go singly. */
-static void take_batch_refusal(dg_transmitter *transmitter, unsigned count, int error)
+static void handle_gso_error(dg_transmitter *transmitter, unsigned count, int error)
 {
     if (error == -EINVAL && count > DG_SAFE_SEGMENTS) {
         transmitter->offloads.segments = DG_SAFE_SEGMENTS;
@@ -109,7 +109,7 @@ static void take_batch_refusal(dg_transmitter *transmitter, unsigned count, int 
 
 /* The first message failed. An error that may be an earlier datagram's is reported by the kernel once: so the message
  * is sent again, and a second failure is its own. */
-static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, unsigned count, int error)
+static void handle_error(dg_transmitter *transmitter, dg_queue *queue, unsigned count, int error)
 {
     if (transmitter->hears_late && transmitter->deferred_error == 0 && may_be_late(error)) {
         transmitter->deferred_error = error;
@@ -119,13 +119,13 @@ static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, unsigned 
         transmitter->late_error = transmitter->deferred_error; /* another error now: that one was not this datagram's */
     transmitter->deferred_error = 0;
     if (count > 1)
-        take_batch_refusal(transmitter, count, error);
+        handle_gso_error(transmitter, count, error);
     else
-        settle_failed(transmitter, queue, error);
+        mark_failed(transmitter, queue, error);
 }
 
 /* The kernel took something, or had no room: then an error before that was an earlier datagram's. */
-static void clear_suspect(dg_transmitter *transmitter)
+static void clear_deferred_error(dg_transmitter *transmitter)
 {
     if (transmitter->deferred_error != 0)
         transmitter->late_error = transmitter->deferred_error;
@@ -133,41 +133,41 @@ static void clear_suspect(dg_transmitter *transmitter)
 }
 
 /* After a system call that sent `sent` of the messages, or failed. Returns whether the kernel takes no more now. */
-static int take_answer(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out, const unsigned *counts,
-                       int sent)
+static int handle_result(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out, const unsigned *counts,
+                         int sent)
 {
     transmitter->calls++;
     if (sent > 0 || is_blocked(sent))
-        clear_suspect(transmitter);
+        clear_deferred_error(transmitter);
     if (is_blocked(sent))
         return 1;
     if (sent > 0)
-        settle_sent(transmitter, queue, out, counts, (unsigned)sent);
+        mark_sent(transmitter, queue, out, counts, (unsigned)sent);
     else if (sent < 0)
-        take_refusal(transmitter, queue, counts[0], sent);
+        handle_error(transmitter, queue, counts[0], sent);
     return 0;
 }
 
-/* A lone datagram, as answers are. Returns what take_answer does. */
+/* A lone datagram, as answers are. Returns what handle_result does. */
 static int transmit_one(dg_transmitter *transmitter, dg_queue *queue, int fd)
 {
     const dg_entry *first = dg_queue_waiting(queue, 0);
     const dg_outgoing out = {dg_fifo_first(&queue->payload), first->length, 0, dg_queue_route(queue, first)};
     const unsigned count = 1;
     if (first->error == 0)
-        return take_answer(transmitter, queue, &out, &count, dg_os_send(fd, &out, 1));
-    settle_failed(transmitter, queue, first->error);
+        return handle_result(transmitter, queue, &out, &count, dg_os_send(fd, &out, 1));
+    mark_failed(transmitter, queue, first->error);
     return 0;
 }
 
-/* As many as fit into one system call. Returns what take_answer does. */
+/* As many as fit into one system call. Returns what handle_result does. */
 static int transmit_several(dg_transmitter *transmitter, dg_queue *queue, int fd)
 {
     dg_outgoing out[DG_BATCH];
     unsigned counts[DG_BATCH], messages = lay_out(transmitter, queue, out, counts);
     if (messages != 0)
-        return take_answer(transmitter, queue, out, counts, dg_os_send(fd, out, messages));
-    settle_failed(transmitter, queue, dg_queue_waiting(queue, 0)->error);
+        return handle_result(transmitter, queue, out, counts, dg_os_send(fd, out, messages));
+    mark_failed(transmitter, queue, dg_queue_waiting(queue, 0)->error);
     return 0;
 }
 

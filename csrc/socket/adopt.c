@@ -71,8 +71,8 @@ static void exchange_descriptor(lua_State *L, dg_socket *s, int fd, const dg_des
 }
 
 /* core.adopt(socket, fd [, receive] [, send] [, interface] [, multicastAll]): puts an open descriptor in the place of
- * the socket's own, with these options; returns whether it is bound. Raises ERR_INVALID_FD_TYPE, ERR_SOCKET_ALREADY_BOUND, EBADF or
- * ERR_SOCKET_BUFFER_SIZE. */
+ * the socket's own, with these options; returns whether it is bound. Raises ERR_INVALID_FD_TYPE,
+ * ERR_SOCKET_ALREADY_BOUND, EBADF or ERR_SOCKET_BUFFER_SIZE. */
 static int core_adopt(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);

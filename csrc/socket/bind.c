@@ -176,7 +176,7 @@ static int core_bind(lua_State *L)
 }
 
 /* The arguments of a bind in its most common form, (self [, port] [, address]), to a literal: whether they are that. */
-static int plain_target(lua_State *L, const dg_socket *s, dg_address *out)
+static int plain_destination(lua_State *L, const dg_socket *s, dg_address *out)
 {
     int64_t port = 0;
     if (lua_gettop(L) > 3 || s->family == AF_UNIX)
@@ -197,7 +197,7 @@ static int core_bind_plain(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
     dg_address address;
-    if (!dg_luv_available(L) || s->local.state != DG_UNBOUND || !plain_target(L, s, &address) ||
+    if (!dg_luv_available(L) || s->local.state != DG_UNBOUND || !plain_destination(L, s, &address) ||
         bind_to(L, 1, s, &address, NO_MODE) != 0)
         return 0;
     lua_settop(L, 1);

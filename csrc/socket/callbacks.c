@@ -127,31 +127,31 @@ void dg_callbacks_give_away(lua_State *L, dg_callbacks *callbacks, int owner, un
     lua_pop(L, 2);
 }
 
-dg_taking dg_callbacks_begin(lua_State *L, const dg_callbacks *callbacks, int owner)
+dg_callback_cursor dg_callbacks_begin(lua_State *L, const dg_callbacks *callbacks, int owner)
 {
-    dg_taking taking = {lua_gettop(L) + 1, lua_gettop(L) + 2, callbacks->rings - 1, 0};
+    dg_callback_cursor cursor = {lua_gettop(L) + 1, lua_gettop(L) + 2, callbacks->rings - 1, 0};
     push_slots(L, callbacks, owner);
     lua_pushnil(L);
-    return taking;
+    return cursor;
 }
 
 /* The places before that of the one that is taken are cleared, and its own when nobody waits: then the ring must not
  * keep the last one alive, nor much memory. */
-void dg_callbacks_take_next(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, unsigned serial)
+void dg_callbacks_take_next(lua_State *L, dg_callbacks *callbacks, dg_callback_cursor *cursor, unsigned serial)
 {
-    lua_rawgeti(L, taking->slots, DG_SLOT_CALLBACKS);
+    lua_rawgeti(L, cursor->slots, DG_SLOT_CALLBACKS);
     int ring = lua_gettop(L);
     for (; callbacks->head != serial; callbacks->head = next(callbacks->head))
         clear(L, ring, place(callbacks, callbacks->head));
     lua_rawgeti(L, ring, place(callbacks, serial));
-    lua_replace(L, taking->callback);
-    taking->ring = callbacks->rings;
-    taking->head = serial;
+    lua_replace(L, cursor->callback);
+    cursor->ring = callbacks->rings;
+    cursor->head = serial;
     if (callbacks->waiting == 0)
         clear_rest(L, callbacks, ring);
     lua_pop(L, 1);
     if (callbacks->waiting == 0 && callbacks->room > KEPT_ROOM) {
-        clear(L, taking->slots, DG_SLOT_CALLBACKS);
+        clear(L, cursor->slots, DG_SLOT_CALLBACKS);
         callbacks->room = callbacks->head = callbacks->tail = 0;
         callbacks->rings++;
     }

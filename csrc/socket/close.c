@@ -33,7 +33,7 @@ void dg_close_finish(lua_State *L, int index, dg_socket *s)
         dg_receive_keep_dropped(s);
         dg_watch_release(L, index, s);
     }
-    if (dg_report_pending(s) != 0 || s->tx.telling != 0)
+    if (dg_report_pending(s) != 0 || s->tx.errors_in_making != 0)
         return;
     s->life = DG_CLOSED;
     dg_queue_free(&s->tx.queue);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The other end of a socket: its peer. Names are not looked up here; the Lua side does that, and comes back with a
- * literal. */
+/* Connecting to a peer, and disconnecting. A datagram socket's connect(2) only notes the peer. Names are not looked up
+ * here: lua/dgram/lookup.lua does that, and calls again with a literal. */
 #ifndef DG_SOCKET_CONNECT_H
 #define DG_SOCKET_CONNECT_H
 

@@ -14,9 +14,9 @@
 #include "watch.h"
 #include "work.h"
 
-static void run_round(lua_State *L, dg_state *state)
+static void drain_work(lua_State *L, dg_state *state)
 {
-    if (!state->dispatch.opened)
+    if (!state->dispatch.drain_opened)
         dg_drain_open(state);
     dg_drain_run(L, state);
 }
@@ -31,15 +31,15 @@ static int body(lua_State *L)
     if (!state->dispatch.begun) { /* what is deferred comes before what was received behind it */
         state->dispatch.begun = 1;
         if (dg_work_has_work(state))
-            run_round(L, state);
+            drain_work(L, state);
     }
     if (s != NULL && s->fd >= 0) {
         dg_ready_serve(L, 1, s);
         if (dg_queue_count(&s->tx.queue) != 0)
             dg_send_queue_flush_now(L, 1, s);
     }
-    if (state->dispatch.opened || dg_work_has_work(state)) /* a lone datagram and its answer leave none */
-        run_round(L, state);
+    if (state->dispatch.drain_opened || dg_work_has_work(state)) /* a lone datagram and its answer leave none */
+        drain_work(L, state);
     return 0;
 }
 
@@ -52,7 +52,7 @@ static void run_body(lua_State *L, dg_state *state, dg_socket *s, int index)
     int status;
     dg_turn_enter(state, &turn);
     state->dispatch.socket = s;
-    state->dispatch.begun = state->dispatch.opened = 0;
+    state->dispatch.begun = state->dispatch.drain_opened = 0;
     state->depth++;
     lua_pushvalue(L, DG_UP_MESSAGE_HANDLER);
     int handler = lua_gettop(L);
@@ -78,7 +78,7 @@ static void run_body(lua_State *L, dg_state *state, dg_socket *s, int index)
     dg_turn_leave(state, &turn);
 }
 
-static int settle(lua_State *L)
+static int finish_drain(lua_State *L)
 {
     dg_drain_finish(L, dg_state_of(L));
     return 0;
@@ -96,7 +96,7 @@ static int stop_idle_handle(lua_State *L)
     return 0;
 }
 
-static void protect(lua_State *L, dg_state *state, lua_CFunction function)
+static void run_protected(lua_State *L, dg_state *state, lua_CFunction function)
 {
     lua_pushcfunction(L, function);
     if (lua_pcall(L, 0, 0, 0) != 0) { /* no memory to start the tick: dgram.run tries again */
@@ -120,11 +120,11 @@ static int needs_idle(const dg_state *state)
 static int leave(lua_State *L, dg_state *state, enum origin origin)
 {
     if (origin == FROM_POLL && dg_drain_unfinished(state))
-        protect(L, state, settle);
+        run_protected(L, state, finish_drain);
     else if (!state->idle_running && needs_idle(state))
-        protect(L, state, start_idle_handle);
+        run_protected(L, state, start_idle_handle);
     else if (state->idle_running && state->depth != 0 && origin == FROM_POLL && !needs_idle(state))
-        protect(L, state, stop_idle_handle);
+        run_protected(L, state, stop_idle_handle);
     return state->uncaught != 0 || state->dropped_errors != 0 ? dg_uncaught_raise(L, state) : 0;
 }
 
@@ -139,8 +139,8 @@ static unsigned events_of(const char *events)
     return ready_events;
 }
 
-/* What luv's poll callback was told: error, events. */
-static unsigned told(lua_State *L)
+/* What luv's poll callback was poll_status: error, events. */
+static unsigned poll_status(lua_State *L)
 {
     return lua_type(L, 1) == LUA_TSTRING ? (unsigned)DG_STOPPED : events_of(lua_tostring(L, 2));
 }
@@ -155,7 +155,7 @@ static void dispatch(lua_State *L, dg_socket *s, int index, unsigned ready_event
 static int on_poll(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, DG_UP_SOCKET);
-    dispatch(L, s, DG_UP_SOCKET, told(L));
+    dispatch(L, s, DG_UP_SOCKET, poll_status(L));
     if (s->rx.interval != 0 && s->state->depth == 0)
         dg_moderation_woken(L, DG_UP_SOCKET, s);
     return leave(L, s->state, FROM_POLL);
@@ -175,7 +175,7 @@ static int on_timer(lua_State *L)
             dg_moderation_forget(s); /* it is being collected */
         } else {
             dispatch(L, s, top + 1, DG_READABLE);
-            dg_moderation_judge(L, top + 1, s);
+            dg_moderation_review(L, top + 1, s);
         }
         lua_settop(L, top);
     }
@@ -193,7 +193,7 @@ static dg_socket *push_if_there(lua_State *L)
 /* luv's callback for a poll that only keeps the loop alive. */
 static int on_alive(lua_State *L)
 {
-    const unsigned ready_events = told(L);
+    const unsigned ready_events = poll_status(L);
     dg_socket *s = push_if_there(L);
     if (s == NULL)
         return 0;

@@ -59,28 +59,28 @@ static void run_event(lua_State *L, dg_state *state)
  * parts, and goes on when it is entered again. */
 static void do_step(lua_State *L, int index, dg_socket *s)
 {
-    unsigned doing = s->job.running;
-    if (doing & DG_WORK_BIND) {
+    unsigned running = s->job.running;
+    if (running & DG_WORK_BIND) {
         s->job.running &= (unsigned char)~DG_WORK_BIND;
         int status = s->life == DG_OPEN ? dg_bind_bind_any(L, index, s) : 0;
         if (status != 0) {
             dg_error_push_system(L, status, "bind", NULL);
             dg_work_emit(L, index, "error");
         }
-    } else if (doing & DG_WORK_READY) {
-        s->job.running = (unsigned char)((doing & ~(unsigned)DG_WORK_READY) | DG_WORK_RESUME);
+    } else if (running & DG_WORK_READY) {
+        s->job.running = (unsigned char)((running & ~(unsigned)DG_WORK_READY) | DG_WORK_RESUME);
         if (s->fd >= 0)
             dg_ready_serve(L, index, s);
-    } else if (doing & DG_WORK_FLUSH) {
+    } else if (running & DG_WORK_FLUSH) {
         s->job.running &= (unsigned char)~DG_WORK_FLUSH;
         dg_send_queue_flush(L, index, s);
         s->job.report_limit = dg_report_pending(s);
         if (s->job.report_limit != 0)
             s->job.running |= DG_WORK_REPORT;
-    } else if (doing & DG_WORK_RESUME) {
+    } else if (running & DG_WORK_RESUME) {
         dg_receive(L, index, s, 0); /* having raised it goes on behind that datagram */
         s->job.running &= (unsigned char)~DG_WORK_RESUME;
-    } else if (doing & DG_WORK_REPORT) {
+    } else if (running & DG_WORK_REPORT) {
         dg_report_run(L, index, s);
         s->job.running &= (unsigned char)~DG_WORK_REPORT;
         if (dg_report_pending(s) != 0)
@@ -113,7 +113,7 @@ static void serve(lua_State *L, dg_state *state)
 
 void dg_drain_open(dg_state *state)
 {
-    state->dispatch.opened = 1;
+    state->dispatch.drain_opened = 1;
     state->dispatch.sockets_first = state->sockets_first;
     state->dispatch.sockets = state->pending_count;
     state->dispatch.events = dg_work_deferred(state);
@@ -124,11 +124,12 @@ static void flush_pending(lua_State *L, dg_state *state)
 {
     for (unsigned left = state->pending_count; left != 0 && state->first_pending != NULL; left--) {
         dg_socket *s = dg_work_next(state);
-        unsigned due = s->job.pending;
-        s->job.pending = due & DG_WORK_FLUSH ? (unsigned char)((due & ~(unsigned)DG_WORK_FLUSH) | DG_WORK_REPORT)
-                                             : (unsigned char)due;
+        unsigned pending = s->job.pending;
+        s->job.pending = pending & DG_WORK_FLUSH
+                             ? (unsigned char)((pending & ~(unsigned)DG_WORK_FLUSH) | DG_WORK_REPORT)
+                             : (unsigned char)pending;
         dg_work_mark(s, 0);
-        if (due & DG_WORK_FLUSH) {
+        if (pending & DG_WORK_FLUSH) {
             dg_socket_push(L, s);
             dg_send_queue_flush(L, lua_gettop(L), s);
             lua_pop(L, 1);

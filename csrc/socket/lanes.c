@@ -91,17 +91,17 @@ static void free_lane(dg_lane *lane)
 }
 
 /* Carries callbacks over from the socket's ring to the lane's. */
-typedef struct carrier {
+typedef struct callback_move {
     lua_State *L;
     int index;
     dg_socket *socket;
     dg_lane *lane;
     unsigned carried;
-} carrier;
+} callback_move;
 
-static uint32_t carry(void *context, uint32_t tag)
+static uint32_t move_callback(void *context, uint32_t tag)
 {
-    carrier *c = context;
+    callback_move *c = context;
     dg_callbacks_push(c->L, &c->socket->tx.callbacks, c->index, tag);
     uint32_t carried = dg_callbacks_add(c->L, &c->lane->callbacks, c->index, lua_gettop(c->L));
     lua_pop(c->L, 1);
@@ -151,8 +151,8 @@ void dg_lanes_divert(lua_State *L, int index, dg_socket *s)
             lua_error(L);
         return;
     }
-    carrier c = {L, index, s, lane, 0};
-    dg_queue_move(&s->tx.queue, &to, &lane->queue, carry, &c);
+    callback_move c = {L, index, s, lane, 0};
+    dg_queue_move(&s->tx.queue, &to, &lane->queue, move_callback, &c);
     dg_callbacks_give_away(L, &s->tx.callbacks, index, c.carried);
     for (end = &s->tx.lanes; *end != NULL;)
         end = &(*end)->next;

@@ -16,14 +16,14 @@ enum {
 };
 
 /* How many datagrams the kernel gave it, modulo 2^32. */
-static uint32_t seen(const dg_socket *s)
+static uint32_t datagrams_received(const dg_socket *s)
 {
     return (uint32_t)(s->rx.messages + s->rx.blocked + s->rx.strangers);
 }
 
 /* ---- The list of those that are moderated */
 
-static unsigned place_of(const dg_state *state, const dg_socket *s)
+static unsigned index_of(const dg_state *state, const dg_socket *s)
 {
     unsigned at = 0;
     while (at < state->moderated_count && state->moderated[at].socket != s)
@@ -41,11 +41,11 @@ static void set_interval(dg_state *state)
 
 static void count_from_here(dg_moderated *entry)
 {
-    entry->seen = seen(entry->socket);
+    entry->datagrams = datagrams_received(entry->socket);
     entry->bytes = (uint32_t)entry->socket->rx.bytes;
 }
 
-static void put_in(dg_state *state, dg_socket *s, uint32_t room)
+static void add_entry(dg_state *state, dg_socket *s, uint32_t room)
 {
     dg_moderated entry = {s, room, s->rx.interval, 0, 0, 0};
     count_from_here(&entry);
@@ -54,9 +54,9 @@ static void put_in(dg_state *state, dg_socket *s, uint32_t room)
     set_interval(state);
 }
 
-static void take_out(dg_state *state, const dg_socket *s)
+static void remove_entry(dg_state *state, const dg_socket *s)
 {
-    unsigned at = place_of(state, s);
+    unsigned at = index_of(state, s);
     if (at == state->moderated_count)
         return;
     state->moderated_count--;
@@ -71,16 +71,16 @@ static void take_out(dg_state *state, const dg_socket *s)
 void dg_moderation_forget(dg_socket *s)
 {
     if (s->state->moderated_count != 0)
-        take_out(s->state, s);
+        remove_entry(s->state, s);
     s->rx.moderated = 0;
 }
 
 /* ---- Work that may raise, under one protected call */
 
-enum work { BEGIN, END, REST };
+enum step { START, RESTART_POLL, RELEASE_LOOP };
 
 /* Datagrams wait in the kernel's buffer, and must fit. Returns what they may take of it, 0 for nothing. */
-static uint32_t room_of(const dg_socket *s)
+static uint32_t buffer_share(const dg_socket *s)
 {
     int bytes;
     return dg_option_get_receive_buffer(s->fd, &bytes) == 0 && bytes > 0 ? (uint32_t)bytes / 2 : 0;
@@ -100,7 +100,7 @@ static void begin(lua_State *L, dg_socket *s)
         dg_interval_timer_reference(L, 1); /* in place of the polls that are stopped */
     if (may_be_moderated(s) && !s->rx.moderated &&
         state->moderated_count < DG_MOST_MODERATED) { /* finalizers have run */
-        put_in(state, s, room_of(s));
+        add_entry(state, s, buffer_share(s));
         if (dg_interval_timer_arm(state, state->interval) != 0)
             dg_moderation_forget(s);
     }
@@ -110,17 +110,17 @@ static void begin(lua_State *L, dg_socket *s)
 }
 
 /* Arguments: the socket, or nil; its light userdata; what to do. */
-static int do_work(lua_State *L)
+static int run_step(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, 2);
-    switch ((enum work)lua_tointeger(L, 3)) {
-    case BEGIN:
+    switch ((enum step)lua_tointeger(L, 3)) {
+    case START:
         begin(L, s);
         break;
-    case END:
+    case RESTART_POLL:
         dg_watch_update(L, 1, s);
         break;
-    case REST:
+    case RELEASE_LOOP:
         dg_interval_timer_reference(L, 0);
         break;
     }
@@ -128,7 +128,7 @@ static int do_work(lua_State *L)
 }
 
 /* Returns whether it did not raise. The function is in the store, because making one may take memory. */
-static int protect(lua_State *L, enum work work, int index, dg_socket *s)
+static int run_protected(lua_State *L, enum step step, int index, dg_socket *s)
 {
     dg_registry_get(L, DG_REGISTRY_MODERATE);
     if (s != NULL)
@@ -136,7 +136,7 @@ static int protect(lua_State *L, enum work work, int index, dg_socket *s)
     else
         lua_pushnil(L);
     lua_pushlightuserdata(L, s);
-    lua_pushinteger(L, (lua_Integer)work);
+    lua_pushinteger(L, (lua_Integer)step);
     int done = lua_pcall(L, 3, 0, 0) == 0;
     if (!done)
         lua_pop(L, 1);
@@ -156,7 +156,7 @@ void dg_moderation_woken(lua_State *L, int index, dg_socket *s)
     if (passed / (WINDOW / 2) >= s->rx.interval || s->rx.moderated || state->moderating || !may_be_moderated(s))
         return;
     state->moderating = 1;
-    if (!protect(L, BEGIN, index, s))
+    if (!run_protected(L, START, index, s))
         dg_moderation_forget(s); /* its poll watches as before */
     state->moderating = 0;
 }
@@ -164,9 +164,9 @@ void dg_moderation_woken(lua_State *L, int index, dg_socket *s)
 void dg_moderation_end(lua_State *L, int index, dg_socket *s)
 {
     s->rx.moderated = 0;
-    if (protect(L, END, index, s))
-        take_out(s->state, s);
-    else if (place_of(s->state, s) != s->state->moderated_count)
+    if (run_protected(L, RESTART_POLL, index, s))
+        remove_entry(s->state, s);
+    else if (index_of(s->state, s) != s->state->moderated_count)
         s->rx.moderated = 1; /* it has to be received from at intervals until its poll is started again */
     s->rx.wakes = 0;
     s->rx.window_at = dg_timer_clock();
@@ -188,7 +188,7 @@ static void end_all(lua_State *L, dg_state *state)
 
 unsigned dg_moderation_fired(lua_State *L, dg_state *state)
 {
-    int needed = state->moderated_count != 0 || !protect(L, REST, 0, NULL);
+    int needed = state->moderated_count != 0 || !run_protected(L, RELEASE_LOOP, 0, NULL);
     if (dg_interval_timer_arm(state, needed ? state->interval : 0) != 0 && needed)
         end_all(L, state);
     state->next_moderated = 0;
@@ -211,10 +211,10 @@ dg_socket *dg_moderation_next(dg_state *state)
 
 /* How much of the receive buffer an interval's datagrams took; with some to spare, as the kernel takes twice a size
  * that is just above a power of two. */
-static uint64_t load_of(const dg_moderated *entry)
+static uint64_t buffer_used(const dg_moderated *entry)
 {
     return 2 * (uint64_t)((uint32_t)entry->socket->rx.bytes - entry->bytes) +
-           (uint64_t)OVERHEAD * (uint32_t)(seen(entry->socket) - entry->seen);
+           (uint64_t)OVERHEAD * (uint32_t)(datagrams_received(entry->socket) - entry->datagrams);
 }
 
 /* Halves the interval when it filled a half of what there is room for, and lets it grow again. Returns whether there
@@ -222,10 +222,10 @@ static uint64_t load_of(const dg_moderated *entry)
 static int fit_interval(dg_state *state, dg_moderated *entry)
 {
     const uint32_t longest = entry->socket->rx.interval;
-    uint64_t load = load_of(entry);
-    if (load > entry->room / 2)
+    uint64_t load = buffer_used(entry);
+    if (load > entry->buffer_share / 2)
         entry->interval /= 2;
-    else if (load < entry->room / 8 && entry->interval < longest)
+    else if (load < entry->buffer_share / 8 && entry->interval < longest)
         entry->interval = 2 * entry->interval < longest ? 2 * entry->interval : longest;
     else
         return 1;
@@ -233,14 +233,14 @@ static int fit_interval(dg_state *state, dg_moderated *entry)
     return entry->interval > longest / SHORTEST_PART;
 }
 
-void dg_moderation_judge(lua_State *L, int index, dg_socket *s)
+void dg_moderation_review(lua_State *L, int index, dg_socket *s)
 {
     dg_state *state = s->state;
-    unsigned at = place_of(state, s);
+    unsigned at = index_of(state, s);
     if (at == state->moderated_count)
         return;
     dg_moderated *entry = &state->moderated[at];
-    if (may_be_moderated(s) && seen(s) != entry->seen && fit_interval(state, entry))
+    if (may_be_moderated(s) && datagrams_received(s) != entry->datagrams && fit_interval(state, entry))
         count_from_here(entry);
     else
         dg_moderation_end(L, index, s);
@@ -278,6 +278,6 @@ static const luaL_Reg core[] = {{"setModeration", core_set_moderation}, {NULL, N
 void dg_moderation_open(lua_State *L)
 {
     dg_socket_add(L, methods, core);
-    lua_pushcfunction(L, do_work);
+    lua_pushcfunction(L, run_step);
     dg_registry_set(L, DG_REGISTRY_MODERATE);
 }

@@ -24,7 +24,7 @@ static void report_pending_error(lua_State *L, int index, dg_socket *s)
 
 /* Takes note of what luv tells of once: that the poll stopped (libuv stops one that has an error), that the timer ran
  * out. Returns whether the queue may go on. */
-static int take_ends(dg_socket *s, unsigned ready_events)
+static int take_stop_and_retry(dg_socket *s, unsigned ready_events)
 {
     if (ready_events & DG_STOPPED)
         dg_watch_stopped(s);
@@ -39,23 +39,23 @@ static int take_ends(dg_socket *s, unsigned ready_events)
 }
 
 /* All but that it is readable; each thing is forgotten before it is looked at, because that may raise. */
-static void look_at(lua_State *L, int index, dg_socket *s)
+static void handle_rare_events(lua_State *L, int index, dg_socket *s)
 {
     unsigned ready_events = s->watch.ready_events;
     s->watch.ready_events &= DG_READABLE;
     if (s->kept_alive && (ready_events & (DG_STOPPED | DG_RETRY))) /* told of only once, and what follows may raise */
         dg_work_mark(s, DG_WORK_RESUME);
-    int goes_on = take_ends(s, ready_events);
+    int may_flush = take_stop_and_retry(s, ready_events);
     if ((ready_events & DG_WRITABLE) && s->tx.blocked == DG_BLOCKED_POLL) {
         s->tx.blocked = DG_NOT_BLOCKED;
-        goes_on = 1;
+        may_flush = 1;
     }
-    if (goes_on)
+    if (may_flush)
         dg_work_add(L, index, s, DG_WORK_FLUSH);
     if (ready_events & (DG_ERROR | DG_STOPPED))
         report_pending_error(L, index, s);
-    int in_vain = (ready_events & DG_WRITABLE) && s->tx.blocked == DG_NOT_BLOCKED && !(s->job.pending & DG_WORK_FLUSH);
-    if ((ready_events & (DG_ERROR | DG_STOPPED | DG_RETRY)) || in_vain)
+    int spurious = (ready_events & DG_WRITABLE) && s->tx.blocked == DG_NOT_BLOCKED && !(s->job.pending & DG_WORK_FLUSH);
+    if ((ready_events & (DG_ERROR | DG_STOPPED | DG_RETRY)) || spurious)
         dg_watch_update(L, index, s);
 }
 
@@ -66,7 +66,7 @@ void dg_ready_serve(lua_State *L, int index, dg_socket *s)
         return;
     }
     if (s->watch.ready_events & ~(unsigned)DG_READABLE)
-        look_at(L, index, s);
+        handle_rare_events(L, index, s);
     int readable = (s->watch.ready_events & DG_READABLE) != 0;
     s->watch.ready_events = 0;
     if (readable || dg_receive_pending(s))
@@ -77,7 +77,7 @@ void dg_ready_serve(lua_State *L, int index, dg_socket *s)
 
 void dg_ready_note_left(dg_socket *s)
 {
-    take_ends(s, s->watch.ready_events);
+    take_stop_and_retry(s, s->watch.ready_events);
     if (s->kept_alive && (s->watch.ready_events & (DG_STOPPED | DG_RETRY)))
         dg_work_mark(s, DG_WORK_FLUSH | DG_WORK_RESUME);
     else if (dg_receive_pending(s))

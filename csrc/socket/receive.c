@@ -13,17 +13,17 @@
 #include "work.h"
 
 enum {
-    REST = 50,               /* milliseconds */
+    RETRY_AFTER = 50,        /* milliseconds */
     MOST_BYTES = 256 * 1024, /* in a batch: more would leave the cache before it is delivered */
-    MANY = 4,                /* datagrams that waited together: the next ones may come as trains */
+    ENOUGH_FOR_GRO = 4,      /* datagrams that waited together: the next ones may come as trains */
 };
 
 /* What a batch keeps on the stack, from `base` on. */
-enum { SLOTS, DELIVER, FAMILY, ADDRESS, KEPT };
-typedef struct kept {
+enum { SLOTS, DELIVER, FAMILY, ADDRESS, FRAME_SIZE };
+typedef struct stack_frame {
     int base;
-    uint32_t sender; /* serial number of the sender whose address is kept: a nested dispatch may have another */
-} kept;
+    uint32_t sender; /* serial number of the sender whose address is there: a nested dispatch may have another */
+} stack_frame;
 
 void dg_receive_push_upvalues(lua_State *L)
 {
@@ -66,59 +66,59 @@ static int same_sender(const dg_socket *s, const dg_address *from)
 }
 
 /* A Unix sender's name is kept in no other form than its string. */
-static void keep_name(lua_State *L, kept *k, const dg_address *from)
+static void keep_name(lua_State *L, stack_frame *frame, const dg_address *from)
 {
     char text[DG_ADDRESS_TEXT];
     size_t length = dg_address_format(from, text), kept_length = 0;
-    const char *last = lua_tolstring(L, k->base + ADDRESS, &kept_length);
+    const char *last = lua_tolstring(L, frame->base + ADDRESS, &kept_length);
     if (last != NULL && kept_length == length && memcmp(last, text, length) == 0)
         return;
     lua_pushlstring(L, text, length);
     lua_pushvalue(L, -1);
-    lua_rawseti(L, k->base + SLOTS, DG_SLOT_SENDER);
-    lua_replace(L, k->base + ADDRESS);
+    lua_rawseti(L, frame->base + SLOTS, DG_SLOT_SENDER);
+    lua_replace(L, frame->base + ADDRESS);
 }
 
 /* Another one than last time. */
-static void new_sender(lua_State *L, const kept *k, dg_socket *s, const dg_address *from)
+static void new_sender(lua_State *L, const stack_frame *frame, dg_socket *s, const dg_address *from)
 {
     char text[DG_ADDRESS_TEXT];
     const dg_address sender = *from; /* finalizers that run now may receive into the slot that it is in */
     lua_pushlstring(L, text, dg_address_format(&sender, text));
-    lua_rawseti(L, k->base + SLOTS, DG_SLOT_SENDER);
+    lua_rawseti(L, frame->base + SLOTS, DG_SLOT_SENDER);
     dg_inet_store(&s->rx.sender, &sender);
     s->rx.sender_serial++;
 }
 
 /* Another sender, or port: the answer to it need not be parsed. */
-static void remember_for_answers(lua_State *L, const kept *k, const dg_socket *s)
+static void remember_for_answers(lua_State *L, const stack_frame *frame, const dg_socket *s)
 {
     dg_address sender;
     size_t length;
-    const char *text = lua_tolstring(L, k->base + ADDRESS, &length);
+    const char *text = lua_tolstring(L, frame->base + ADDRESS, &length);
     dg_inet_load(&sender, &s->rx.sender);
     dg_destination_keep_sender(s, text, length, &sender);
 }
 
 /* Brings the sender's address to its place on the stack; the string of the last one is remembered. */
-static inline void keep_sender(lua_State *L, kept *k, dg_socket *s, const dg_address *from)
+static inline void keep_sender(lua_State *L, stack_frame *frame, dg_socket *s, const dg_address *from)
 {
     if (s->family == AF_UNIX) {
-        keep_name(L, k, from);
+        keep_name(L, frame, from);
         return;
     }
     const in_port_t port = from->u.in.sin_port; /* IPv6's is in the same place */
     if (!same_sender(s, from))
-        new_sender(L, k, s, from);
-    if (k->sender != s->rx.sender_serial) {
-        lua_rawgeti(L, k->base + SLOTS, DG_SLOT_SENDER);
-        lua_replace(L, k->base + ADDRESS);
-        k->sender = s->rx.sender_serial;
+        new_sender(L, frame, s, from);
+    if (frame->sender != s->rx.sender_serial) {
+        lua_rawgeti(L, frame->base + SLOTS, DG_SLOT_SENDER);
+        lua_replace(L, frame->base + ADDRESS);
+        frame->sender = s->rx.sender_serial;
     } else if (s->rx.sender.u.in.sin_port == port) {
         return;
     }
     s->rx.sender.u.in.sin_port = port;
-    remember_for_answers(L, k, s);
+    remember_for_answers(L, frame, s);
 }
 
 /* Moves the cursor past `size` bytes of the current slot. */
@@ -136,10 +136,11 @@ static void advance(dg_socket *s, const dg_received *slot, uint32_t size)
 }
 
 /* Pushes address, family, port, size, and whether it was truncated if it was; returns how many. */
-static int push_origin(lua_State *L, const kept *k, const dg_socket *s, const dg_received *slot, uint32_t size)
+static int push_origin(lua_State *L, const stack_frame *frame, const dg_socket *s, const dg_received *slot,
+                       uint32_t size)
 {
-    lua_pushvalue(L, k->base + ADDRESS);
-    lua_pushvalue(L, k->base + FAMILY);
+    lua_pushvalue(L, frame->base + ADDRESS);
+    lua_pushvalue(L, frame->base + FAMILY);
     if (s->family == AF_UNIX)
         lua_pushnil(L);
     else
@@ -155,9 +156,9 @@ static int push_origin(lua_State *L, const kept *k, const dg_socket *s, const dg
  * Finalizers run while it is made, perhaps: one that ran the loop has delivered this datagram, one may have closed the
  * socket. Then nothing is delivered, and the caller looks again; likewise where one has put a listener there that takes
  * more, for which it returns that a rinfo is to be made. */
-static int deliver(lua_State *L, kept *k, dg_socket *s, int with_rinfo)
+static int deliver(lua_State *L, stack_frame *frame, dg_socket *s, int with_rinfo)
 {
-    const int base = k->base;
+    const int base = frame->base;
     const uint64_t before = s->rx.messages + s->rx.calls;
     const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
     uint32_t size = slot->length - s->rx.batch_offset;
@@ -166,20 +167,20 @@ static int deliver(lua_State *L, kept *k, dg_socket *s, int with_rinfo)
     const unsigned outer = s->rx.reader_depth;
     s->rx.reader_depth = s->state->depth;
     if (with_rinfo) {
-        keep_sender(L, k, s, &slot->from);
+        keep_sender(L, frame, s, &slot->from);
         lua_pushvalue(L, base + DELIVER);
     }
     lua_pushlstring(L, slot->data + s->rx.batch_offset, size);
     s->rx.reader_depth = outer;
     int gone = s->rx.messages + s->rx.calls != before || !dg_receive_pending(s);
     if (gone || (s->rx.takes_rinfo && !with_rinfo)) {
-        lua_settop(L, base + KEPT - 1);
+        lua_settop(L, base + FRAME_SIZE - 1);
         return !gone;
     }
     int arguments = 1;
     if (with_rinfo) {
         lua_pushvalue(L, base + SLOTS);
-        arguments += 1 + push_origin(L, k, s, slot, size);
+        arguments += 1 + push_origin(L, frame, s, slot, size);
     } else {
         lua_rawgeti(L, base + SLOTS, DG_SLOT_TARGET);
         lua_insert(L, -2);
@@ -198,7 +199,7 @@ static void report_failure(lua_State *L, int index, dg_socket *s, int error)
         s->rx.stopped |= DG_BAD_FD;
     if (error == -ENOMEM || error == -ENOBUFS) { /* likewise, but it may pass */
         if (dg_luv_available(L)) {
-            dg_watch_retry(L, index, s, REST);
+            dg_watch_retry(L, index, s, RETRY_AFTER);
             s->rx.stopped |= DG_NO_MEMORY; /* now that something will end it */
         }
     }
@@ -220,7 +221,7 @@ static int receive_batch(dg_socket *s, unsigned wanted)
 /* Most sockets never get there. */
 static void coalesce_if_it_pays(dg_socket *s, int got)
 {
-    if (got >= MANY && s->tx.transmitter.offloads.can_coalesce)
+    if (got >= ENOUGH_FOR_GRO && s->tx.transmitter.offloads.can_coalesce)
         dg_os_coalesce(s->fd, &s->tx.transmitter.offloads);
 }
 
@@ -233,7 +234,7 @@ static unsigned most_slots(const dg_socket *s)
 
 /* Sets how many slots the next receive offers: twice as many where all were filled, else as many as were. At intervals
  * it is always as many as there is a use for. Returns whether it pays to look for more at once. */
-static int adapt(dg_socket *s, unsigned got)
+static int update_want(dg_socket *s, unsigned got)
 {
     unsigned most = got != 0 ? most_slots(s) : DG_SLOTS;
     int full = got == s->rx.want;
@@ -257,7 +258,7 @@ static int refill(lua_State *L, int index, dg_socket *s)
         report_failure(L, index, s, got);
     if (s->family == AF_UNIX) /* its queue is short, and it takes them singly */
         return got > 0;
-    return adapt(s, s->rx.batch_count);
+    return update_want(s, s->rx.batch_count);
 }
 
 /* What the slot has from the cursor on. */
@@ -267,7 +268,7 @@ static unsigned datagrams_left(const dg_socket *s, const dg_received *slot)
 }
 
 /* Counts what is left of the slot and goes past it. */
-static void pass_over(dg_socket *s, const dg_received *slot, uint64_t *counter)
+static void skip_slot(dg_socket *s, const dg_received *slot, uint64_t *counter)
 {
     *counter += datagrams_left(s, slot);
     s->rx.handed++;
@@ -283,9 +284,9 @@ static void skip_refused(dg_socket *s)
     while (batch_left(s)) {
         const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
         if (s->rx.has_strangers && !dg_address_same(&slot->from, s->peer.address))
-            pass_over(s, slot, &s->rx.strangers);
+            skip_slot(s, slot, &s->rx.strangers);
         else if (s->rx.block_list != NULL && s->rx.batch_offset == 0 && dg_blocklist_has(s->rx.block_list, &slot->from))
-            pass_over(s, slot, &s->rx.blocked);
+            skip_slot(s, slot, &s->rx.blocked);
         else
             return;
     }
@@ -309,36 +310,36 @@ static int has_share(dg_socket *s)
     return !turn->exhausted && s->rx.handed < DG_TURN_MESSAGES;
 }
 
-static kept push_kept(lua_State *L, int index, const dg_socket *s)
+static stack_frame push_frame(lua_State *L, int index, const dg_socket *s)
 {
-    kept k = {lua_gettop(L) + 1, s->rx.sender_serial};
+    stack_frame frame = {lua_gettop(L) + 1, s->rx.sender_serial};
     dg_getuservalue(L, index);
     lua_pushvalue(L, DG_UP_DELIVER);
     lua_pushvalue(L, s->family == AF_UNIX ? DG_UP_UNIX : s->family == AF_INET6 ? DG_UP_IPV6 : DG_UP_IPV4);
-    lua_rawgeti(L, k.base + SLOTS, DG_SLOT_SENDER);
-    return k;
+    lua_rawgeti(L, frame.base + SLOTS, DG_SLOT_SENDER);
+    return frame;
 }
 
 /* Delivers what is left of the batch, as far as the socket's share of the turn goes. */
-static void deliver_batch(lua_State *L, kept *k, dg_socket *s)
+static void deliver_batch(lua_State *L, stack_frame *frame, dg_socket *s)
 {
     int makes_rinfo = 0;
     if (!has_share(s) || !next_pending(s))
         return;
     do
-        makes_rinfo = deliver(L, k, s, makes_rinfo || s->rx.takes_rinfo);
+        makes_rinfo = deliver(L, frame, s, makes_rinfo || s->rx.takes_rinfo);
     while (next_pending(s) && !dg_turn_called(s->state) && s->rx.handed < DG_TURN_MESSAGES);
 }
 
 void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
 {
-    kept k = push_kept(L, index, s);
+    stack_frame frame = push_frame(L, index, s);
     if (s->rx.reader_depth >= s->state->depth) /* by a reader of this dispatch, or of one inside of it, that raised */
         s->rx.reader_depth = 0;
     dg_turn_others(s->state);
     const uint64_t before = s->rx.messages;
     for (;;) {
-        deliver_batch(L, &k, s);
+        deliver_batch(L, &frame, s);
         /* A nested loop may have received and left a batch that waits for resume. */
         if (!readable || !dg_socket_takes_messages(s) || batch_left(s) || !has_share(s))
             break;
@@ -353,7 +354,7 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
         dg_work_add(L, index, s, DG_WORK_RESUME);
     if (s->rx.handed >= DG_TURN_MESSAGES)
         s->state->turn.ends = 1;
-    lua_settop(L, k.base - 1);
+    lua_settop(L, frame.base - 1);
 }
 
 void dg_receive_keep_dropped(dg_socket *s)

@@ -57,9 +57,9 @@ static void push_failure(lua_State *L, const dg_socket *s, int status)
     dg_error_push_system_text(L, status, "send", lua_gettop(L), (unsigned)port, advice);
 }
 
-/* socket:reply(msg, rinfo [, cb]) -> whether the queue is below its mark: to the sender of a message, by its rinfo. A
- * sender that cannot be answered (port 0, no name) is EDESTADDRREQ to cb or the `error` event; only a wrong msg, and a
- * rinfo that is no table, raise. On a socket that is connected to the sender it is a plain send. */
+/* socket:reply(msg, rinfo [, cb]) -> whether less than half of sendQueueLimit waits: to the sender of a message, by its
+ * rinfo. A sender that cannot be answered (port 0, no name) is EDESTADDRREQ to cb or the `error` event; only a wrong
+ * msg, and a rinfo that is no table, raise. On a socket that is connected to the sender it is a plain send. */
 static int socket_reply(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);

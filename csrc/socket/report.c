@@ -43,28 +43,28 @@ static void push_verdict(lua_State *L, int index, verdict *v)
         lua_pushnil(L);
         return;
     }
-    s->tx.telling++;
+    s->tx.errors_in_making++;
     lua_pushcfunction(L, make_error);
     lua_pushlightuserdata(L, v);
     lua_pcall(L, 1, 1, 0);
-    s->tx.telling--;
+    s->tx.errors_in_making--;
     if (s->life == DG_CLOSING)
         dg_work_add(L, index, s, DG_WORK_CLOSE);
 }
 
-/* A datagram of a list, whose group is on top of the stack, is done; the last one's end is the callback's turn. What
- * allocates comes first: a finalizer may run the loop, and others of the list may be reported in it. */
-static void report_to_group(lua_State *L, int socket, verdict *v)
+/* A datagram of a list, whose list_callback is on top of the stack, is done; the last one's end is the callback's turn.
+ * What allocates comes first: a finalizer may run the loop, and others of the list may be reported in it. */
+static void report_to_list(lua_State *L, int socket, verdict *v)
 {
     const int index = lua_gettop(L);
-    dg_list_callback *group = lua_touserdata(L, index);
+    dg_list_callback *list_callback = lua_touserdata(L, index);
     if (v->entry.error != 0) {
         push_verdict(L, socket, v);
         dg_list_callback_fail(L, index);
     }
-    group->sent += v->entry.error == 0;
-    group->pending--;
-    if (dg_list_callback_is_done(group)) {
+    list_callback->sent += v->entry.error == 0;
+    list_callback->pending--;
+    if (dg_list_callback_is_done(list_callback)) {
         dg_list_callback_push_result(L, index);
         lua_call(L, 2, 0);
     }
@@ -74,36 +74,36 @@ static void report_to_group(lua_State *L, int socket, verdict *v)
 /* What went well, with a callback of its own: nearly all reports are such. */
 static int is_plain(const dg_entry *entry)
 {
-    return entry->error == 0 && (entry->callback & (DG_TAG_CALLBACK | DG_TAG_LIST)) == DG_TAG_CALLBACK;
+    return entry->error == 0 && (entry->tag & (DG_TAG_CALLBACK | DG_TAG_LIST)) == DG_TAG_CALLBACK;
 }
 
-static void report_plain(lua_State *L, dg_taking *taking, dg_queue *queue, dg_callbacks *callbacks,
+static void report_plain(lua_State *L, dg_callback_cursor *cursor, dg_queue *queue, dg_callbacks *callbacks,
                          const dg_entry *entry)
 {
     lua_Integer length = (lua_Integer)entry->length;
-    uint32_t tag = entry->callback;
+    uint32_t tag = entry->tag;
     dg_queue_reported(queue);
-    dg_callbacks_take(L, callbacks, taking, tag);
+    dg_callbacks_take(L, callbacks, cursor, tag);
     lua_pushnil(L);
     lua_pushinteger(L, length);
     lua_call(L, 2, 0);
 }
 
 /* Takes the first report off the queue and makes its call: the callback's, or an `error` event's. */
-static void report(lua_State *L, int index, dg_taking *taking, dg_socket *s, dg_queue *queue, dg_callbacks *callbacks,
-                   const dg_entry *entry)
+static void report(lua_State *L, int index, dg_callback_cursor *cursor, dg_socket *s, dg_queue *queue,
+                   dg_callbacks *callbacks, const dg_entry *entry)
 {
     verdict v = {s, *entry, {0, {{0}}}};
     dg_address_copy(&v.to, dg_queue_route(queue, entry));
     dg_queue_reported(queue);
-    if (v.entry.callback == DG_TAG_NONE) {
+    if (v.entry.tag == DG_TAG_NONE) {
         push_verdict(L, index, &v);
         dg_work_emit(L, index, "error");
         return;
     }
-    dg_callbacks_take(L, callbacks, taking, v.entry.callback);
-    if (v.entry.callback & DG_TAG_LIST) {
-        report_to_group(L, index, &v);
+    dg_callbacks_take(L, callbacks, cursor, v.entry.tag);
+    if (v.entry.tag & DG_TAG_LIST) {
+        report_to_list(L, index, &v);
     } else {
         push_verdict(L, index, &v);
         lua_pushinteger(L, (lua_Integer)v.entry.length);
@@ -114,7 +114,7 @@ static void report(lua_State *L, int index, dg_taking *taking, dg_socket *s, dg_
 void dg_report_lone_failure(lua_State *L, int index, dg_socket *s)
 {
     const dg_entry *entry = s->tx.queue.to_report == 1 ? dg_queue_report(&s->tx.queue) : NULL;
-    if (entry != NULL && entry->error != 0 && entry->callback == DG_TAG_NONE)
+    if (entry != NULL && entry->error != 0 && entry->tag == DG_TAG_NONE)
         report(L, index, NULL, s, &s->tx.queue, &s->tx.callbacks, entry);
 }
 
@@ -126,26 +126,26 @@ static int may_report(const dg_socket *s)
 static void report_queue(lua_State *L, int index, dg_socket *s)
 {
     const dg_entry *entry;
-    dg_taking taking = dg_callbacks_begin(L, &s->tx.callbacks, index);
+    dg_callback_cursor cursor = dg_callbacks_begin(L, &s->tx.callbacks, index);
     while (may_report(s) && s->tx.queue.to_report != 0 && (entry = dg_queue_report(&s->tx.queue)) != NULL) {
         s->job.report_limit--;
         if (is_plain(entry))
-            report_plain(L, &taking, &s->tx.queue, &s->tx.callbacks, entry);
+            report_plain(L, &cursor, &s->tx.queue, &s->tx.callbacks, entry);
         else
-            report(L, index, &taking, s, &s->tx.queue, &s->tx.callbacks, entry);
+            report(L, index, &cursor, s, &s->tx.queue, &s->tx.callbacks, entry);
         dg_turn_called(s->state);
     }
-    lua_settop(L, taking.slots - 1);
+    lua_settop(L, cursor.slots - 1);
 }
 
 /* One of them: its call may run the loop, which may free the lane. */
 static void report_lane(lua_State *L, int index, dg_socket *s, dg_lane *lane)
 {
-    dg_taking taking = dg_callbacks_begin(L, &lane->callbacks, index);
+    dg_callback_cursor cursor = dg_callbacks_begin(L, &lane->callbacks, index);
     s->job.report_limit--;
-    report(L, index, &taking, s, &lane->queue, &lane->callbacks, dg_queue_report(&lane->queue));
+    report(L, index, &cursor, s, &lane->queue, &lane->callbacks, dg_queue_report(&lane->queue));
     dg_turn_called(s->state);
-    lua_settop(L, taking.slots - 1);
+    lua_settop(L, cursor.slots - 1);
 }
 
 size_t dg_report_pending(const dg_socket *s)

@@ -52,21 +52,21 @@ static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *argu
 static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *arguments)
 {
     dg_address to;
-    int status = find_destination(L, s, arguments, &to), below;
+    int status = find_destination(L, s, arguments, &to), has_room;
     size_t length = arguments->payload.length;
     if (status == 0) {
-        below = dg_send_queue_send(L, s, &arguments->payload, &to, arguments->callback);
+        has_room = dg_send_queue_send(L, s, &arguments->payload, &to, arguments->callback);
     } else if (status == DG_NOT_A_LITERAL) {
         dg_payloads held = {0, 1, length};
         if (length <= UINT16_MAX) { /* what is longer is refused: there may be no memory to put its parts together */
             dg_payload_push(L, &arguments->payload);
             held = (dg_payloads){lua_gettop(L), 1, dg_rawlen(L, -1)};
         }
-        below = dg_send_names(L, s, arguments, &held, length);
+        has_room = dg_send_names(L, s, arguments, &held, length);
     } else {
-        below = fail_destination(L, s, arguments, status, 1, length);
+        has_room = fail_destination(L, s, arguments, status, 1, length);
     }
-    return dg_send_queue_answer(L, s, below);
+    return dg_send_queue_answer(L, s, has_room);
 }
 
 static enum dg_form form_of(const dg_socket *s)
@@ -78,7 +78,7 @@ static enum dg_form form_of(const dg_socket *s)
 
 /* All but the first two strings of a batch to a literal, or to the peer, go this way: these say how much more the
  * queue may be given without a look at anything else. Returns what dg_send_queue_put does, or -1 for all else. */
-static int append_plain(lua_State *L, dg_socket *s)
+static int append_within_credit(lua_State *L, dg_socket *s)
 {
     static const dg_inet peer; /* length 0 */
     const dg_inet *to = &peer;
@@ -97,18 +97,18 @@ static int append_plain(lua_State *L, dg_socket *s)
         if (to == NULL)
             return -1;
     }
-    return dg_send_queue_put_plain(L, s, &arguments.payload, to, arguments.callback);
+    return dg_send_queue_append(L, s, &arguments.payload, to, arguments.callback);
 }
 
-/* socket:send(msg [, offset, length], port [, address] [, cb]) -> whether the queue is below its mark.
+/* socket:send(msg [, offset, length], port [, address] [, cb]) -> whether less than half of sendQueueLimit waits.
  * Connected: without port and address. unix_dgram: with a path in their place. sendmsg(2) */
 static int socket_send(lua_State *L)
 {
     dg_arguments arguments;
     dg_socket *s = dg_socket_running(L);
-    int below = append_plain(L, s);
-    if (below >= 0)
-        return dg_send_queue_answer(L, s, below);
+    int has_room = append_within_credit(L, s);
+    if (has_room >= 0)
+        return dg_send_queue_answer(L, s, has_room);
     if (s->peer.state == DG_CONNECTING && lua_gettop(L) <= 3 && !lua_isnumber(L, 3))
         return dg_error_raise(
             L, "RangeError", "ERR_SOCKET_BAD_PORT",
@@ -127,25 +127,25 @@ static int socket_sendto(lua_State *L)
     return send_checked(L, s, &arguments);
 }
 
-/* socket:sendMany(list [, port] [, address] [, cb]) -> whether the queue is below its mark. Each string of the list is
- * a datagram to the one destination; cb(err, count) comes once, with the first error and how many went. */
+/* socket:sendMany(list [, port] [, address] [, cb]) -> whether less than half of sendQueueLimit waits. Each string of
+ * the list is a datagram to the one destination; cb(err, count) comes once, with the first error and how many went. */
 static int socket_send_many(lua_State *L)
 {
     dg_arguments arguments;
     dg_socket *s = dg_socket_running(L);
     dg_address to;
-    int below = 1;
+    int has_room = 1;
     dg_arguments_of_send_many(L, form_of(s), &arguments);
     int status = find_destination(L, s, &arguments, &to);
     if (status == 0 || arguments.payload.parts == 0) {
-        below = dg_send_many(L, s, 2, &to, arguments.callback);
+        has_room = dg_send_many(L, s, 2, &to, arguments.callback);
     } else if (status == DG_NOT_A_LITERAL) {
         dg_payloads held = dg_send_names_copy(L);
-        below = dg_send_names(L, s, &arguments, &held, 0);
+        has_room = dg_send_names(L, s, &arguments, &held, 0);
     } else {
-        below = fail_destination(L, s, &arguments, status, dg_rawlen(L, 2), 0);
+        has_room = fail_destination(L, s, &arguments, status, dg_rawlen(L, 2), 0);
     }
-    return dg_send_queue_answer(L, s, below);
+    return dg_send_queue_answer(L, s, has_room);
 }
 
 static const luaL_Reg methods[] = {

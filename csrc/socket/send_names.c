@@ -146,7 +146,7 @@ static int core_send_resolved(lua_State *L)
         dg_address_parse(&to, s->family, dg_socket_maps(s), luaL_checkstring(L, 4), (unsigned)luaL_checkinteger(L, 3));
         send_held(L, s, &to);
     }
-    dg_send_queue_tell_drain(L, 1, s);
+    dg_send_queue_emit_drain(L, 1, s);
     if (s->life == DG_CLOSING)
         dg_work_add(L, 1, s, DG_WORK_FLUSH | DG_WORK_CLOSE);
     dg_watch_update(L, 1, s);

@@ -15,12 +15,12 @@ enum {
     FULL_UNIX = DG_BATCH,      /* nothing goes in trains there: more than one call takes need not wait for each other */
     LONGEST_BACKOFF = 64,      /* milliseconds */
     LARGEST_UNIX = 0x7ffffffe, /* less than what stands for sums that 32 bits do not hold; the kernel takes far less */
-    LARGEST = 65535,           /* no UDP datagram is longer; what the kernel says of those below is its affair */
+    LARGEST = 65535,           /* no UDP datagram is longer; what the kernel says of shorter ones is its affair */
 };
 
 /* ---- What waits */
 
-size_t dg_send_queue_lanes_load(const dg_socket *s)
+size_t dg_send_queue_lanes_used(const dg_socket *s)
 {
     return dg_lanes_bytes(s) + DG_ENTRY_COST * dg_lanes_count(s);
 }
@@ -30,7 +30,7 @@ size_t dg_send_queue_waiting(const dg_socket *s)
     return dg_queue_count(&s->tx.queue) + s->tx.awaiting_lookup + dg_lanes_count(s);
 }
 
-void dg_send_queue_tell_drain(lua_State *L, int index, dg_socket *s)
+void dg_send_queue_emit_drain(lua_State *L, int index, dg_socket *s)
 {
     if (s->tx.drains != DG_DRAIN_PENDING || dg_send_queue_waiting(s) != 0)
         return;
@@ -48,11 +48,11 @@ int dg_send_queue_take_drain(dg_socket *s)
     return s->tx.drains == DG_DRAIN_NONE;
 }
 
-void dg_send_queue_owe_drain(lua_State *L, int index, dg_socket *s)
+void dg_send_queue_need_drain(lua_State *L, int index, dg_socket *s)
 {
     if (s->tx.drains == DG_DRAIN_NONE)
         s->tx.drains = DG_DRAIN_PENDING;
-    dg_send_queue_tell_drain(L, index, s);
+    dg_send_queue_emit_drain(L, index, s);
 }
 
 /* ---- To the kernel */
@@ -120,7 +120,7 @@ static void flush(lua_State *L, int index, dg_socket *s, int tries_lanes)
         wait_for_peers(L, index, s, progress);
     }
     if (s->tx.drains != DG_DRAIN_NONE)
-        dg_send_queue_tell_drain(L, index, s);
+        dg_send_queue_emit_drain(L, index, s);
     if (s->tx.transmitter.late_error != 0)
         report_late_error(L, index, s);
     if (count == 1 && s->tx.queue.to_report != 0 && s->state->current != s)
@@ -157,7 +157,7 @@ size_t dg_send_queue_give_up(lua_State *L, int index, dg_socket *s, int error, i
     dg_lanes_sweep(L, index, s);
     if (dg_report_pending(s) != 0)
         dg_work_add(L, index, s, DG_WORK_REPORT);
-    dg_send_queue_tell_drain(L, index, s);
+    dg_send_queue_emit_drain(L, index, s);
     return count;
 }
 
@@ -196,7 +196,7 @@ static int is_full(const dg_socket *s, size_t length)
 /* A lone datagram counts its bytes only: whatever fits into the limit may be sent. */
 int dg_send_queue_is_over(const dg_socket *s, size_t count, size_t bytes)
 {
-    size_t load = dg_send_queue_load(s);
+    size_t load = dg_send_queue_used(s);
     return load + bytes + (load == 0 && count == 1 ? 0 : count * DG_ENTRY_COST) > s->tx.limit;
 }
 
@@ -235,9 +235,10 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
     if (refusal == 0 && dg_payload_copy(L, payload, place) != 0)
         return -EINVAL;
     if (callback != 0)
-        tag = dg_callbacks_add(L, callbacks, 1, callback) | (reporting->group != NULL ? (uint32_t)DG_TAG_LIST : 0);
-    if (reporting->group != NULL)
-        reporting->group->pending++;
+        tag = dg_callbacks_add(L, callbacks, 1, callback) |
+              (reporting->list_callback != NULL ? (uint32_t)DG_TAG_LIST : 0);
+    if (reporting->list_callback != NULL)
+        reporting->list_callback->pending++;
     if (lane != NULL && dg_queue_count(queue) == 0) /* as far as is known there is room again */
         s->tx.tries_lanes = 1;
     if (refusal == 0)
@@ -248,9 +249,9 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
 }
 
 /* A refusal is told in its turn; but where the queue stands still, or is full, at once. */
-static int is_told_at_once(const dg_socket *s, int refusal, const dg_reporting *reporting)
+static int fails_at_once(const dg_socket *s, int refusal, const dg_reporting *reporting)
 {
-    return reporting->group == NULL && (refusal == -ENOBUFS || (refusal != 0 && s->tx.blocked));
+    return reporting->list_callback == NULL && (refusal == -ENOBUFS || (refusal != 0 && s->tx.blocked));
 }
 
 static dg_callbacks *callbacks_for(dg_socket *s, const dg_address *to)
@@ -319,7 +320,7 @@ static void grant_credit(dg_socket *s)
     size_t bytes = dg_queue_bytes(&s->tx.queue), count = dg_queue_count(&s->tx.queue);
     if (count <= 1)
         return;
-    size_t batch = up_to(FULL_BYTES, bytes), room = up_to(s->tx.limit / 2, dg_send_queue_load(s)) / 2;
+    size_t batch = up_to(FULL_BYTES, bytes), room = up_to(s->tx.limit / 2, dg_send_queue_used(s)) / 2;
     size_t places = up_to(FULL_COUNT, count), bearable = room / DG_ENTRY_COST;
     if (bearable != 0 && will_flush(s) && s->local.state == DG_BOUND && s->tx.awaiting_lookup == 0 &&
         s->tx.block_list == NULL && s->family != AF_UNIX)
@@ -336,10 +337,10 @@ int dg_send_queue_go_on(lua_State *L, dg_socket *s, size_t length)
 }
 
 /* Tells of a datagram that could not be queued: its group, or who dg_send_queue_fail tells. */
-static int fail_one(lua_State *L, dg_socket *s, int status, const dg_address *to, const dg_reporting *reporting,
-                    size_t length)
+static int report_rejected(lua_State *L, dg_socket *s, int status, const dg_address *to, const dg_reporting *reporting,
+                           size_t length)
 {
-    if (reporting->group == NULL)
+    if (reporting->list_callback == NULL)
         return dg_send_queue_fail(L, s, status, to, reporting->callback, length);
     s->tx.transmitter.errors++;
     dg_report_push_error(L, s, status, to, length);
@@ -352,10 +353,10 @@ static int put_in_queue(lua_State *L, dg_socket *s, const dg_payload *payload, c
 {
     int refusal = dg_send_queue_admit(L, s, payload->length, to), status = refusal;
     prepare(L, s, to, reporting->callback);
-    if (!is_told_at_once(s, refusal, reporting))
+    if (!fails_at_once(s, refusal, reporting))
         status = push(L, s, payload, to, refusal, reporting);
     if (status != 0)
-        return fail_one(L, s, status, to, reporting, payload->length);
+        return report_rejected(L, s, status, to, reporting, payload->length);
     return dg_send_queue_go_on(L, s, payload->length);
 }
 
@@ -378,16 +379,16 @@ int dg_send_queue_put(lua_State *L, dg_socket *s, const dg_payload *payload, con
     return put_in_queue(L, s, payload, to, reporting);
 }
 
-int dg_send_queue_go_now(lua_State *L, dg_socket *s, int below)
+int dg_send_queue_go_now(lua_State *L, dg_socket *s, int has_room)
 {
     int waits = dg_queue_count(&s->tx.queue) != 0;
     dg_send_queue_flush(L, 1, s);
-    return below || (waits && dg_send_queue_has_room(s));
+    return has_room || (waits && dg_send_queue_has_room(s));
 }
 
 int dg_send_queue_send(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int callback)
 {
     const dg_reporting reporting = {callback, NULL};
-    int now = dg_send_queue_goes_now(L, s), below = dg_send_queue_put(L, s, payload, to, &reporting);
-    return now ? dg_send_queue_go_now(L, s, below) : below;
+    int now = dg_send_queue_goes_now(L, s), has_room = dg_send_queue_put(L, s, payload, to, &reporting);
+    return now ? dg_send_queue_go_now(L, s, has_room) : has_room;
 }

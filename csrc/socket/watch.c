@@ -179,7 +179,7 @@ void dg_watch_stopped(dg_socket *s)
 }
 
 /* Notes the handle in a slot for closing, behind `queued_closes` others; returns how many there are then. */
-static unsigned queue_close(lua_State *L, int index, int slot, int fd, unsigned queued_closes)
+static unsigned add_to_close_queue(lua_State *L, int index, int slot, int fd, unsigned queued_closes)
 {
     dg_getuservalue(L, index);
     lua_rawgeti(L, -1, slot);
@@ -220,8 +220,8 @@ void dg_watch_release(lua_State *L, int index, dg_socket *s)
         dg_descriptor_close(fd);
         return;
     }
-    unsigned queued_closes = queue_close(L, index, DG_SLOT_TIMER, -1, state->pending_closes);
-    queued_closes = queue_close(L, index, DG_SLOT_POLL, fd, queued_closes);
+    unsigned queued_closes = add_to_close_queue(L, index, DG_SLOT_TIMER, -1, state->pending_closes);
+    queued_closes = add_to_close_queue(L, index, DG_SLOT_POLL, fd, queued_closes);
     stop_poll(L, index, s);
     dg_descriptor_retire(fd); /* where it fails, the socket stays open until its handle is closed */
     s->fd = -1;
@@ -235,7 +235,7 @@ void dg_watch_release(lua_State *L, int index, dg_socket *s)
 }
 
 /* Takes the handle of a place, counted from 0, for the socket; the last place takes its place. Allocates nothing. */
-static void reuse_pending(lua_State *L, int index, dg_socket *s, unsigned place)
+static void reuse_handle(lua_State *L, int index, dg_socket *s, unsigned place)
 {
     dg_state *state = s->state;
     int last = (int)(2 * --state->pending_closes), at = (int)(2 * place);
@@ -257,7 +257,7 @@ static void reuse_pending(lua_State *L, int index, dg_socket *s, unsigned place)
 
 /* The number that a place of the table on top of the stack keeps; -1 where there is none, or where somebody else has
  * closed the handle. */
-static int reusable_number(lua_State *L, unsigned place)
+static int reusable_fd(lua_State *L, unsigned place)
 {
     lua_rawgeti(L, -1, (int)(2 * place + 2));
     int number = (int)lua_tointeger(L, -1);
@@ -276,10 +276,10 @@ int dg_watch_open(lua_State *L, int index, dg_socket *s)
     index = dg_absindex(L, index);
     dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
     while (number < 0 && place-- != 0)
-        number = reusable_number(L, place);
+        number = reusable_fd(L, place);
     int fd = number >= 0 ? dg_descriptor_open_as(s->family, number) : dg_descriptor_open(s->family);
     if (number >= 0 && fd == number) {
-        reuse_pending(L, index, s, place);
+        reuse_handle(L, index, s, place);
     } else if (number >= 0 && !dg_descriptor_is_open(number)) { /* another thread was faster */
         lua_pushinteger(L, -1);
         lua_rawseti(L, -2, (int)(2 * place + 2));
@@ -322,7 +322,7 @@ void dg_watch_abandon(lua_State *L, int index, dg_socket *s)
     if (!s->watch.has_handle)
         return;
     index = dg_absindex(L, index);
-    s->state->pending_closes = queue_close(L, index, DG_SLOT_POLL, -1, s->state->pending_closes);
+    s->state->pending_closes = add_to_close_queue(L, index, DG_SLOT_POLL, -1, s->state->pending_closes);
     stop_poll(L, index, s);
     s->watch.has_handle = 0;
     s->state->watched--;

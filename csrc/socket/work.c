@@ -29,17 +29,17 @@ static void wake(lua_State *L, dg_state *state)
         dg_idle_start(L, state);
 }
 
-void dg_work_mark(dg_socket *s, unsigned due)
+void dg_work_mark(dg_socket *s, unsigned kinds)
 {
-    s->job.pending |= (unsigned char)due;
+    s->job.pending |= (unsigned char)kinds;
     append_pending(s->state, s);
 }
 
-void dg_work_add(lua_State *L, int index, dg_socket *s, unsigned due)
+void dg_work_add(lua_State *L, int index, dg_socket *s, unsigned kinds)
 {
     if (s->state->depth == 0 && !s->state->idle_running && !dg_luv_available(L))
         return;
-    dg_work_mark(s, due);
+    dg_work_mark(s, kinds);
     if (!s->kept_alive)
         dg_socket_keep_alive(L, index, s);
     wake(L, s->state);

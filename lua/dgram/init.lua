@@ -31,7 +31,7 @@ core.configure {
     if not done then error(err, 0) end
   end,
   sendToName = lookup.send,
-  cancelHeld = lookup.give_up,
+  cancelLookups = lookup.cancel_sends,
 }
 
 local families = { udp4 = 4, udp6 = 6, unix_dgram = 0 }

@@ -114,33 +114,33 @@ end
 -- true and what failed behind the answer, when the datagram was no longer held.
 function lookup.send(socket, msg, port, name, cb)
   local private = core.private(socket)
-  local held = private.held or {}
-  private.held = held
-  local serial = (private.last_held or 0) + 1
+  local sends = private.sends or {}
+  private.sends = sends
+  local serial = (private.last_send or 0) + 1
   local entry = { serial = serial, msg = msg, port = port, cb = cb }
   local function resolved(err, address)
-    if not held[entry] then return end -- given up
-    held[entry] = nil
+    if not sends[entry] then return end -- given up
+    sends[entry] = nil
     core.sendResolved(socket, msg, port, address, cb, err)
   end
   -- All is made: from here on it is held, or was answered.
-  private.last_held = serial
-  held[entry] = true
+  private.last_send = serial
+  sends[entry] = true
   local done, err = pcall(lookup.find, socket, name, resolved)
   if done then return end
-  if not held[entry] then return true, err end
-  held[entry] = nil
+  if not sends[entry] then return true, err end
+  sends[entry] = nil
   error(err, 0)
 end
 
 --- Gives up all that the socket holds, in the order of the sends.
-function lookup.give_up(socket)
-  local held, list = core.private(socket).held or {}, {}
-  for entry in pairs(held) do list[#list + 1] = entry end
+function lookup.cancel_sends(socket)
+  local sends, list = core.private(socket).sends or {}, {}
+  for entry in pairs(sends) do list[#list + 1] = entry end
   table.sort(list, function(a, b) return a.serial < b.serial end)
   for _, entry in ipairs(list) do
-    if held[entry] then
-      held[entry] = nil
+    if sends[entry] then
+      sends[entry] = nil
       core.sendResolved(socket, entry.msg, entry.port, false, entry.cb)
     end
   end
