@@ -14,7 +14,8 @@
 #include "watch.h"
 #include "work.h"
 
-/* Where somebody else has closed the descriptor, its file's inode may be another file's by now: it is left alone. */
+/* Removes the socket's file. Where other code has closed the descriptor, another file may have the inode by now, so the
+ * file is left alone. */
 static void remove_file(dg_socket *s)
 {
     dg_address name;
@@ -43,9 +44,9 @@ void dg_close_finish(lua_State *L, int index, dg_socket *s)
     dg_socket_keep_alive(L, index, s);
 }
 
-/* What a Unix socket has left to send when it closes waits for peers, and they may wait for this one, which reads no
- * more: they must go on, or fail. shutdown(2) acts on the open file: where others may have it, too, what is left fails
- * instead. */
+/* What a Unix socket has left to send when it closes waits for peers. The peers may wait for room in this socket's
+ * queue, which it does not read any more, so their sends have to fail. shutdown(2) does that, but it acts on the open
+ * file: where others may have the file, too, this socket's own datagrams fail instead. */
 static void refuse_senders(lua_State *L, int index, dg_socket *s)
 {
     if (s->family != AF_UNIX || s->fd < 0 || dg_send_queue_waiting(s) == s->tx.awaiting_lookup)
@@ -67,7 +68,7 @@ static void begin_close(lua_State *L, int index, dg_socket *s)
     if (s->peer.state == DG_CONNECTING)
         s->peer.state = DG_NO_PEER;
     dg_receive_drop(s);
-    /* What waits for nothing but its turn goes out now, and the port is free again when close() returns. */
+    /* What the kernel takes goes now, so that mostly the port is free when close() returns. */
     dg_work_add(L, index, s, DG_WORK_FLUSH | DG_WORK_CLOSE);
     dg_send_queue_flush_all(L, index, s);
     refuse_senders(L, index, s);
@@ -84,7 +85,7 @@ static int core_close(lua_State *L)
     return 1;
 }
 
-/* core.closePlain(socket, ...): close, if there is no argument: else it returns nothing, and the Lua side does it. */
+/* core.closePlain(socket, ...): closes if there is no argument; else returns nothing, and bind.lua does it. */
 static int core_close_plain(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -94,7 +95,7 @@ static int core_close_plain(lua_State *L)
     return 1;
 }
 
-/* core.discard(socket): for one that nobody has seen yet; closes it without a word. */
+/* core.discard(socket): closes a socket that the program has not got yet, without an event. */
 static int core_discard(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -103,7 +104,7 @@ static int core_discard(lua_State *L)
     return 0;
 }
 
-/* Lua 5.4's to-be-closed variables; closed already is fine there. */
+/* For Lua 5.4's to-be-closed variables. The socket may be closed already. */
 static int socket_meta_close(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
@@ -117,7 +118,7 @@ static int socket_gc(lua_State *L)
     dg_socket *s = dg_socket_check(L);
     s->rx.reader_depth = 0;
     dg_moderation_forget(s);
-    if (s->fd >= 0 && !s->tx.blocked) /* without a loop, what nobody flushed goes now */
+    if (s->fd >= 0 && !s->tx.blocked) /* without a loop the program may not have flushed it */
         dg_transmit(&s->tx.transmitter, &s->tx.queue, s->fd);
     if (s->fd >= 0)
         dg_lanes_try(s);
@@ -145,7 +146,8 @@ static int set_referenced(lua_State *L, int referenced)
     return 1;
 }
 
-/* socket:ref(), socket:unref(): whether the bound socket keeps the loop alive (it does at first). Return the socket. */
+/* socket:ref(), socket:unref(): set whether the bound socket keeps the loop alive (it does at first). Return the
+ * socket. */
 static int socket_ref(lua_State *L)
 {
     return set_referenced(L, 1);

@@ -14,7 +14,7 @@
 #include "watch.h"
 #include "work.h"
 
-/* Parses a literal that is not at hand. Returns what dg_address_parse does. */
+/* Parses a literal that is not in the cache, and puts it there. Returns what dg_address_parse does. */
 static int parse_destination(lua_State *L, const dg_socket *s, const dg_arguments *arguments, dg_address *out)
 {
     const char *text = dg_argument_address(L, arguments->address, "address");
@@ -32,14 +32,13 @@ static int put_list(lua_State *L, dg_socket *s, int list, const dg_address *to, 
     return now ? dg_send_queue_go_now(L, s, has_room) : has_room;
 }
 
-/* A literal that was parsed lately. NULL for all others. */
+/* Returns the address of a literal that is in the cache, or NULL. */
 static inline const dg_inet *known_destination(const dg_socket *s, const char *text, size_t length, unsigned port)
 {
     return dg_cache_find(s->state->addresses, s->family, dg_socket_maps(s), text, length, port);
 }
 
-/* Finds out where the arguments say that the datagram goes; length 0: to the peer. Returns what dg_address_parse does.
- */
+/* Finds the destination that the arguments name; length 0: the peer. Returns what dg_address_parse does. */
 static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments *arguments, dg_address *out)
 {
     size_t length;
@@ -60,11 +59,11 @@ static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments
     return 0;
 }
 
-/* What is sent: the string or list at an index as `count` datagrams of `bytes` together. */
+/* What waits for a look-up: the string or list at an index, which is `count` datagrams of `bytes` together. */
 typedef struct payload_set {
     int index;
     size_t count;
-    uint64_t bytes; /* of a list more than a size_t may count */
+    uint64_t bytes; /* those of a list may be more than a size_t holds */
 } payload_set;
 
 static void push_or_nil(lua_State *L, int index)
@@ -87,7 +86,7 @@ static int start_look_up(lua_State *L)
     return 0;
 }
 
-/* A name: the Lua side looks it up, and comes back through core.sendResolved with what is at payloads->index. */
+/* Has the name looked up. lookup.lua calls core.sendResolved with the answer and what is at payloads->index. */
 static void await_lookup(lua_State *L, dg_socket *s, const dg_arguments *arguments, const payload_set *payloads)
 {
     lua_pushcfunction(L, start_look_up);
@@ -98,7 +97,7 @@ static void await_lookup(lua_State *L, dg_socket *s, const dg_arguments *argumen
     push_or_nil(L, arguments->callback);
     s->tx.awaiting_lookup += (unsigned)payloads->count;
     s->tx.awaiting_bytes += (size_t)payloads->bytes;
-    dg_queue_revoke(&s->tx.queue); /* what is payloads counts against the limit */
+    dg_queue_revoke(&s->tx.queue); /* what waits for the look-up counts against the limit */
     if (lua_pcall(L, 5, 0, 0) == 0)
         return;
     s->tx.awaiting_lookup -= (unsigned)payloads->count;
@@ -107,14 +106,14 @@ static void await_lookup(lua_State *L, dg_socket *s, const dg_arguments *argumen
     lua_error(L);
 }
 
-/* Binds first if need be, then lets the name be looked up. Returns whether there is room for more. */
+/* Binds the socket if it is unbound, then has the name looked up. Returns what dg_send_queue_put does. */
 static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *arguments, const payload_set *payloads,
                         size_t value)
 {
     int status = dg_send_queue_admit(L, s, payloads->count == 1 ? (size_t)payloads->bytes : 0, NULL);
     if (status == 0 && dg_send_queue_is_over(s, payloads->count, payloads->bytes))
         status = -ENOBUFS;
-    if (s->fd < 0) /* a finalizer has closed it meanwhile: a look-up would come too late */
+    if (s->fd < 0) /* a finalizer has closed the socket meanwhile */
         status = -ECANCELED;
     if (status != 0) {
         s->tx.transmitter.errors +=
@@ -125,7 +124,7 @@ static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *argument
     return dg_send_queue_has_room(s);
 }
 
-/* The destination of `count` datagrams is a literal that will not do. */
+/* Reports `count` datagrams whose destination is a literal that the socket cannot send to. */
 static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, int status, size_t count,
                             size_t value)
 {
@@ -145,7 +144,8 @@ static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *argument
         has_room = dg_send_queue_send(L, s, &arguments->payload, &to, arguments->callback);
     } else if (status == DG_NOT_A_LITERAL) {
         payload_set payloads = {0, 1, length};
-        if (length <= UINT16_MAX) { /* what is longer is refused: there may be no memory to put its parts together */
+        if (length <=
+            UINT16_MAX) { /* longer ones are refused, and there may be no memory to put their parts together */
             dg_payload_push(L, &arguments->payload);
             payloads = (payload_set){lua_gettop(L), 1, dg_rawlen(L, -1)};
         }
@@ -163,8 +163,8 @@ static enum dg_form form_of(const dg_socket *s)
     return s->family == AF_UNIX ? DG_FORM_PATH : DG_FORM_PORT;
 }
 
-/* All but the first two strings of a batch to a literal, or to the peer, go this way: these say how much more the
- * queue may be given without a look at anything else. Returns what dg_send_queue_put does, or -1 for all else. */
+/* Sends a string to a literal in the cache, or to the peer, with the slow part skipped: it is only copied, while the
+ * queue has credit. Returns what dg_send_queue_put does, or -1 for anything else, having changed nothing. */
 static int append_within_credit(lua_State *L, dg_socket *s)
 {
     static const dg_inet peer; /* length 0 */
@@ -205,7 +205,7 @@ static int socket_send(lua_State *L)
     return send_checked(L, s, &arguments);
 }
 
-/* socket:sendto(msg, offset, length, port, address [, cb]): the old form, all of it required. */
+/* socket:sendto(msg, offset, length, port, address [, cb]): the old form, in which only cb may be absent. */
 static int socket_sendto(lua_State *L)
 {
     dg_arguments arguments;
@@ -214,8 +214,8 @@ static int socket_sendto(lua_State *L)
     return send_checked(L, s, &arguments);
 }
 
-/* Pushes a copy of the list at index 2, which its owner may change while a name is looked up: a finalizer may already.
- */
+/* Pushes a copy of the list at index 2, because the program may change the list while a name is looked up. A finalizer
+ * may change it even here. */
 static payload_set push_copy(lua_State *L)
 {
     payload_set copy = {0, dg_rawlen(L, 2), 0};
@@ -253,7 +253,7 @@ static int socket_send_many(lua_State *L)
     return dg_send_queue_answer(L, s, has_room);
 }
 
-/* socket:flush() -> whether all of the queue has gone to the kernel, which happens now and not on the tick. */
+/* socket:flush() -> whether all of the queue has gone to the kernel. It goes now, and not in the idle callback. */
 static int socket_flush(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -276,19 +276,19 @@ static int socket_discard(lua_State *L)
         dg_registry_get(L, DG_REGISTRY_HOOKS);
         lua_getfield(L, -1, "cancelLookups");
         lua_pushvalue(L, 1);
-        lua_call(L, 1, 0); /* comes back through core.sendResolved */
+        lua_call(L, 1, 0); /* calls core.sendResolved for each */
     }
     size_t count = lookups - s->tx.awaiting_lookup + dg_send_queue_give_up(L, 1, s, -ECANCELED, 1);
     if (s->life == DG_CLOSING) {
         dg_work_add(L, 1, s, DG_WORK_CLOSE);
-        dg_close_finish(L, 1, s); /* the descriptor is free, as behind a close() that has nothing to wait for */
+        dg_close_finish(L, 1, s); /* nothing waits now, so the descriptor is closed within the call */
     }
     dg_watch_update(L, 1, s);
     lua_pushinteger(L, (lua_Integer)count);
     return 1;
 }
 
-/* The string or list at index 2, as it was payloads. */
+/* Returns the payloads of the string or list at index 2, counted as before the look-up. */
 static payload_set stored_payloads(lua_State *L)
 {
     payload_set payloads = {2, 1, dg_rawlen(L, 2)};
@@ -316,7 +316,7 @@ static void send_to_answer(lua_State *L, dg_socket *s, const dg_address *to)
     dg_send_queue_send(L, s, &payload, to, callback);
 }
 
-/* Tells that what was payloads was given up: who has a callback. */
+/* Reports payloads that were given up while the name was looked up, if there is a callback. */
 static void report_cancelled(lua_State *L, dg_socket *s, const payload_set *payloads)
 {
     s->tx.transmitter.errors += payloads->count;
@@ -326,9 +326,8 @@ static void report_cancelled(lua_State *L, dg_socket *s, const payload_set *payl
     dg_work_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)payloads->bytes);
 }
 
-/* core.sendResolved(socket, msg | list, port, address, callback): a look-up's answer for what was payloads.
- * address nil: it failed with the error object in the sixth argument; false: it was given up. The socket may be closing
- * by now. */
+/* core.sendResolved(socket, msg | list, port, address, callback): sends what has waited for a look-up. address nil: it
+ * failed, with the error object in the sixth argument; false: it was given up. The socket may be closing by now. */
 static int core_send_resolved(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
@@ -337,7 +336,7 @@ static int core_send_resolved(lua_State *L)
     payload_set payloads = stored_payloads(L);
     s->tx.awaiting_lookup -= (unsigned)payloads.count;
     s->tx.awaiting_bytes -= (size_t)payloads.bytes;
-    if (s->life == DG_CLOSED) /* finalized: the state is being closed */
+    if (s->life == DG_CLOSED) /* the socket was finalized, because the Lua state is being closed */
         return 0;
     if (lua_isboolean(L, 4)) {
         report_cancelled(L, s, &payloads);
@@ -346,7 +345,7 @@ static int core_send_resolved(lua_State *L)
         lua_pushvalue(L, 6);
         dg_work_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)payloads.bytes);
     } else {
-        /* the look-up has checked that it is a literal for this socket */
+        /* lookup.lua has checked that it is a literal for this socket */
         dg_address_parse(&to, s->family, dg_socket_maps(s), luaL_checkstring(L, 4), (unsigned)luaL_checkinteger(L, 3));
         send_to_answer(L, s, &to);
     }
@@ -357,7 +356,7 @@ static int core_send_resolved(lua_State *L)
     return 0;
 }
 
-/* core.cancelQueue(socket): the bind that the queued datagrams waited for failed; each fails with ECANCELED. */
+/* core.cancelQueue(socket): the bind that the queued datagrams waited for failed, so each fails with ECANCELED. */
 static int core_cancel_queue(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
@@ -369,7 +368,7 @@ static int core_cancel_queue(lua_State *L)
     return 0;
 }
 
-/* socket:getSendQueueSize(): bytes accepted and not yet handed to the kernel. */
+/* socket:getSendQueueSize(): bytes that are accepted and not yet handed to the kernel. */
 static int socket_get_send_queue_size(lua_State *L)
 {
     const dg_socket *s = dg_socket_check(L);
