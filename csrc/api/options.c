@@ -11,12 +11,12 @@
 #include "../socket/socket.h"
 #include "blocklists.h"
 
-/* Options are data: what each method is called, what it takes, and how the kernel is told. */
+/* A method that sets an option: its name, what it takes, and the function that sets it. */
 typedef struct option {
     const char *method;
     enum { FLAG, HOPS } kind;
-    int least;   /* of HOPS; the most is 255 */
-    int answers; /* returns what it was given, as in Node */
+    int least;   /* the smallest value of HOPS; the largest is 255 */
+    int answers; /* the method returns its argument, as in Node */
     int (*set)(int fd, int family, int value);
 } option;
 
@@ -46,7 +46,8 @@ static int hops_argument(lua_State *L, const option *o)
     return (int)hops;
 }
 
-/* Every method of the table above: socket:<method>(value). What was sent before has left by then. setsockopt(2) */
+/* Every method of the table above: socket:<method>(value). Flushes first, so that the option holds for later datagrams
+ * only. setsockopt(2) */
 static int set_option(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -83,8 +84,8 @@ static int raise_interface_error(lua_State *L, const dg_socket *s, int status)
     return lua_error(L);
 }
 
-/* socket:setMulticastInterface(address): where multicast leaves: an address of the interface, "::%eth0" or "eth0";
- * "0.0.0.0" or "::" leaves it to the kernel. */
+/* socket:setMulticastInterface(address): sets the interface that multicast leaves by: its address, "::%eth0" or "eth0";
+ * "0.0.0.0" or "::" leaves the choice to the kernel. */
 static int socket_set_multicast_interface(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);

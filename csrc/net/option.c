@@ -17,7 +17,8 @@ static int set_int(int fd, int level, int name, int value)
     return set(fd, level, name, &value, sizeof value);
 }
 
-/* The v4 half counts for mapped peers only: a system without it, or a v6-only socket, may refuse it. */
+/* The IPv4 half is for mapped peers only. So it may fail: some systems do not have it, and IPv6-only sockets refuse
+ * it. */
 static int set_both(int fd, int family, int v4, int v6, int value)
 {
     int status = set_int(fd, IPPROTO_IP, v4, value);
