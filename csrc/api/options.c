@@ -7,6 +7,7 @@
 #include "../net/option.h"
 #include "../lua/arguments.h"
 #include "../lua/error.h"
+#include "../socket/receive.h"
 #include "../socket/send_queue.h"
 #include "../socket/socket.h"
 #include "blocklists.h"
@@ -118,14 +119,14 @@ static int core_set_limits(lua_State *L)
             dg_error_arg_type(L, 2, "options.sendQueueLimit", "a number");
         if (!dg_isinteger(L, 2, &limit) || limit < 1)
             dg_error_range(L, 2, "options.sendQueueLimit", "an integer of 1 or more");
-        s->tx.limit = (uint64_t)limit < SIZE_MAX / 4 ? (size_t)limit : SIZE_MAX / 4;
+        dg_send_queue_set_limit(s, (uint64_t)limit < SIZE_MAX / 4 ? (size_t)limit : SIZE_MAX / 4);
     }
     if (receive != NULL)
         keep(L, 3, DG_SLOT_RECEIVE_BLOCK);
     if (send != NULL)
         keep(L, 4, DG_SLOT_SEND_BLOCK);
-    s->rx.block_list = receive;
-    s->tx.block_list = send;
+    dg_receive_set_block_list(s, receive);
+    dg_send_queue_set_block_list(s, send);
     return 0;
 }
 

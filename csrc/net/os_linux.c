@@ -118,8 +118,8 @@ static int receive_one(int fd, dg_arena *arena, const dg_offloads *offloads)
     return 1;
 }
 
-/* And this is the cheapest. It tells nothing of truncation, which cannot happen: no UDP datagram is longer than a slot.
- */
+/* Receives with recvfrom(2), which is cheaper still. It does not report truncation, which cannot happen: no UDP
+ * datagram is longer than a slot. */
 static int receive_plain(int fd, dg_arena *arena)
 {
     dg_received *slot = &arena->cells[0].slot;

@@ -9,6 +9,7 @@
 #include "../lua/error.h"
 #include "bind.h"
 #include "buffers.h"
+#include "connect.h"
 #include "watch.h"
 #include "work.h"
 
@@ -85,7 +86,7 @@ static int core_adopt(lua_State *L)
     if (status == -ENOTSOCK)
         return dg_error_raise(L, "TypeError", "ERR_INVALID_FD_TYPE",
                               "Unsupported descriptor: %d is no datagram socket (UDP or Unix)", fd);
-    if (status == 0 && !dg_bind_make_peer(s))
+    if (status == 0 && !dg_connect_make_peer(s))
         status = -ENOMEM;
     if (status == 0)
         status = leave_poll(L, s);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../net/descriptor.h"
@@ -253,19 +252,12 @@ static int core_set_binding(lua_State *L)
     dg_socket *s = dg_socket_check(L);
     if (lua_toboolean(L, 2))
         s->local.state = DG_BINDING;
-    else if (s->local.state == DG_BINDING)
-        s->local.state = DG_UNBOUND;
+    else
+        dg_bind_end_lookup(s);
     if (s->local.state != DG_BINDING && dg_queue_count(&s->tx.queue) != 0)
         dg_work_add(L, 1, s, DG_WORK_FLUSH);
     dg_watch_update(L, 1, s);
     return 0;
-}
-
-int dg_bind_make_peer(dg_socket *s)
-{
-    if (s->peer.address == NULL)
-        s->peer.address = malloc(sizeof *s->peer.address);
-    return s->peer.address != NULL;
 }
 
 int dg_bind_push_address(lua_State *L, const dg_address *address)

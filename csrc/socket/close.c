@@ -6,6 +6,8 @@
 
 #include "../net/descriptor.h"
 #include "../lua/error.h"
+#include "bind.h"
+#include "connect.h"
 #include "lanes.h"
 #include "moderation.h"
 #include "receive.h"
@@ -29,7 +31,7 @@ void dg_close_finish(lua_State *L, int index, dg_socket *s)
     if (s->life != DG_CLOSING || s->watch.busy || dg_send_queue_waiting(s) != 0)
         return;
     if (s->fd >= 0) {
-        s->tx.blocked = DG_NOT_BLOCKED;
+        dg_send_queue_unblock(s);
         remove_file(s);
         dg_receive_keep_dropped(s);
         dg_watch_release(L, index, s);
@@ -63,10 +65,8 @@ static void begin_close(lua_State *L, int index, dg_socket *s)
     dg_socket_target_nobody(L, lua_gettop(L));
     lua_pop(L, 1);
     s->life = DG_CLOSING;
-    if (s->local.state == DG_BINDING)
-        s->local.state = DG_UNBOUND;
-    if (s->peer.state == DG_CONNECTING)
-        s->peer.state = DG_NO_PEER;
+    dg_bind_end_lookup(s);
+    dg_connect_end_lookup(s);
     dg_receive_drop(s);
     /* What the kernel takes goes now, so that mostly the port is free when close() returns. */
     dg_work_add(L, index, s, DG_WORK_FLUSH | DG_WORK_CLOSE);
@@ -116,14 +116,13 @@ static int socket_meta_close(lua_State *L)
 static int socket_gc(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
-    s->rx.reader_depth = 0;
     dg_moderation_forget(s);
     if (s->fd >= 0 && !s->tx.blocked) /* without a loop the program may not have flushed it */
         dg_transmit(&s->tx.transmitter, &s->tx.queue, s->fd);
     if (s->fd >= 0)
         dg_lanes_try(s);
     dg_lanes_free(s);
-    dg_receive_drop(s);
+    dg_receive_end(s);
     remove_file(s);
     dg_watch_forget(L, 1, s);
     s->life = DG_CLOSED;
@@ -139,7 +138,7 @@ static int set_referenced(lua_State *L, int referenced)
     dg_socket *s = dg_socket_check(L);
     dg_error_surplus(L, 1);
     lua_settop(L, 1);
-    s->watch.unreferenced = (unsigned char)!referenced;
+    dg_watch_set_referenced(s, referenced);
     if (!referenced && s->rx.moderated)
         dg_moderation_end(L, 1, s); /* the timer would keep the loop alive */
     dg_watch_update(L, 1, s);

@@ -2,11 +2,13 @@
 #include "connect.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "../net/blocklist.h"
 #include "../net/descriptor.h"
 #include "../lua/error.h"
 #include "bind.h"
+#include "receive.h"
 #include "send_queue.h"
 #include "watch.h"
 #include "work.h"
@@ -19,6 +21,13 @@ static void take_pending_error(lua_State *L, dg_socket *s)
         return;
     dg_socket_push_error(L, s, error, "recvmsg", NULL);
     dg_work_emit(L, 1, "error");
+}
+
+int dg_connect_make_peer(dg_socket *s)
+{
+    if (s->peer.address == NULL)
+        s->peer.address = malloc(sizeof *s->peer.address);
+    return s->peer.address != NULL;
 }
 
 /* Notes the peer's address as the kernel writes it, because its datagrams come with that address. */
@@ -55,11 +64,11 @@ static int core_connect(lua_State *L)
     take_pending_error(L, s);
     if (has_zone(&address))
         s->local.device = dg_descriptor_device(s->fd);
-    status = dg_bind_make_peer(s) ? dg_descriptor_connect(s->fd, &address) : -ENOMEM;
+    status = dg_connect_make_peer(s) ? dg_descriptor_connect(s->fd, &address) : -ENOMEM;
     if (status == 0) {
         s->peer.state = DG_CONNECTED;
         s->peer.serial++;
-        s->rx.has_strangers = 1;
+        dg_receive_expect_strangers(s, 1);
         note_peer(s, &address);
         lua_pushnil(L);
         dg_work_emit(L, 1, "connect");
@@ -111,14 +120,14 @@ static int socket_disconnect(lua_State *L)
     dg_send_queue_flush(L, 1, s);
     dg_queue_name_peer(&s->tx.queue, s->peer.address);
     if (s->family == AF_UNIX) { /* what the peer had no room for moves to a lane, in front of what is sent there next */
-        s->tx.blocked = DG_NOT_BLOCKED;
+        dg_send_queue_unblock(s);
         dg_send_queue_flush(L, 1, s);
     }
     int status = disconnect(s);
     dg_address peer;
     take_pending_error(L, s);
     s->peer.serial++;
-    s->rx.has_strangers = 0;
+    dg_receive_expect_strangers(s, 0);
     s->peer.state = dg_descriptor_peer(s->fd, &peer) == 0 ? DG_CONNECTED : DG_NO_PEER;
     if (s->local.state != DG_BOUND)
         dg_watch_update(L, 1, s);
@@ -131,8 +140,8 @@ static int core_set_connecting(lua_State *L)
     dg_socket *s = dg_socket_check(L);
     if (lua_toboolean(L, 2))
         s->peer.state = DG_CONNECTING;
-    else if (s->peer.state == DG_CONNECTING)
-        s->peer.state = DG_NO_PEER;
+    else
+        dg_connect_end_lookup(s);
     dg_watch_update(L, 1, s);
     return 0;
 }

@@ -148,7 +148,7 @@ static unsigned poll_status(lua_State *L)
 
 static void dispatch(lua_State *L, dg_socket *s, int index, unsigned ready_events)
 {
-    s->watch.ready_events |= (unsigned char)ready_events;
+    dg_ready_add(s, ready_events);
     run_body(L, s->state, s, index);
 }
 
@@ -210,7 +210,7 @@ static int on_retry(lua_State *L)
     dg_socket *s = push_if_there(L);
     if (s == NULL)
         return 0;
-    s->watch.ready_events |= DG_RETRY;
+    dg_ready_add(s, DG_RETRY);
     dg_ready_note_left(s);
     return leave(L, s->state, FROM_TIMER);
 }

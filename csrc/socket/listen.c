@@ -117,9 +117,9 @@ static int set_paused(lua_State *L, int paused)
     dg_error_surplus(L, 1);
     lua_settop(L, 1);
     if (paused)
-        s->rx.stopped |= DG_PAUSED;
+        dg_receive_stop(s, DG_PAUSED);
     else
-        s->rx.stopped &= (unsigned char)~DG_PAUSED;
+        dg_receive_restart(s, DG_PAUSED);
     changed(L, s);
     return 1;
 }

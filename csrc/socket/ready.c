@@ -5,6 +5,7 @@
 
 #include "../net/descriptor.h"
 #include "receive.h"
+#include "send_queue.h"
 #include "watch.h"
 #include "work.h"
 
@@ -17,7 +18,7 @@ static void report_pending_error(lua_State *L, int index, dg_socket *s)
     if (error == 0)
         return;
     if (error == -EBADF || error == -ENOTSOCK) /* other code has closed the descriptor: watching it would spin */
-        s->rx.stopped |= DG_BAD_FD;
+        dg_receive_stop(s, DG_BAD_FD);
     dg_socket_push_error(L, s, error, "recvmsg", NULL);
     dg_work_emit(L, index, "error");
 }
@@ -30,12 +31,8 @@ static int take_stop_and_retry(dg_socket *s, unsigned ready_events)
         dg_watch_stopped(s);
     if (!(ready_events & DG_RETRY))
         return 0;
-    s->rx.stopped &= (unsigned char)~DG_NO_MEMORY;
-    if (!s->tx.waits_for_peers)
-        return 0;
-    s->tx.waits_for_peers = 0;
-    s->tx.tries_lanes = 1;
-    return 1;
+    dg_receive_restart(s, DG_NO_MEMORY);
+    return dg_send_queue_retry(s);
 }
 
 /* Handles all events but DG_READABLE. They are cleared before, because handling them may raise. */
@@ -47,7 +44,7 @@ static void handle_rare_events(lua_State *L, int index, dg_socket *s)
         dg_work_mark(s, DG_WORK_RESUME);
     int may_flush = take_stop_and_retry(s, ready_events);
     if ((ready_events & DG_WRITABLE) && s->tx.blocked == DG_BLOCKED_POLL) {
-        s->tx.blocked = DG_NOT_BLOCKED;
+        dg_send_queue_unblock(s);
         may_flush = 1;
     }
     if (may_flush)

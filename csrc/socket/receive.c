@@ -54,6 +54,12 @@ void dg_receive_drop(dg_socket *s)
     s->rx.batch = NULL;
 }
 
+void dg_receive_end(dg_socket *s)
+{
+    s->rx.reader_depth = 0;
+    dg_receive_drop(s);
+}
+
 static int same_sender(const dg_socket *s, const dg_address *from)
 {
     if (s->rx.sender.length != from->length || s->rx.sender_serial == 0)
@@ -180,11 +186,11 @@ static void report_failure(lua_State *L, int index, dg_socket *s, int error)
     dg_socket_push_error(L, s, error, "recvmsg", NULL);
     dg_work_emit(L, index, "error");
     if (error == -EBADF || error == -ENOTSOCK) /* other code has closed the descriptor: watching it would spin */
-        s->rx.stopped |= DG_BAD_FD;
+        dg_receive_stop(s, DG_BAD_FD);
     if (error == -ENOMEM || error == -ENOBUFS) { /* watching would spin, too, but the error may pass */
         if (dg_luv_available(L)) {
             dg_watch_retry(L, index, s, RETRY_AFTER);
-            s->rx.stopped |= DG_NO_MEMORY; /* the timer that ends it runs */
+            dg_receive_stop(s, DG_NO_MEMORY); /* the timer that ends it runs */
         }
     }
     dg_watch_update(L, index, s);

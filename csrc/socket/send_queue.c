@@ -93,7 +93,7 @@ static void wait_for_peers(lua_State *L, int index, dg_socket *s, int progress)
     dg_work_add(L, index, s, DG_WORK_FLUSH); /* if there is no memory for a timer, the next turn tries again */
     dg_watch_retry(L, index, s, s->tx.backoff);
     s->tx.waits_for_peers = 1;
-    s->job.pending &= (unsigned char)~DG_WORK_FLUSH;
+    dg_work_unmark(s, DG_WORK_FLUSH);
     dg_watch_update(L, index, s);
 }
 
