@@ -52,7 +52,8 @@ local right = {
   bind = { 0, "127.0.0.1" }, bindSync = { { port = 0, address = "127.0.0.1" } }, connect = { 9, "127.0.0.1" },
   connectSync = { 9, "127.0.0.1" }, send = { "hello", 9, "127.0.0.1" }, sendto = { "hello", 0, 5, 9, "127.0.0.1" },
   sendMany = { { "a", "b" }, 9, "127.0.0.1" }, on = { "thing", coroutine.running },
-  setTTL = { 1 }, setBroadcast = { true },
+  setTTL = { 1 }, setBroadcast = { true }, setOption = { "SOL_SOCKET", "SO_RCVLOWAT", 1 },
+  getOption = { "SOL_SOCKET", "SO_TYPE" }, setTypeOfService = { 1 }, setDontFragment = { true },
   addMembership = { "239.255.77.9", "127.0.0.1" },
   addSourceSpecificMembership = { "127.0.0.1", "232.77.0.9", "127.0.0.1" },
   createSocket = { "udp4" }, addAddress = { "10.0.0.1", "ipv4" }, addRange = { "10.0.0.1", "10.0.0.9", "ipv4" },
@@ -60,7 +61,7 @@ local right = {
 }
 local options = {
   createSocket = { "type", "reuseAddr", "reusePort", "ipv6Only", "recvBufferSize", "sendBufferSize", "sendQueueLimit",
-    "gso", "gro", "moderation", "lookup", "receiveBlockList", "sendBlockList", "signal" },
+    "gso", "gro", "moderation", "interface", "multicastAll", "lookup", "receiveBlockList", "sendBlockList", "signal" },
   bind = { "port", "address", "exclusive", "fd", "path" }, bindSync = { "port", "address", "exclusive", "fd", "path" },
 }
 

@@ -620,7 +620,7 @@ describe("sendBlockList", function()
     socket:send("two", peer.port)
     returned = true
     peer:wait(2)
-    loop.turn()
+    loop.wait(function() return #errors > 0 end)
     assert.equal(1, #errors)
     blocked(errors[1], "127.0.0.2")
     assert.equal(0, socket:getSendQueueCount())

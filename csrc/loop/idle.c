@@ -40,6 +40,14 @@ void dg_idle_start(lua_State *L, dg_state *state)
         lua_error(L);
 }
 
+void dg_idle_check(lua_State *L, dg_state *state)
+{
+    dg_registry_get(L, DG_REGISTRY_IDLE);
+    if (lua_isnil(L, -1) || dg_luv_is_closing(L))
+        state->idle_running = 0;
+    lua_pop(L, 1);
+}
+
 void dg_idle_stop(lua_State *L, dg_state *state)
 {
     dg_registry_get(L, DG_REGISTRY_IDLE);

@@ -42,15 +42,13 @@ static void push_placed(lua_State *L, int error, int traceback)
     lua_remove(L, -2);
 }
 
-/* Argument: the error that a callback raised. Calls the handler, or keeps the error for dgram.run or luv. */
+/* Arguments: the error that a callback raised, its traceback. Calls the handler, or keeps the error for dgram.run or
+ * luv. */
 static int take_error(lua_State *L)
 {
     enum { ERROR = 1, TRACEBACK, MESSAGE_HANDLER };
     dg_state *state = dg_state_of(L);
-    lua_settop(L, ERROR);
-    dg_registry_get(L, DG_REGISTRY_TRACEBACK);
-    lua_pushnil(L); /* without memory the message handler does not run, and this one must not be the next error's */
-    dg_registry_set(L, DG_REGISTRY_TRACEBACK);
+    lua_settop(L, TRACEBACK);
     dg_registry_get(L, DG_REGISTRY_MESSAGE_HANDLER);
     dg_registry_get(L, DG_REGISTRY_HANDLER);
     if (lua_isfunction(L, -1)) {
@@ -68,9 +66,13 @@ static int take_error(lua_State *L)
 
 void dg_uncaught_take(lua_State *L, dg_state *state)
 {
+    /* This comes before the function is pushed, which allocates in Lua 5.1: finalizers may have errors of their own. */
+    dg_registry_get(L, DG_REGISTRY_TRACEBACK);
+    lua_pushnil(L); /* without memory the message handler does not run, and this one must not be the next error's */
+    dg_registry_set(L, DG_REGISTRY_TRACEBACK);
     lua_pushcfunction(L, take_error);
-    lua_insert(L, -2);
-    if (lua_pcall(L, 1, 0, 0) != 0) {
+    lua_insert(L, -3);
+    if (lua_pcall(L, 2, 0, 0) != 0) {
         lua_pop(L, 1);
         state->dropped_errors++;
     }

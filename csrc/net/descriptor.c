@@ -136,6 +136,13 @@ int dg_descriptor_set_device(int fd, unsigned index)
     return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strlen(name) + 1) == 0 ? 0 : -errno;
 }
 
+/* The kernel cuts a name that is too long, and an interface may have other names (ip link property). */
+int dg_descriptor_set_device_name(int fd, const char *name)
+{
+    unsigned index = if_nametoindex(name);
+    return index != 0 ? dg_descriptor_set_device(fd, index) : -ENODEV;
+}
+
 #else
 
 unsigned dg_descriptor_device(int fd)
@@ -148,6 +155,13 @@ int dg_descriptor_set_device(int fd, unsigned index)
 {
     (void)fd;
     (void)index;
+    return -ENOTSUP;
+}
+
+int dg_descriptor_set_device_name(int fd, const char *name)
+{
+    (void)fd;
+    (void)name;
     return -ENOTSUP;
 }
 

@@ -28,10 +28,10 @@ typedef struct dg_queue {
     dg_fifo entries;      /* dg_entry */
     dg_fifo routes;       /* dg_address: where the datagrams of a route go */
     dg_fifo *spare;       /* a payload block that the sockets of a state share: whoever needs it takes it */
-    size_t next;          /* entries from the front that are done */
-    size_t reported;      /* of the done entries: how many from the front are reported, and wait to be dropped */
-    size_t to_report;     /* of the done entries: how many have a callback tag or an error */
-    size_t refused;       /* of the other entries: how many were refused, and wait for their report only */
+    uint32_t next;        /* entries from the front that are done */
+    uint32_t reported;    /* of the done entries: how many from the front are reported, and wait to be dropped */
+    uint32_t to_report;   /* of the done entries: how many have a callback tag or an error */
+    uint32_t refused;     /* of the other entries: how many were refused, and wait for their report only */
     uint32_t first_route; /* serial of the first route in `routes` */
     uint32_t end_route;   /* serial of the next new route */
     /* The credit: what dg_queue_append may still queue. The owner grants it, and whatever else changes the queue's end

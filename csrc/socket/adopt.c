@@ -10,6 +10,7 @@
 #include "bind.h"
 #include "buffers.h"
 #include "connect.h"
+#include "intake.h"
 #include "watch.h"
 #include "work.h"
 
@@ -70,9 +71,9 @@ static void exchange_descriptor(lua_State *L, dg_socket *s, int fd, const dg_des
     dg_watch_update(L, 1, s);
 }
 
-/* core.adopt(socket, fd [, receive] [, send]): puts an open descriptor in the place of the socket's own, with these
- * buffer sizes; returns whether it is bound. Raises ERR_INVALID_FD_TYPE, ERR_SOCKET_ALREADY_BOUND, EBADF or
- * ERR_SOCKET_BUFFER_SIZE. */
+/* core.adopt(socket, fd [, receive] [, send] [, interface] [, multicastAll]): puts an open descriptor in the place of
+ * the socket's own, with these options; returns whether it is bound. Raises ERR_INVALID_FD_TYPE,
+ * ERR_SOCKET_ALREADY_BOUND, EBADF or ERR_SOCKET_BUFFER_SIZE. */
 static int core_adopt(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -95,6 +96,7 @@ static int core_adopt(lua_State *L)
     if (status != 0)
         return dg_error_raise_system(L, status, "bind", NULL);
     dg_buffers_set(L, 3, fd, facts.family);
+    dg_intake_set(L, 5, fd, facts.family);
     exchange_descriptor(L, s, fd, &facts);
     lua_pushboolean(L, facts.bound);
     return 1;

@@ -76,8 +76,7 @@ static int core_connect(lua_State *L)
     return dg_bind_answer(L, status, "connect", &address, port);
 }
 
-/* Returns the socket of a method without arguments that needs a connected socket. */
-static dg_socket *connected_socket(lua_State *L)
+dg_socket *dg_connect_check(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
     dg_error_surplus(L, 1);
@@ -116,7 +115,7 @@ static int disconnect(dg_socket *s)
  * Raises ERR_SOCKET_DGRAM_NOT_CONNECTED. */
 static int socket_disconnect(lua_State *L)
 {
-    dg_socket *s = connected_socket(L);
+    dg_socket *s = dg_connect_check(L);
     dg_send_queue_flush(L, 1, s);
     dg_queue_name_peer(&s->tx.queue, s->peer.address);
     if (s->family == AF_UNIX) { /* what the peer had no room for moves to a lane, in front of what is sent there next */
@@ -150,7 +149,7 @@ static int core_set_connecting(lua_State *L)
  * Raises ERR_SOCKET_DGRAM_NOT_CONNECTED. */
 static int socket_remote_address(lua_State *L)
 {
-    dg_socket *s = connected_socket(L);
+    dg_socket *s = dg_connect_check(L);
     dg_address peer;
     int status = dg_descriptor_peer(s->fd, &peer);
     if (status != 0)

@@ -18,6 +18,9 @@ static inline void dg_connect_end_lookup(dg_socket *s)
         s->peer.state = DG_NO_PEER;
 }
 
+/* For methods without arguments: returns the socket at index 1; raises unless it is connected. */
+dg_socket *dg_connect_check(lua_State *L);
+
 /* Adds remoteAddress, disconnect; core.connect, core.setConnecting. The stack is as for dg_socket_open. */
 void dg_connect_open(lua_State *L);
 

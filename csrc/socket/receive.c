@@ -8,6 +8,7 @@
 #include "../lua/error.h"
 #include "../loop/luv.h"
 #include "../loop/turn.h"
+#include "destination.h"
 #include "watch.h"
 #include "work.h"
 
@@ -95,6 +96,16 @@ static void new_sender(lua_State *L, const stack_frame *frame, dg_socket *s, con
     s->rx.sender_serial++;
 }
 
+/* The sender or its port has changed: puts its address into the cache, so that an answer to it need not be parsed. */
+static void remember_for_answers(lua_State *L, const stack_frame *frame, const dg_socket *s)
+{
+    dg_address sender;
+    size_t length;
+    const char *text = lua_tolstring(L, frame->base + ADDRESS, &length);
+    dg_inet_load(&sender, &s->rx.sender);
+    dg_destination_keep_sender(s, text, length, &sender);
+}
+
 /* Brings the text of the sender's address to ADDRESS; the text of the last sender is kept. */
 static inline void keep_sender(lua_State *L, stack_frame *frame, dg_socket *s, const dg_address *from)
 {
@@ -102,14 +113,18 @@ static inline void keep_sender(lua_State *L, stack_frame *frame, dg_socket *s, c
         keep_name(L, frame, from);
         return;
     }
+    const in_port_t port = from->u.in.sin_port; /* IPv6's port is in the same place */
     if (!same_sender(s, from))
         new_sender(L, frame, s, from);
-    s->rx.sender.u.in.sin_port = from->u.in.sin_port; /* IPv6's port is in the same place */
-    if (frame->sender == s->rx.sender_serial)
+    if (frame->sender != s->rx.sender_serial) {
+        lua_rawgeti(L, frame->base + SLOTS, DG_SLOT_SENDER);
+        lua_replace(L, frame->base + ADDRESS);
+        frame->sender = s->rx.sender_serial;
+    } else if (s->rx.sender.u.in.sin_port == port) {
         return;
-    lua_rawgeti(L, frame->base + SLOTS, DG_SLOT_SENDER);
-    lua_replace(L, frame->base + ADDRESS);
-    frame->sender = s->rx.sender_serial;
+    }
+    s->rx.sender.u.in.sin_port = port;
+    remember_for_answers(L, frame, s);
 }
 
 /* Moves the cursor past `size` bytes of the current slot. */

@@ -7,6 +7,7 @@
 #include "../lua/advice.h"
 #include "../lua/arguments.h"
 #include "../lua/error.h"
+#include "destination.h"
 #include "send_queue.h"
 #include "work.h"
 
@@ -36,7 +37,7 @@ static int find_sender(lua_State *L, const dg_socket *s, dg_address *out)
         return dg_address_unix(out, text, length);
     if (strlen(text) != length || !dg_isinteger(L, PORT, &port) || port < 1 || port > 65535)
         return -EDESTADDRREQ;
-    int status = dg_address_parse(out, s->family, dg_socket_maps(s), text, (unsigned)port);
+    int status = dg_destination_parse(s, text, length, (unsigned)port, out);
     return status == DG_NOT_A_LITERAL ? -EINVAL : status;
 }
 
@@ -57,7 +58,7 @@ static void push_failure(lua_State *L, const dg_socket *s, int status)
     dg_error_push_system_text(L, status, "send", lua_gettop(L), (unsigned)port, advice);
 }
 
-/* socket:reply(msg, rinfo [, cb]) -> whether less than half of sendQueueLimit waits: to the sender of a message, by its
+/* socket:reply(msg, rinfo [, cb]) -> whether at most half of sendQueueLimit is used: to the sender of a message, by its
  * rinfo. A sender that cannot be answered (port 0, no name) is EDESTADDRREQ to cb or the `error` event; only a wrong
  * msg, and a rinfo that is no table, raise. On a socket that is connected to the sender it is a plain send. */
 static int socket_reply(lua_State *L)

@@ -79,7 +79,7 @@ static void keep_destination(destination *t, const dg_socket *s)
         use_address(t, s, &t->peer);
 }
 
-int dg_send_many_put(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
+static int put_all(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
 {
     const size_t count = dg_rawlen(L, list);
     dg_reporting reporting = {0, NULL};
@@ -103,4 +103,10 @@ int dg_send_many_put(lua_State *L, dg_socket *s, int list, const dg_address *to,
     }
     complete(L, &reporting);
     return has_room;
+}
+
+int dg_send_many(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
+{
+    int now = dg_send_queue_goes_now(L, s), below = put_all(L, s, list, to, callback);
+    return now ? dg_send_queue_go_now(L, s, below) : below;
 }

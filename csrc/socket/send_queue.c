@@ -104,17 +104,16 @@ static int may_send(const dg_socket *s)
 
 static void flush(lua_State *L, int index, dg_socket *s, int tries_lanes)
 {
+    const size_t count = dg_queue_count(&s->tx.queue);
     int progress = 0;
     index = dg_absindex(L, index);
     dg_queue_revoke(&s->tx.queue); /* the next send must note another flush */
-    if (!may_send(s) || (dg_queue_count(&s->tx.queue) == 0 && s->tx.lanes == NULL))
+    if (!may_send(s) || (count == 0 && s->tx.lanes == NULL))
         return;
-    size_t count = dg_queue_count(&s->tx.queue);
     if (tries_lanes && s->tx.lanes != NULL)
         progress = dg_lanes_try(s);
-    while (may_send(s) && !s->tx.blocked && dg_queue_count(&s->tx.queue) != 0 &&
-           dg_transmit(&s->tx.transmitter, &s->tx.queue, s->fd) == DG_TRANSMIT_BLOCKED)
-        if (!wait_for_room(L, index, s))
+    while (!s->tx.blocked && dg_transmit(&s->tx.transmitter, &s->tx.queue, s->fd) == DG_TRANSMIT_BLOCKED)
+        if (!wait_for_room(L, index, s) || !may_send(s))
             break;
     if (s->tx.lanes != NULL) {
         dg_lanes_sweep(L, index, s);

@@ -231,8 +231,37 @@ static int socket_fileno(lua_State *L)
     return 1;
 }
 
+/* socket:state() -> {type, bound, connected, paused, closing, closed}; of a closed socket, too. What it tells is read
+ * before anything is allocated: a finalizer may close the socket then. */
+static int socket_state(lua_State *L)
+{
+    const dg_socket *s = dg_socket_check(L);
+    dg_error_surplus(L, 1);
+    const int has_descriptor = s->life != DG_CLOSED;
+    const struct {
+        const char *name;
+        int value;
+    } flags[] = {
+        {"bound", has_descriptor && s->local.state == DG_BOUND},
+        {"connected", has_descriptor && s->peer.state == DG_CONNECTED},
+        {"paused", has_descriptor && (s->rx.stopped & DG_PAUSED) != 0},
+        {"closing", s->life == DG_CLOSING},
+        {"closed", s->life == DG_CLOSED},
+    };
+    const char *type = type_name(s);
+    lua_createtable(L, 0, 6);
+    lua_pushstring(L, type);
+    lua_setfield(L, -2, "type");
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        lua_pushboolean(L, flags[i].value);
+        lua_setfield(L, -2, flags[i].name);
+    }
+    return 1;
+}
+
 static const luaL_Reg methods[] = {
     {"fileno", socket_fileno},
+    {"state", socket_state},
     {NULL, NULL},
 };
 

@@ -186,8 +186,11 @@ dg_socket *dg_work_next(dg_state *state)
 
 void dg_work_resume(lua_State *L, dg_state *state)
 {
-    if (dg_work_has_work(state))
-        dg_idle_start(L, state);
+    if (!dg_work_has_work(state))
+        return;
+    if (state->idle_running)
+        dg_idle_check(L, state);
+    dg_idle_start(L, state);
 }
 
 void dg_work_rest(lua_State *L, dg_state *state)

@@ -52,7 +52,7 @@ function dgram.createSocket(options, callback, ...)
       'Bad socket type specified. Valid types are: "udp4", "udp6", "unix_dgram". Received ' ..
       core.describe(kind)), 0)
   end
-  if options ~= no_options then options_of.check(options) end
+  if options ~= no_options then options_of.check(options, kind) end
   check.callback(callback)
   local socket = core.open(family, options.reuseAddr, options.reusePort, options.ipv6Only, options.gso ~= false,
     options.gro)

@@ -110,27 +110,30 @@ function lookup.find(socket, name, cb)
   end
 end
 
---- Sends to a name: holds the datagram, or the list of them, until the name was looked up.
+--- Sends to a name: holds the datagram, or the list of them, until the name was looked up. Raises what fails before; returns
+-- true and what failed after the answer, when the datagram did not wait any more.
 function lookup.send(socket, msg, port, name, cb)
   local private = core.private(socket)
   local sends = private.sends or {}
   private.sends = sends
   local serial = (private.last_send or 0) + 1
   local entry = { serial = serial, msg = msg, port = port, cb = cb }
-  private.last_send = serial
-  sends[entry] = true
-  local done, err = pcall(lookup.find, socket, name, function(err, address)
+  local function resolved(err, address)
     if not sends[entry] then return end -- given up
     sends[entry] = nil
     core.sendResolved(socket, msg, port, address, cb, err)
-  end)
-  if not done then
-    sends[entry] = nil
-    error(err, 0)
   end
+  -- All is made: from here on it waits, or was answered.
+  private.last_send = serial
+  sends[entry] = true
+  local done, err = pcall(lookup.find, socket, name, resolved)
+  if done then return end
+  if not sends[entry] then return true, err end
+  sends[entry] = nil
+  error(err, 0)
 end
 
---- Gives up all that the socket holds, in the order of the sends.
+--- Gives up all sends of the socket that wait for a name, in the order of the sends.
 function lookup.cancel_sends(socket)
   local sends, list = core.private(socket).sends or {}, {}
   for entry in pairs(sends) do list[#list + 1] = entry end

@@ -232,7 +232,8 @@ local function create()
   local id = serial
   local given = options()
   local m = { id = id, kind = given.type, last = 0, busy = 0, sending = 0, waiting = 0, accepted = 0, sends = {},
-    close_listeners = 0, order = {}, heard = setmetatable({}, { __mode = "k" }), signal = given.signal, looks_up = given.lookup ~= nil }
+    close_listeners = 0, order = {}, heard = setmetatable({}, { __mode = "k" }),
+    signal = given.signal, looks_up = given.lookup ~= nil }
   local socket = try("create", dgram.createSocket, given, one_in(2) and listener(m) or nil)
   if not socket then return end
   m.socket = socket
