@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- BlockList, and the options receiveBlockList and sendBlockList.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local faults = require "spec.support.faults"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* luaopen_dgram_core: opens the rooms and hands the Lua side what it is built on. */
+/* luaopen_dgram_core: opens all files that have methods or core functions, and returns the table `core` to
+ * lua/dgram. */
 #include <string.h>
 #include <unistd.h>
 
@@ -37,10 +38,10 @@
 #define EXPORT
 #endif
 
-enum { ROOM = 64 }; /* for the fields of core, and for the methods: growing there means rehashing all, six times */
+enum { ROOM = 64 }; /* fields of core, and methods: a table that has to grow is rehashed, six times for so many */
 
-/* core.configure(hooks): functions of the Lua side that C calls: deliver, emit, sendToName. The caller's folder is
- * from now on passed over when an error says where it comes from. */
+/* core.configure(hooks): sets the functions of the Lua side that C calls (init.lua). From now on the files in the
+ * caller's folder are skipped when an error says where it comes from. */
 static int core_configure(lua_State *L)
 {
     lua_Debug caller;

@@ -9,17 +9,18 @@
 #include "../lua/arguments.h"
 #include "../lua/error.h"
 #include "../socket/connect.h"
+#include "../socket/receive.h"
 #include "../socket/send_queue.h"
 #include "../socket/socket.h"
 #include "blocklists.h"
 
-/* Options are data: what each method is called, what it takes, and how the kernel is told. */
+/* A method that sets an option: its name, what it takes, and the function that sets it. */
 typedef struct option {
     const char *method;
     enum { FLAG, BYTE } kind;
-    const char *argument; /* its name */
-    int least;            /* of BYTE; the most is 255 */
-    int answers;          /* returns what it was given, as in Node */
+    const char *argument; /* its name in messages */
+    int least;            /* the smallest value of BYTE; the largest is 255 */
+    int answers;          /* the method returns its argument, as in Node */
     int (*set)(int fd, int family, int value);
 } option;
 
@@ -51,7 +52,8 @@ static int byte_argument(lua_State *L, const option *o)
     return (int)value;
 }
 
-/* Every method of the table above: socket:<method>(value). What was sent before has left by then. setsockopt(2) */
+/* Every method of the table above: socket:<method>(value). Flushes first, so that the option holds for later datagrams
+ * only. setsockopt(2) */
 static int set_option(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -68,7 +70,7 @@ static int set_option(lua_State *L)
     return o->answers;
 }
 
-/* Pushes what a method found out, or raises what the system said. */
+/* Pushes the value that a method found out, or raises the system's error. */
 static int answer(lua_State *L, const dg_socket *s, int status, const char *method, int value)
 {
     if (status != 0) {
@@ -79,7 +81,7 @@ static int answer(lua_State *L, const dg_socket *s, int status, const char *meth
     return 1;
 }
 
-/* socket:getTypeOfService() -> what IPv6 datagrams carry on a udp6 socket. IP_TOS, IPV6_TCLASS */
+/* socket:getTypeOfService() -> the traffic class; on a udp6 socket that of IPv6 datagrams. IP_TOS, IPV6_TCLASS */
 static int socket_get_type_of_service(lua_State *L)
 {
     const dg_socket *s = dg_socket_running(L);
@@ -133,8 +135,8 @@ static int raise_interface_error(lua_State *L, const dg_socket *s, int status)
     return lua_error(L);
 }
 
-/* socket:setMulticastInterface(address): where multicast leaves: an address of the interface, "::%eth0" or "eth0";
- * "0.0.0.0" or "::" leaves it to the kernel. */
+/* socket:setMulticastInterface(address): sets the interface that multicast leaves by: its address, "::%eth0" or "eth0";
+ * "0.0.0.0" or "::" leaves the choice to the kernel. */
 static int socket_set_multicast_interface(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -167,14 +169,14 @@ static int core_set_limits(lua_State *L)
             dg_error_arg_type(L, 2, "options.sendQueueLimit", "a number");
         if (!dg_isinteger(L, 2, &limit) || limit < 1)
             dg_error_range(L, 2, "options.sendQueueLimit", "an integer of 1 or more");
-        s->tx.limit = (uint64_t)limit < SIZE_MAX / 4 ? (size_t)limit : SIZE_MAX / 4;
+        dg_send_queue_set_limit(s, (uint64_t)limit < SIZE_MAX / 4 ? (size_t)limit : SIZE_MAX / 4);
     }
     if (receive != NULL)
         keep(L, 3, DG_SLOT_RECEIVE_BLOCK);
     if (send != NULL)
         keep(L, 4, DG_SLOT_SEND_BLOCK);
-    s->rx.block_list = receive;
-    s->tx.block_list = send;
+    dg_receive_set_block_list(s, receive);
+    dg_send_queue_set_block_list(s, send);
     return 0;
 }
 

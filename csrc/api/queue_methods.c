@@ -10,7 +10,7 @@
 #include "../socket/watch.h"
 #include "../socket/work.h"
 
-/* socket:flush() -> whether all of the queue has gone to the kernel, which happens now and not on the tick. */
+/* socket:flush() -> whether all of the queue has gone to the kernel. It goes now, and not in the idle callback. */
 static int socket_flush(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -28,24 +28,24 @@ static int socket_discard(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
     dg_error_surplus(L, 1);
-    size_t held = s->tx.awaiting_lookup;
-    if (held != 0) {
+    size_t lookups = s->tx.awaiting_lookup;
+    if (lookups != 0) {
         dg_registry_get(L, DG_REGISTRY_HOOKS);
         lua_getfield(L, -1, "cancelLookups");
         lua_pushvalue(L, 1);
-        lua_call(L, 1, 0); /* comes back through core.sendResolved */
+        lua_call(L, 1, 0); /* calls core.sendResolved for each */
     }
-    size_t count = held - s->tx.awaiting_lookup + dg_send_queue_give_up(L, 1, s, -ECANCELED, 1);
+    size_t count = lookups - s->tx.awaiting_lookup + dg_send_queue_give_up(L, 1, s, -ECANCELED, 1);
     if (s->life == DG_CLOSING) {
         dg_work_add(L, 1, s, DG_WORK_CLOSE);
-        dg_close_finish(L, 1, s); /* the descriptor is free, as behind a close() that has nothing to wait for */
+        dg_close_finish(L, 1, s); /* nothing waits now, so the descriptor is closed within the call */
     }
     dg_watch_update(L, 1, s);
     lua_pushinteger(L, (lua_Integer)count);
     return 1;
 }
 
-/* core.cancelQueue(socket): the bind that the queued datagrams waited for failed; each fails with ECANCELED. */
+/* core.cancelQueue(socket): the bind that the queued datagrams waited for failed, so each fails with ECANCELED. */
 static int core_cancel_queue(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
@@ -57,7 +57,7 @@ static int core_cancel_queue(lua_State *L)
     return 0;
 }
 
-/* socket:getSendQueueSize(): bytes accepted and not yet handed to the kernel. */
+/* socket:getSendQueueSize(): bytes that are accepted and not yet handed to the kernel. */
 static int socket_get_send_queue_size(lua_State *L)
 {
     const dg_socket *s = dg_socket_check(L);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Methods that look at the send queue, hand it over, or give it up. */
+/* The methods that measure the send queue, flush it, or give it up. */
 #ifndef DG_API_QUEUE_METHODS_H
 #define DG_API_QUEUE_METHODS_H
 

@@ -11,7 +11,7 @@
 #include "../socket/send_queue.h"
 #include "../socket/socket.h"
 
-enum { MOST_BYTES = 4096 }; /* that getOption asks for */
+enum { MOST_BYTES = 4096 }; /* the longest value that getOption asks for */
 
 static int int_argument(lua_State *L, int index, const char *name)
 {
@@ -21,7 +21,7 @@ static int int_argument(lua_State *L, int index, const char *name)
     return (int)number;
 }
 
-/* A level or an option: its number, or the name of the system's constant. */
+/* Returns a level or an option, which is given by its number or by the name of the system's constant. */
 static int constant_argument(lua_State *L, int index, const char *name)
 {
     int number;
@@ -39,8 +39,8 @@ static int raise(lua_State *L, const dg_socket *s, int status, const char *sysca
     return lua_error(L);
 }
 
-/* Whatever was set, the socket knows of its descriptor what it goes by: which addresses it takes, and whether trains
- * come in one piece. What the program has set there is not set otherwise later. */
+/* An option was set: reads back from the descriptor what the socket depends on, which is the addresses that it takes,
+ * and the offloads. What the program has set is not changed later. */
 static void look_again(dg_socket *s, int level)
 {
     dg_descriptor_facts facts;
@@ -56,8 +56,8 @@ static void look_again(dg_socket *s, int level)
     }
 }
 
-/* socket:setOption(level, name, value): an integer as an int, a string as its bytes. What was sent before has left by
- * then. setsockopt(2) */
+/* socket:setOption(level, name, value): sets an integer as an int, a string as its bytes. Flushes first, so that the
+ * option holds for later datagrams only. setsockopt(2) */
 static int socket_set_option(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -81,8 +81,8 @@ static int socket_set_option(lua_State *L)
     return 0;
 }
 
-/* socket:getOption(level, name): an integer where the kernel answers with as many bytes as an int has, else the bytes
- * as a string. getsockopt(2) */
+/* socket:getOption(level, name) -> an integer where the kernel returns as many bytes as an int has, else the bytes as a
+ * string. getsockopt(2) */
 static int socket_get_option(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* setOption and getOption: the options that have no method of their own. What they mean is between the program and the
- * kernel; only what the socket itself has to know of them is looked at. */
+/* setOption and getOption, for socket options that have no method of their own. What they mean is between the program
+ * and the kernel. Only what the socket itself has to know is read back. */
 #ifndef DG_API_RAW_OPTIONS_H
 #define DG_API_RAW_OPTIONS_H
 

@@ -25,8 +25,9 @@ static int start_idle(lua_State *L)
     return 0;
 }
 
-/* Finalizers that run while luv allocates may come back here: the flag is up before. One that ran the loop may have
- * stopped what is only being started: so it is up after, too, and the next turn puts things right. */
+/* Finalizers that run while luv allocates may call this function again, so idle_running is set before. One that runs
+ * the loop may stop the handle that is being started, so idle_running is set after, too; the next turn stops what is
+ * not needed. */
 void dg_idle_start(lua_State *L, dg_state *state)
 {
     if (state->idle_running || !dg_luv_available(L))

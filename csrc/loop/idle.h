@@ -11,7 +11,7 @@ DG_HIDDEN_BEGIN
 /* Starts the idle handle, so that its callback runs before the loop blocks. Does nothing without luv: then the caller's
  * work waits for flush(). */
 void dg_idle_start(lua_State *L, dg_state *state);
-/* A program may have closed every handle that it found (uv.walk): then it does not run. */
+/* Notes that the idle handle does not run, if a program has closed it (with uv.walk). */
 void dg_idle_check(lua_State *L, dg_state *state);
 /* Stops the idle handle, and closes it when no socket is watched any more. It is called from inside the loop only. */
 void dg_idle_stop(lua_State *L, dg_state *state);

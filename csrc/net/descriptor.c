@@ -15,7 +15,7 @@ static void tell_errors(int fd)
 {
 #if defined(SO_SELECT_ERR_QUEUE)
     int on = 1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_SELECT_ERR_QUEUE, &on, sizeof on); /* without it libuv prints at times */
+    (void)setsockopt(fd, SOL_SOCKET, SO_SELECT_ERR_QUEUE, &on, sizeof on); /* if it fails, luv prints on some errors */
 #else
     (void)fd;
 #endif
@@ -53,7 +53,7 @@ int dg_descriptor_open(int family)
     return fd;
 }
 
-/* Makes `fd` a number of what `of` is. */
+/* Makes `fd` a duplicate of `of`, as dup2(2) does. */
 static int put_at(int of, int fd)
 {
     int status;
@@ -109,7 +109,7 @@ int dg_descriptor_connect(int fd, const dg_address *address)
     return status;
 }
 
-/* The BSDs answer EAFNOSUPPORT and have disconnected all the same. */
+/* The BSDs return EAFNOSUPPORT, though they have disconnected. */
 int dg_descriptor_disconnect(int fd)
 {
     struct sockaddr nobody;
@@ -136,7 +136,7 @@ int dg_descriptor_set_device(int fd, unsigned index)
     return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strlen(name) + 1) == 0 ? 0 : -errno;
 }
 
-/* The kernel cuts what is too long for a name, and an interface may have other names (ip link property). */
+/* The kernel cuts a name that is too long, and an interface may have other names (ip link property). */
 int dg_descriptor_set_device_name(int fd, const char *name)
 {
     unsigned index = if_nametoindex(name);
@@ -231,8 +231,8 @@ void dg_descriptor_drop_error_queue(int fd)
 #endif
 }
 
-/* Takes one datagram; returns whether there was one. Once the socket is shut down, an empty queue and an empty datagram
- * both read as nothing: the sender's credentials come with datagrams only (unix(7), SO_PASSCRED). */
+/* Drops one datagram; returns whether there was one. On a socket that is shut down, recvmsg(2) returns 0 for an empty
+ * queue and for an empty datagram. Only a datagram comes with the sender's credentials (unix(7), SO_PASSCRED). */
 static int drop_one(int fd)
 {
     union {
@@ -247,7 +247,8 @@ static int drop_one(int fd)
     header.msg_iovlen = 1;
     header.msg_control = &control;
 #if defined(SO_PASSCRED)
-    header.msg_controllen = CMSG_SPACE(sizeof(struct ucred)); /* no room for descriptors that somebody passes */
+    header.msg_controllen =
+        CMSG_SPACE(sizeof(struct ucred)); /* there is no room for descriptors, so none are received */
 #endif
     ssize_t length = recvmsg(fd, &header, MSG_DONTWAIT);
     return length > 0 || (length == 0 && header.msg_controllen != 0) || (length < 0 && errno == EINTR);
@@ -257,7 +258,7 @@ void dg_descriptor_refuse_senders(int fd)
 {
 #if defined(SO_PASSCRED)
     int on = 1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on); /* at worst an empty datagram ends the emptying */
+    (void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on); /* if it fails, an empty datagram ends the loop */
 #endif
     shutdown(fd, SHUT_RD);
     for (int left = MOST_UNREAD; left != 0 && drop_one(fd); left--)

@@ -28,7 +28,7 @@ int dg_descriptor_disconnect(int fd);
  * 0: none, or the system does not say. The second binds it to one, and fails without privileges on Linux before 5.7. */
 unsigned dg_descriptor_device(int fd);
 int dg_descriptor_set_device(int fd, unsigned index);
-/* The same by the interface's name; -ENODEV where there is none. */
+/* Binds it to an interface by name; -ENODEV where there is none. */
 int dg_descriptor_set_device_name(int fd, const char *name);
 /* getpeername(2); -ENOTCONN without a peer. */
 int dg_descriptor_peer(int fd, dg_address *out);

@@ -17,7 +17,8 @@ static int set_int(int fd, int level, int name, int value)
     return set(fd, level, name, &value, sizeof value);
 }
 
-/* The v4 half counts for mapped peers only: a system without it, or a v6-only socket, may refuse it. */
+/* The IPv4 half is for mapped peers only. So it may fail: some systems do not have it, and IPv6-only sockets refuse
+ * it. */
 static int set_both(int fd, int family, int v4, int v6, int value)
 {
     int status = set_int(fd, IPPROTO_IP, v4, value);
@@ -85,7 +86,7 @@ static int get_int(int fd, int level, int name, int *value)
     return getsockopt(fd, level, name, value, &length) == 0 ? 0 : -errno;
 }
 
-/* Of what was never set some systems say -1. */
+/* Some systems return -1 for a value that was never set. */
 int dg_option_get_tos(int fd, int family, int *tos)
 {
 #if defined(IPV6_TCLASS)
@@ -101,7 +102,8 @@ int dg_option_get_tos(int fd, int family, int *tos)
 
 #if defined(IP_MTU_DISCOVER) && defined(IPV6_MTU_DISCOVER) /* Linux */
 
-/* PROBE and not DO: what routers told of the way does not count, so that a program can find out when it has grown. */
+/* With PROBE and not DO the kernel ignores what routers said about the path, so a program can find out when its MTU
+ * grows. */
 int dg_option_set_dont_fragment(int fd, int family, int on)
 {
     int status = set_both(fd, family, IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, on ? IP_PMTUDISC_PROBE : IP_PMTUDISC_WANT);

@@ -24,16 +24,19 @@ int dg_option_set_ttl(int fd, int family, int hops);
 int dg_option_set_multicast_ttl(int fd, int family, int hops);
 
 int dg_option_set_multicast_loopback(int fd, int family, int on);
-/* The traffic class: DSCP and ECN, 0 to 255. An IPv6 socket has one for its mapped peers, too; the IPv6 one is told. */
+/* The traffic class: DSCP and ECN, 0 to 255. An IPv6 socket has another one for its mapped peers, which is set, too;
+ * the getter returns the IPv6 one. */
 int dg_option_set_tos(int fd, int family, int tos);
 int dg_option_get_tos(int fd, int family, int *tos);
-/* On: no datagram is cut up on its way; what the interface does not take whole is -EMSGSIZE. Off: as at first. */
+/* On: no datagram is fragmented; one that is too long for the interface fails with -EMSGSIZE. Off: the system's
+ * default. */
 int dg_option_set_dont_fragment(int fd, int family, int on);
-/* The MTU of the way to the connected peer, of this family, as far as the kernel knows; -ENOTCONN where it has to look
- * for the way anew. */
+/* The MTU of the path to the connected peer, of this family, as far as the kernel knows; -ENOTCONN where the kernel has
+ * to look for the path anew. */
 int dg_option_get_path_mtu(int fd, int family, int *bytes);
 
-/* Off: of groups that others have joined the socket hears nothing. -ENOTSUP where the system cannot. */
+/* Off: the socket does not receive from groups that only other sockets have joined. -ENOTSUP where the system
+ * cannot. */
 int dg_option_set_multicast_all(int fd, int family, int on);
 /* The interface that multicast leaves by, and over IPv4 which of its addresses it comes from. On a dual-stack socket it
  * holds for groups of both families, but an interface named by its IPv4 address holds for IPv4 only. */

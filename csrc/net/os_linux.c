@@ -10,7 +10,7 @@
 
 #include "cmsg.h"
 
-/* Not in every libc's headers; the values are the kernel's for good. */
+/* Not every libc's headers have these. The kernel's values do not change. */
 enum { OPT_UDP_SEGMENT = 103, OPT_UDP_GRO = 104 };
 #ifndef SOL_UDP
 #define SOL_UDP 17
@@ -18,7 +18,7 @@ enum { OPT_UDP_SEGMENT = 103, OPT_UDP_GRO = 104 };
 
 enum {
     CONTROL_BYTES = 192, /* the segment size, and what an adopted descriptor may have been set to tell */
-    /* A power of two between cells would put the start of each into the same cache sets; this spreads them. */
+    /* With a power of two between cells, their starts would share the same sets of the CPU's cache. */
     PAYLOAD_BYTES = DG_SLOT_BYTES + 576,
 };
 
@@ -29,7 +29,7 @@ typedef union control {
 
 _Static_assert(CONTROL_BYTES >= CMSG_SPACE(sizeof(int)), "room for the segment size");
 
-/* What is told of a datagram lies beside it, in the same page: each page has to be found again after a system call. */
+/* The headers of a datagram lie beside its bytes, in the same page, so that a receive touches few pages. */
 typedef struct cell {
     dg_received slot;
     char payload[PAYLOAD_BYTES];
@@ -70,7 +70,8 @@ dg_received *dg_arena_slot(dg_arena *arena, unsigned i)
     return &arena->cells[i].slot;
 }
 
-/* An uncoalesced datagram carries no segment size; a train's is an int (the send side's is 16 bits). */
+/* Returns the segment size. A lone datagram has none: then it is the length. The control message of a GRO batch is an
+ * int (that of a send has 16 bits). */
 static uint32_t segment_size(struct msghdr *header, uint32_t length)
 {
     int size = 0;
@@ -84,8 +85,8 @@ static int expects_segments(const dg_offloads *offloads)
     return offloads->coalesce || offloads->shared;
 }
 
-/* Where control messages were cut, the segment size may be among them; where it was not to be expected, the cut ones
- * are others'. */
+/* If control messages were cut, the segment size may be missing. Where none is expected, other messages were cut, which
+ * do not matter. */
 static void describe_slot(dg_arena *arena, unsigned i, uint32_t length, const dg_offloads *offloads)
 {
     struct msghdr *header = &arena->headers[i].msg_hdr;
@@ -104,7 +105,7 @@ static void ready_slot(dg_arena *arena, unsigned i, const dg_offloads *offloads)
     header->msg_controllen = expects_segments(offloads) ? CONTROL_BYTES : 0;
 }
 
-/* For one slot this is cheaper than recvmmsg. */
+/* Receives with recvmsg(2), which is cheaper than recvmmsg(2) for one slot. */
 static int receive_one(int fd, dg_arena *arena, const dg_offloads *offloads)
 {
     ssize_t length;
@@ -117,8 +118,8 @@ static int receive_one(int fd, dg_arena *arena, const dg_offloads *offloads)
     return 1;
 }
 
-/* And this is the cheapest. It tells nothing of truncation, which cannot happen: no UDP datagram is longer than a slot.
- */
+/* Receives with recvfrom(2), which is cheaper still. It does not report truncation, which cannot happen: no UDP
+ * datagram is longer than a slot. */
 static int receive_plain(int fd, dg_arena *arena)
 {
     dg_received *slot = &arena->cells[0].slot;
@@ -136,7 +137,7 @@ static int receive_plain(int fd, dg_arena *arena)
     return 1;
 }
 
-/* This may write over all cells behind the first: nothing in them outlives a receive. */
+/* Receives a datagram that may fill all cells of the arena. What was in them is not needed after a receive. */
 int dg_os_receive_large(int fd, dg_arena *arena)
 {
     static const dg_offloads none;
@@ -179,7 +180,7 @@ typedef struct envelope {
 
 static void fill_header(struct msghdr *header, envelope *env, const dg_outgoing *out)
 {
-    env->buffer.iov_base = (void *)(uintptr_t)out->data; /* sendmsg only reads it */
+    env->buffer.iov_base = (void *)(uintptr_t)out->data; /* sendmsg(2) only reads it */
     env->buffer.iov_len = out->length;
     memset(header, 0, sizeof *header);
     if (out->to->length != 0) {
@@ -195,7 +196,7 @@ static void fill_header(struct msghdr *header, envelope *env, const dg_outgoing 
     }
 }
 
-/* A lone datagram, without any header to fill and copy. */
+/* Sends a lone datagram with sendto(2), which needs no header. */
 static int send_plain(int fd, const dg_outgoing *out)
 {
     const struct sockaddr *to = out->to->length != 0 ? &out->to->u.any : NULL;
@@ -244,7 +245,7 @@ void dg_os_offloads(int fd, dg_offloads *out)
 {
     int value = 0;
     socklen_t length = sizeof value;
-    /* Reading an option proves that the kernel has it. */
+    /* If the option can be read, the kernel has it. */
     out->segments = getsockopt(fd, SOL_UDP, OPT_UDP_SEGMENT, &value, &length) == 0 ? DG_MOST_SEGMENTS : 0;
     int known = getsockopt(fd, SOL_UDP, OPT_UDP_GRO, &value, &length) == 0;
     out->coalesce = known && value != 0;

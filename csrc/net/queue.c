@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
-/* A payload block above this goes round between sockets, and lists above theirs are freed when they are empty, so that
- * many idle sockets hold little. */
+/* When a queue is empty, a payload block above this size goes to the state's spare block, and lists above their size
+ * are freed. So many idle sockets need little memory. */
 enum { KEPT_BLOCK = 2048, KEPT_LIST = 16384 };
 
-/* So many reported entries are dropped at once. */
+/* Reported entries are dropped when there are so many, because dropping one costs as much as dropping many. */
 enum { MOST_REPORTED = 64 };
 
 void dg_queue_init(dg_queue *queue, dg_fifo *spare)
@@ -17,7 +17,7 @@ void dg_queue_init(dg_queue *queue, dg_fifo *spare)
     queue->spare = spare;
 }
 
-/* How many of a size have a place behind what is queued, up to `most`. */
+/* Returns how many items of a size have room at the end of the fifo, up to `most`. */
 static uint32_t places(const dg_fifo *fifo, size_t size, size_t most)
 {
     size_t room = (fifo->room - fifo->tail) / size;
@@ -83,7 +83,7 @@ char *dg_queue_reserve(dg_queue *queue, size_t length)
     return dg_queue_make_room(queue, 1, length) == 0 ? dg_fifo_end(&queue->payload) : NULL;
 }
 
-/* Two datagrams share a route when they follow each other to one destination. */
+/* Adds a route, unless the last one has the same destination. */
 static void add_route(dg_queue *queue, const dg_address *to)
 {
     uint32_t count = queue->end_route - queue->first_route;
@@ -115,7 +115,7 @@ void dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint3
     queue->refused++;
 }
 
-/* Drops at least those that were reported. Routes before that of the first entry are of no more use. */
+/* Drops entries from the front, all reported ones among them, and the routes that only these had. */
 static void drop_entries(dg_queue *queue, size_t count)
 {
     queue->reported = 0;

@@ -4,13 +4,14 @@
 #include <errno.h>
 #include <string.h>
 
-/* A message in the making: so many of the queue's datagrams. */
+/* A message: one or more of the queue's datagrams. */
 typedef struct message {
     unsigned count;
     size_t bytes;
 } message;
 
-/* Segments of one send are equal but for the last, which may be shorter; none is empty. */
+/* Returns the longest message from waiting datagram `at` on. The segments of a GSO batch have one length, but the last
+ * may be shorter; none is empty. */
 static message longest_message(const dg_transmitter *transmitter, const dg_queue *queue, size_t at, size_t waiting)
 {
     const dg_entry *first = dg_queue_waiting(queue, at);
@@ -30,7 +31,7 @@ static message longest_message(const dg_transmitter *transmitter, const dg_queue
     return found;
 }
 
-/* Lays out up to DG_BATCH messages; counts[i] is how many datagrams message i carries. */
+/* Lays out up to DG_BATCH messages; message i has counts[i] datagrams. Returns how many messages. */
 static unsigned lay_out(const dg_transmitter *transmitter, const dg_queue *queue, dg_outgoing *out, unsigned *counts)
 {
     size_t waiting = dg_queue_count(queue), at = 0;
@@ -52,7 +53,7 @@ static unsigned lay_out(const dg_transmitter *transmitter, const dg_queue *queue
     return messages;
 }
 
-/* So many datagrams of a refused batch, from its front, have gone or failed singly. */
+/* So many datagrams of a failed GSO batch, from its front, were sent or failed singly. */
 static void count_singles(dg_transmitter *transmitter, unsigned count)
 {
     transmitter->single -= transmitter->single < count ? transmitter->single : count;
@@ -65,7 +66,7 @@ static void mark_failed(dg_transmitter *transmitter, dg_queue *queue, int error)
     count_singles(transmitter, 1);
 }
 
-/* The first `sent` messages of `out` went, which carry counts[i] datagrams each. */
+/* The first `sent` messages of `out` were sent; message i has counts[i] datagrams. */
 static void mark_sent(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out, const unsigned *counts,
                       unsigned sent)
 {
@@ -81,7 +82,7 @@ static void mark_sent(dg_transmitter *transmitter, dg_queue *queue, const dg_out
     count_singles(transmitter, datagrams);
 }
 
-/* What an ICMP message about an earlier datagram leaves on a connected socket (udp(7), ip(7)). */
+/* Returns whether an ICMP message about an earlier datagram may have left this error on the socket (udp(7), ip(7)). */
 static int may_be_late(int error)
 {
     return error == -ECONNREFUSED || error == -EHOSTUNREACH || error == -ENETUNREACH || error == -ENOPROTOOPT ||
@@ -93,9 +94,9 @@ static int is_blocked(int status)
     return status == -EAGAIN || status == -EWOULDBLOCK;
 }
 
-/* A segmented send failed, which proves nothing about its datagrams: they go again, and none is lost. EIO is what a
- * route says that cannot segment: the socket segments no more. EINVAL may mean that the batch was too long for this
- * kernel: shorter ones follow. Else its datagrams go singly. */
+/* A segmented send failed. That proves nothing about its datagrams, so they are sent again and none is lost. EIO comes
+ * from a route that cannot segment: then the socket never segments again. EINVAL may mean that the batch was too long
+ * for this kernel: then shorter batches follow. After any other error its datagrams go singly. */
 static void handle_gso_error(dg_transmitter *transmitter, unsigned count, int error)
 {
     if (error == -EINVAL && count > DG_SAFE_SEGMENTS) {
@@ -107,8 +108,8 @@ static void handle_gso_error(dg_transmitter *transmitter, unsigned count, int er
     transmitter->single = count;
 }
 
-/* The first message failed. An error that may be an earlier datagram's is reported by the kernel once: so the message
- * is sent again, and a second failure is its own. */
+/* The first message failed. The kernel reports an earlier datagram's error only once. So the message is sent again; if
+ * it fails again, the error is its own. */
 static void handle_error(dg_transmitter *transmitter, dg_queue *queue, unsigned count, int error)
 {
     if (transmitter->hears_late && transmitter->deferred_error == 0 && may_be_late(error)) {
@@ -116,7 +117,8 @@ static void handle_error(dg_transmitter *transmitter, dg_queue *queue, unsigned 
         return;
     }
     if (transmitter->deferred_error != 0 && transmitter->deferred_error != error)
-        transmitter->late_error = transmitter->deferred_error; /* another error now: that one was not this datagram's */
+        transmitter->late_error =
+            transmitter->deferred_error; /* the errors differ: the first one was not the message's */
     transmitter->deferred_error = 0;
     if (count > 1)
         handle_gso_error(transmitter, count, error);
@@ -124,7 +126,7 @@ static void handle_error(dg_transmitter *transmitter, dg_queue *queue, unsigned 
         mark_failed(transmitter, queue, error);
 }
 
-/* The kernel took something, or had no room: then an error before that was an earlier datagram's. */
+/* The kernel took a message, or had no room for it. So the error before that was an earlier datagram's. */
 static void clear_deferred_error(dg_transmitter *transmitter)
 {
     if (transmitter->deferred_error != 0)
@@ -132,7 +134,8 @@ static void clear_deferred_error(dg_transmitter *transmitter)
     transmitter->deferred_error = 0;
 }
 
-/* After a system call that sent `sent` of the messages, or failed. Returns whether the kernel takes no more now. */
+/* Handles the result of a system call: `sent` messages, or a negative errno. Returns whether the kernel takes no more
+ * now. */
 static int handle_result(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out, const unsigned *counts,
                          int sent)
 {
@@ -148,7 +151,7 @@ static int handle_result(dg_transmitter *transmitter, dg_queue *queue, const dg_
     return 0;
 }
 
-/* A lone datagram, as answers are. Returns what handle_result does. */
+/* Sends a lone datagram, as most answers are. Returns what handle_result does. */
 static int transmit_one(dg_transmitter *transmitter, dg_queue *queue, int fd)
 {
     const dg_entry *first = dg_queue_waiting(queue, 0);
@@ -160,7 +163,7 @@ static int transmit_one(dg_transmitter *transmitter, dg_queue *queue, int fd)
     return 0;
 }
 
-/* As many as fit into one system call. Returns what handle_result does. */
+/* Sends as many datagrams as fit into one system call. Returns what handle_result does. */
 static int transmit_several(dg_transmitter *transmitter, dg_queue *queue, int fd)
 {
     dg_outgoing out[DG_BATCH];

@@ -9,6 +9,7 @@
 #include "../lua/error.h"
 #include "bind.h"
 #include "buffers.h"
+#include "connect.h"
 #include "intake.h"
 #include "watch.h"
 #include "work.h"
@@ -26,12 +27,12 @@ static void take_descriptor(dg_socket *s, int fd, const dg_descriptor_facts *fac
         dg_os_offloads(fd, &s->tx.transmitter.offloads);
     if (!s->may_segment)
         s->tx.transmitter.offloads.segments = 0;
-    s->tx.transmitter.offloads.can_coalesce = 0; /* it stays as it was set; who else has it may set it otherwise */
+    s->tx.transmitter.offloads.can_coalesce = 0; /* the others who have the descriptor do not expect UDP_GRO */
     s->tx.transmitter.offloads.shared = 1;
 }
 
-/* A bind that failed has left a stopped poll, which keeps the descriptor's number until it is closed: the socket goes
- * on with another one. 0 or a negative errno. */
+/* A bind that failed has left a stopped poll, which keeps the descriptor's number taken until it is closed. So the
+ * socket goes on with another number. Returns 0 or a negative errno. */
 static int leave_poll(lua_State *L, dg_socket *s)
 {
     if (!s->watch.has_handle)
@@ -44,8 +45,8 @@ static int leave_poll(lua_State *L, dg_socket *s)
     return 0;
 }
 
-/* Puts the descriptor in the place of the socket's own, unless luv does not watch it because somebody else does: then
- * nothing has changed, and this raises. */
+/* Puts the descriptor in the place of the socket's own one. Raises where luv does not watch it, because other code has
+ * a handle for it; then nothing has changed. */
 static void exchange_descriptor(lua_State *L, dg_socket *s, int fd, const dg_descriptor_facts *facts)
 {
     const dg_offloads offloads = s->tx.transmitter.offloads;
@@ -80,13 +81,13 @@ static int core_adopt(lua_State *L)
     int fd = dg_isinteger(L, 2, &number) && number >= 0 && number <= INT_MAX ? (int)number : -1;
     dg_descriptor_facts facts;
     if (s->local.state != DG_UNBOUND || s->watch.busy ||
-        s->local.will_bind) /* by a finalizer, since the caller looked */
+        s->local.will_bind) /* a finalizer may have bound it since the caller looked */
         return dg_error_raise(L, "Error", "ERR_SOCKET_ALREADY_BOUND", "Socket is already bound");
     int status = fd == s->fd ? -EBADF : dg_descriptor_inspect(fd, &facts);
     if (status == -ENOTSOCK)
         return dg_error_raise(L, "TypeError", "ERR_INVALID_FD_TYPE",
                               "Unsupported descriptor: %d is no datagram socket (UDP or Unix)", fd);
-    if (status == 0 && !dg_bind_make_peer(s))
+    if (status == 0 && !dg_connect_make_peer(s))
         status = -ENOMEM;
     if (status == 0)
         status = leave_poll(L, s);

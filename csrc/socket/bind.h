@@ -25,8 +25,12 @@ int dg_bind_answer(lua_State *L, int status, const char *syscall, const dg_addre
 /* Pushes {address, family, port}, for Unix sockets {address, family}; returns 1. */
 int dg_bind_push_address(lua_State *L, const dg_address *address);
 
-/* Allocates peer.address, which only connected sockets need. Returns 0 without memory. */
-int dg_bind_make_peer(dg_socket *s);
+/* A bind does not wait for a name any more. */
+static inline void dg_bind_end_lookup(dg_socket *s)
+{
+    if (s->local.state == DG_BINDING)
+        s->local.state = DG_UNBOUND;
+}
 
 /* Adds address; core.bind and what goes with it. The stack is as for dg_socket_open. */
 void dg_bind_open(lua_State *L);

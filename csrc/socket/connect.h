@@ -8,8 +8,19 @@
 
 DG_HIDDEN_BEGIN
 
-/* For methods without arguments: the socket at index 1; raises unless it is connected. */
+/* Allocates peer.address, which only connected sockets need. Returns 0 without memory. */
+int dg_connect_make_peer(dg_socket *s);
+
+/* A connect does not wait for a name any more. */
+static inline void dg_connect_end_lookup(dg_socket *s)
+{
+    if (s->peer.state == DG_CONNECTING)
+        s->peer.state = DG_NO_PEER;
+}
+
+/* For methods without arguments: returns the socket at index 1; raises unless it is connected. */
 dg_socket *dg_connect_check(lua_State *L);
+
 /* Adds remoteAddress, disconnect; core.connect, core.setConnecting. The stack is as for dg_socket_open. */
 void dg_connect_open(lua_State *L);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel gives a socket at all: the datagrams of one interface, the groups that the socket has joined itself.
- * These are options of createSocket, which hold for a descriptor that is adopted, too. */
+/* The options of createSocket that limit what the kernel delivers: `interface` and `multicastAll`. They hold for an
+ * adopted descriptor, too. */
 #ifndef DG_SOCKET_INTAKE_H
 #define DG_SOCKET_INTAKE_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "list_callback.h"
 
-/* What its table holds. */
+/* The slots of the userdata's table. */
 enum { CALLBACK = 1, FIRST_ERROR };
 
 dg_list_callback *dg_list_callback_new(lua_State *L, int callback)

@@ -8,6 +8,11 @@
 
 DG_HIDDEN_BEGIN
 
+/* Adds events (a set of dg_ready_event) that luv has reported. */
+static inline void dg_ready_add(dg_socket *s, unsigned events)
+{
+    s->watch.ready_events |= (unsigned char)events;
+}
 /* Handles s->watch.ready_events, and delivers datagrams; or notes the work for the next turn of the loop, if user code
  * has used up this one. May raise what a listener raises; to be called again then. */
 void dg_ready_serve(lua_State *L, int index, dg_socket *s);

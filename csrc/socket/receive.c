@@ -14,15 +14,15 @@
 
 enum {
     RETRY_AFTER = 50,        /* milliseconds */
-    MOST_BYTES = 256 * 1024, /* in a batch: more would leave the cache before it is delivered */
-    ENOUGH_FOR_GRO = 4,      /* datagrams that waited together: the next ones may come as trains */
+    MOST_BYTES = 256 * 1024, /* of a batch: more would leave the CPU's cache before it is delivered */
+    ENOUGH_FOR_GRO = 4,      /* datagrams of one receive after which UDP_GRO is turned on */
 };
 
-/* What a batch keeps on the stack, from `base` on. */
+/* What dg_receive keeps on the stack, from `base` on. */
 enum { SLOTS, DELIVER, FAMILY, ADDRESS, FRAME_SIZE };
 typedef struct stack_frame {
     int base;
-    uint32_t sender; /* serial number of the sender whose address is there: a nested dispatch may have another */
+    uint32_t sender; /* serial of the sender whose text is at ADDRESS; a nested dispatch may have changed rx.sender */
 } stack_frame;
 
 void dg_receive_push_upvalues(lua_State *L)
@@ -48,11 +48,17 @@ int dg_receive_pending(const dg_socket *s)
 void dg_receive_drop(dg_socket *s)
 {
     s->rx.batch_at = s->rx.batch_count = 0;
-    if (s->rx.reader_depth) /* somebody reads from it, and will look again */
+    if (s->rx.reader_depth) /* an outer dispatch reads from the batch, and will look again */
         return;
     if (s->rx.batch != NULL)
         dg_state_give_arena(s->state, s->rx.batch);
     s->rx.batch = NULL;
+}
+
+void dg_receive_end(dg_socket *s)
+{
+    s->rx.reader_depth = 0;
+    dg_receive_drop(s);
 }
 
 static int same_sender(const dg_socket *s, const dg_address *from)
@@ -65,7 +71,7 @@ static int same_sender(const dg_socket *s, const dg_address *from)
            s->rx.sender.u.in6.sin6_scope_id == from->u.in6.sin6_scope_id;
 }
 
-/* A Unix sender's name is kept in no other form than its string. */
+/* Brings a Unix sender's name to ADDRESS. The last name is only kept as a Lua string. */
 static void keep_name(lua_State *L, stack_frame *frame, const dg_address *from)
 {
     char text[DG_ADDRESS_TEXT];
@@ -79,18 +85,18 @@ static void keep_name(lua_State *L, stack_frame *frame, const dg_address *from)
     lua_replace(L, frame->base + ADDRESS);
 }
 
-/* Another one than last time. */
+/* Makes the text of a sender that is not the last one. */
 static void new_sender(lua_State *L, const stack_frame *frame, dg_socket *s, const dg_address *from)
 {
     char text[DG_ADDRESS_TEXT];
-    const dg_address sender = *from; /* finalizers that run now may receive into the slot that it is in */
+    const dg_address sender = *from; /* `from` is in a slot, and finalizers that run now may receive into it */
     lua_pushlstring(L, text, dg_address_format(&sender, text));
     lua_rawseti(L, frame->base + SLOTS, DG_SLOT_SENDER);
     dg_inet_store(&s->rx.sender, &sender);
     s->rx.sender_serial++;
 }
 
-/* Another sender, or port: the answer to it need not be parsed. */
+/* The sender or its port has changed: puts its address into the cache, so that an answer to it need not be parsed. */
 static void remember_for_answers(lua_State *L, const stack_frame *frame, const dg_socket *s)
 {
     dg_address sender;
@@ -100,14 +106,14 @@ static void remember_for_answers(lua_State *L, const stack_frame *frame, const d
     dg_destination_keep_sender(s, text, length, &sender);
 }
 
-/* Brings the sender's address to its place on the stack; the string of the last one is remembered. */
+/* Brings the text of the sender's address to ADDRESS; the text of the last sender is kept. */
 static inline void keep_sender(lua_State *L, stack_frame *frame, dg_socket *s, const dg_address *from)
 {
     if (s->family == AF_UNIX) {
         keep_name(L, frame, from);
         return;
     }
-    const in_port_t port = from->u.in.sin_port; /* IPv6's is in the same place */
+    const in_port_t port = from->u.in.sin_port; /* IPv6's port is in the same place */
     if (!same_sender(s, from))
         new_sender(L, frame, s, from);
     if (frame->sender != s->rx.sender_serial) {
@@ -135,7 +141,7 @@ static void advance(dg_socket *s, const dg_received *slot, uint32_t size)
     }
 }
 
-/* Pushes address, family, port, size, and whether it was truncated if it was; returns how many. */
+/* Pushes address, family, port, size, and true if the datagram was truncated; returns how many values. */
 static int push_origin(lua_State *L, const stack_frame *frame, const dg_socket *s, const dg_received *slot,
                        uint32_t size)
 {
@@ -152,10 +158,10 @@ static int push_origin(lua_State *L, const stack_frame *frame, const dg_socket *
     return 5;
 }
 
-/* Delivers the datagram under the cursor. Nothing is lost for want of memory: the cursor moves when all is made.
- * Finalizers run while it is made, perhaps: one that ran the loop has delivered this datagram, one may have closed the
- * socket. Then nothing is delivered, and the caller looks again; likewise where one has put a listener there that takes
- * more, for which it returns that a rinfo is to be made. */
+/* Delivers the datagram under the cursor. All allocating comes first, so no datagram is lost for want of memory: the
+ * cursor moves after it. A finalizer that runs meanwhile may run the loop, which delivers this datagram, or close the
+ * socket. Then this function delivers nothing, and the caller looks again. A finalizer may also set a receiver that
+ * takes a rinfo; then it returns 1, and the caller calls it again with with_rinfo. */
 static int deliver(lua_State *L, stack_frame *frame, dg_socket *s, int with_rinfo)
 {
     const int base = frame->base;
@@ -194,13 +200,12 @@ static void report_failure(lua_State *L, int index, dg_socket *s, int error)
 {
     dg_socket_push_error(L, s, error, "recvmsg", NULL);
     dg_work_emit(L, index, "error");
-    if (error == -EBADF ||
-        error == -ENOTSOCK) /* somebody closed it behind our back; it would come again at once, for ever */
-        s->rx.stopped |= DG_BAD_FD;
-    if (error == -ENOMEM || error == -ENOBUFS) { /* likewise, but it may pass */
+    if (error == -EBADF || error == -ENOTSOCK) /* other code has closed the descriptor: watching it would spin */
+        dg_receive_stop(s, DG_BAD_FD);
+    if (error == -ENOMEM || error == -ENOBUFS) { /* watching would spin, too, but the error may pass */
         if (dg_luv_available(L)) {
             dg_watch_retry(L, index, s, RETRY_AFTER);
-            s->rx.stopped |= DG_NO_MEMORY; /* now that something will end it */
+            dg_receive_stop(s, DG_NO_MEMORY); /* the timer that ends it runs */
         }
     }
     dg_watch_update(L, index, s);
@@ -218,22 +223,22 @@ static int receive_batch(dg_socket *s, unsigned wanted)
     return dg_os_receive(s->fd, s->rx.batch, wanted, &s->tx.transmitter.offloads);
 }
 
-/* Most sockets never get there. */
+/* Turns UDP_GRO on after a receive that found several datagrams. It costs too much for sockets that never do. */
 static void coalesce_if_it_pays(dg_socket *s, int got)
 {
     if (got >= ENOUGH_FOR_GRO && s->tx.transmitter.offloads.can_coalesce)
         dg_os_coalesce(s->fd, &s->tx.transmitter.offloads);
 }
 
-/* How many slots there is a use for, by what the first one holds. */
+/* Returns how many slots a receive may offer, by the length of what the first slot holds. */
 static unsigned most_slots(const dg_socket *s)
 {
     uint32_t length = dg_arena_slot(s->rx.batch, 0)->length;
     return length > MOST_BYTES / DG_SLOTS ? MOST_BYTES / length : DG_SLOTS;
 }
 
-/* Sets how many slots the next receive offers: twice as many where all were filled, else as many as were. At intervals
- * it is always as many as there is a use for. Returns whether it pays to look for more at once. */
+/* Sets how many slots the next receive offers: twice as many if all were filled, else as many as were filled. A
+ * moderated socket always offers as many as it may. Returns whether to receive again at once. */
 static int update_want(dg_socket *s, unsigned got)
 {
     unsigned most = got != 0 ? most_slots(s) : DG_SLOTS;
@@ -245,7 +250,7 @@ static int update_want(dg_socket *s, unsigned got)
     return full && got > 1 && !s->rx.moderated;
 }
 
-/* Receives the next batch. Returns whether to look for more behind it. */
+/* Receives the next batch. Returns whether to receive again after it. */
 static int refill(lua_State *L, int index, dg_socket *s)
 {
     int got = receive_batch(s, s->rx.want);
@@ -256,18 +261,18 @@ static int refill(lua_State *L, int index, dg_socket *s)
         s->rx.has_strangers = 0;
     else if (got < 0)
         report_failure(L, index, s, got);
-    if (s->family == AF_UNIX) /* its queue is short, and it takes them singly */
+    if (s->family == AF_UNIX) /* it receives one datagram a call, and its queue in the kernel is short */
         return got > 0;
     return update_want(s, s->rx.batch_count);
 }
 
-/* What the slot has from the cursor on. */
+/* Returns how many datagrams the slot has from the cursor on. */
 static unsigned datagrams_left(const dg_socket *s, const dg_received *slot)
 {
     return slot->segment == 0 ? 1 : (slot->length - s->rx.batch_offset + slot->segment - 1) / slot->segment;
 }
 
-/* Counts what is left of the slot and goes past it. */
+/* Counts the datagrams that are left of the slot, and moves the cursor past them. */
 static void skip_slot(dg_socket *s, const dg_received *slot, uint64_t *counter)
 {
     *counter += datagrams_left(s, slot);
@@ -276,9 +281,9 @@ static void skip_slot(dg_socket *s, const dg_received *slot, uint64_t *counter)
     s->rx.batch_at++;
 }
 
-/* Passes over what the block list refuses, and what others than the peer had sent before the socket was connected,
- * before anything is made of it: the slots of a batch have one sender each. In the midst of a train, whose listener has
- * connected the socket, only the latter is asked again. */
+/* Skips slots whose sender the block list contains, and, on a connected socket, slots that others than the peer had
+ * sent before connect. Each slot has one sender. In the middle of a GRO batch only the latter is checked: a listener
+ * may have connected the socket. */
 static void skip_refused(dg_socket *s)
 {
     while (batch_left(s)) {
@@ -299,7 +304,7 @@ static int next_pending(dg_socket *s)
     return dg_receive_pending(s);
 }
 
-/* Whether the socket may hand out more in this turn of the loop. */
+/* Returns whether the budgets of the turn allow the socket to deliver more. */
 static int has_share(dg_socket *s)
 {
     const dg_turn *turn = &s->state->turn;
@@ -320,7 +325,7 @@ static stack_frame push_frame(lua_State *L, int index, const dg_socket *s)
     return frame;
 }
 
-/* Delivers what is left of the batch, as far as the socket's share of the turn goes. */
+/* Delivers what is left of the batch, within the budgets of the turn. */
 static void deliver_batch(lua_State *L, stack_frame *frame, dg_socket *s)
 {
     int makes_rinfo = 0;
@@ -334,13 +339,13 @@ static void deliver_batch(lua_State *L, stack_frame *frame, dg_socket *s)
 void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
 {
     stack_frame frame = push_frame(L, index, s);
-    if (s->rx.reader_depth >= s->state->depth) /* by a reader of this dispatch, or of one inside of it, that raised */
+    if (s->rx.reader_depth >= s->state->depth) /* a reader of this dispatch, or of a nested one, has raised */
         s->rx.reader_depth = 0;
     dg_turn_others(s->state);
     const uint64_t before = s->rx.messages;
     for (;;) {
         deliver_batch(L, &frame, s);
-        /* A nested loop may have received and left a batch that waits for resume. */
+        /* A nested loop may have received a batch that waits for resume(). */
         if (!readable || !dg_socket_takes_messages(s) || batch_left(s) || !has_share(s))
             break;
         if (s->rx.messages != before &&

@@ -20,10 +20,31 @@ void dg_receive_push_upvalues(lua_State *L);
 /* Delivers the rest of the batch, then (`readable`) what the kernel has, within the budgets of the turn. To be called
  * from the dispatch body. Raises what a listener raises; the cursor is past its datagram then. */
 void dg_receive(lua_State *L, int index, dg_socket *s, int readable);
+/* Stops receiving for a reason (dg_stopped), and takes the reason back. dg_watch_update follows. */
+static inline void dg_receive_stop(dg_socket *s, enum dg_stopped why)
+{
+    s->rx.stopped |= (unsigned char)why;
+}
+static inline void dg_receive_restart(dg_socket *s, enum dg_stopped why)
+{
+    s->rx.stopped &= (unsigned char)~(unsigned)why;
+}
+/* Sets the option receiveBlockList. The list has to live as long as the socket. */
+static inline void dg_receive_set_block_list(dg_socket *s, const dg_blocklist *list)
+{
+    s->rx.block_list = list;
+}
+/* Notes whether datagrams of others than the peer may wait in the kernel: they are dropped. */
+static inline void dg_receive_expect_strangers(dg_socket *s, int expected)
+{
+    s->rx.has_strangers = (unsigned char)expected;
+}
 /* Returns whether datagrams of the batch could be delivered now. */
 int dg_receive_pending(const dg_socket *s);
-/* Drops the batch. */
+/* Drops the batch. If a dispatch reads from it, the memory stays until that is done. */
 void dg_receive_drop(dg_socket *s);
+/* Drops the batch and its memory, in the finalizer: no dispatch can read from it any more. */
+void dg_receive_end(dg_socket *s);
 
 /* Asks the kernel how many datagrams it dropped, and keeps the number for stats() after close. */
 void dg_receive_keep_dropped(dg_socket *s);

@@ -13,14 +13,14 @@ void dg_report_push_error(lua_State *L, const dg_socket *s, int error, const dg_
 {
     if (error == DG_REFUSED_BY_LIST)
         dg_error_push_blocked(L, to);
-    else if (s->family == AF_UNIX && error == -EPIPE) /* Linux' word for a peer that is closing */
+    else if (s->family == AF_UNIX && error == -EPIPE) /* Linux says so for a peer that is closing */
         dg_socket_push_send_error(L, s, -ECONNREFUSED, to, length);
     else
         dg_socket_push_send_error(L, s, error, to, length);
 }
 
-/* A datagram that is done, taken off its queue: what is told of it must not depend on what finalizers and callbacks do.
- */
+/* A datagram that is done, copied from its queue: finalizers and callbacks may change the queue while it is
+ * reported. */
 typedef struct verdict {
     dg_socket *socket;
     dg_entry entry;
@@ -34,8 +34,8 @@ static int make_error(lua_State *L)
     return 1;
 }
 
-/* Pushes its error, or nil. Without the memory for an error object it is what Lua says then. A finalizer that runs
- * meanwhile may close the socket, which ends behind what is told here. */
+/* Pushes the datagram's error or nil. Without the memory for an error object it pushes Lua's own error. A finalizer
+ * that runs meanwhile may close the socket; errors_in_making has `close` wait for this report. */
 static void push_verdict(lua_State *L, int index, verdict *v)
 {
     dg_socket *s = v->socket;
@@ -71,7 +71,7 @@ static void report_to_list(lua_State *L, int socket, verdict *v)
     lua_settop(L, index - 1);
 }
 
-/* What went well, with a callback of its own: nearly all reports are such. */
+/* Returns whether the datagram was sent, and has a callback of its own. Nearly all reports are such. */
 static int is_plain(const dg_entry *entry)
 {
     return entry->error == 0 && (entry->tag & (DG_TAG_CALLBACK | DG_TAG_LIST)) == DG_TAG_CALLBACK;
@@ -89,7 +89,7 @@ static void report_plain(lua_State *L, dg_callback_cursor *cursor, dg_queue *que
     lua_call(L, 2, 0);
 }
 
-/* Takes the first report off the queue and makes its call: the callback's, or an `error` event's. */
+/* Takes the first report off the queue; calls the callback, or notes an `error` event. */
 static void report(lua_State *L, int index, dg_callback_cursor *cursor, dg_socket *s, dg_queue *queue,
                    dg_callbacks *callbacks, const dg_entry *entry)
 {
@@ -138,7 +138,7 @@ static void report_queue(lua_State *L, int index, dg_socket *s)
     lua_settop(L, cursor.slots - 1);
 }
 
-/* One of them: its call may run the loop, which may free the lane. */
+/* Reports one datagram of a lane. The call may run the loop, which may free the lane. */
 static void report_lane(lua_State *L, int index, dg_socket *s, dg_lane *lane)
 {
     dg_callback_cursor cursor = dg_callbacks_begin(L, &lane->callbacks, index);

@@ -15,8 +15,7 @@
 #include "watch.h"
 #include "work.h"
 
-/* Finds out where the arguments say that the datagram goes; length 0: to the peer. Returns what dg_address_parse does.
- */
+/* Finds the destination that the arguments name; length 0: the peer. Returns what dg_address_parse does. */
 static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments *arguments, dg_address *out)
 {
     size_t length;
@@ -38,7 +37,7 @@ static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments
     return 0;
 }
 
-/* The destination of `count` datagrams is a literal that will not do. */
+/* Reports `count` datagrams whose destination is a literal that the socket cannot send to. */
 static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, int status, size_t count,
                             size_t value)
 {
@@ -57,12 +56,12 @@ static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *argument
     if (status == 0) {
         has_room = dg_send_queue_send(L, s, &arguments->payload, &to, arguments->callback);
     } else if (status == DG_NOT_A_LITERAL) {
-        dg_payloads held = {0, 1, length};
-        if (length <= UINT16_MAX) { /* what is longer is refused: there may be no memory to put its parts together */
+        dg_payloads payloads = {0, 1, length};
+        if (length <= UINT16_MAX) { /* a longer one is refused, and its parts need not be put together */
             dg_payload_push(L, &arguments->payload);
-            held = (dg_payloads){lua_gettop(L), 1, dg_rawlen(L, -1)};
+            payloads = (dg_payloads){lua_gettop(L), 1, dg_rawlen(L, -1)};
         }
-        has_room = dg_send_names(L, s, arguments, &held, length);
+        has_room = dg_send_names(L, s, arguments, &payloads, length);
     } else {
         has_room = fail_destination(L, s, arguments, status, 1, length);
     }
@@ -76,8 +75,8 @@ static enum dg_form form_of(const dg_socket *s)
     return s->family == AF_UNIX ? DG_FORM_PATH : DG_FORM_PORT;
 }
 
-/* All but the first two strings of a batch to a literal, or to the peer, go this way: these say how much more the
- * queue may be given without a look at anything else. Returns what dg_send_queue_put does, or -1 for all else. */
+/* Sends a string to a literal in the cache, or to the peer, with the slow part skipped: while the queue has credit, the
+ * string is only copied. Returns what dg_send_queue_put does, or -1 for anything else, having changed nothing. */
 static int append_within_credit(lua_State *L, dg_socket *s)
 {
     static const dg_inet peer; /* length 0 */
@@ -100,7 +99,7 @@ static int append_within_credit(lua_State *L, dg_socket *s)
     return dg_send_queue_append(L, s, &arguments.payload, to, arguments.callback);
 }
 
-/* socket:send(msg [, offset, length], port [, address] [, cb]) -> whether less than half of sendQueueLimit waits.
+/* socket:send(msg [, offset, length], port [, address] [, cb]) -> whether at most half of sendQueueLimit is used.
  * Connected: without port and address. unix_dgram: with a path in their place. sendmsg(2) */
 static int socket_send(lua_State *L)
 {
@@ -118,7 +117,7 @@ static int socket_send(lua_State *L)
     return send_checked(L, s, &arguments);
 }
 
-/* socket:sendto(msg, offset, length, port, address [, cb]): the old form, all of it required. */
+/* socket:sendto(msg, offset, length, port, address [, cb]): the old form, in which only cb may be absent. */
 static int socket_sendto(lua_State *L)
 {
     dg_arguments arguments;
@@ -127,8 +126,9 @@ static int socket_sendto(lua_State *L)
     return send_checked(L, s, &arguments);
 }
 
-/* socket:sendMany(list [, port] [, address] [, cb]) -> whether less than half of sendQueueLimit waits. Each string of
- * the list is a datagram to the one destination; cb(err, count) comes once, with the first error and how many went. */
+/* socket:sendMany(list [, port] [, address] [, cb]) -> whether at most half of sendQueueLimit is used. Each string of
+ * the list is a datagram to the one destination; cb(err, count) comes once, with the first error and how many were
+ * sent. */
 static int socket_send_many(lua_State *L)
 {
     dg_arguments arguments;
@@ -140,8 +140,8 @@ static int socket_send_many(lua_State *L)
     if (status == 0 || arguments.payload.parts == 0) {
         has_room = dg_send_many(L, s, 2, &to, arguments.callback);
     } else if (status == DG_NOT_A_LITERAL) {
-        dg_payloads held = dg_send_names_copy(L);
-        has_room = dg_send_names(L, s, &arguments, &held, 0);
+        dg_payloads payloads = dg_send_names_copy(L);
+        has_room = dg_send_names(L, s, &arguments, &payloads, 0);
     } else {
         has_room = fail_destination(L, s, &arguments, status, dg_rawlen(L, 2), 0);
     }

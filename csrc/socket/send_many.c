@@ -4,15 +4,15 @@
 #include "send_queue.h"
 #include "work.h"
 
-/* Puts strings of the list, from the first up to the last of these numbers, as long as the queue allows it. All else is
- * left to the other way: so is what is no string, in a list that a finalizer has changed. Returns how many it put. */
+/* Queues strings of the list, from number `first` up to number `last`, while the queue has credit. It stops at anything
+ * else, such as a value that is no string in a list that a finalizer has changed. Returns how many it queued. */
 static size_t append_within_credit(lua_State *L, dg_socket *s, int list, size_t first, size_t last, const dg_inet *to,
                                    const dg_reporting *reporting)
 {
     const int top = lua_gettop(L);
     dg_list_callback *list_callback = reporting->list_callback;
     size_t i = first, length = 0;
-    /* One place is enough: nobody else can add a callback meanwhile, so all but the first share it. */
+    /* One place is enough: no other callback can be added meanwhile, so all datagrams but the first share it. */
     int more = s->tx.queue.credit_count != 0 && (list_callback == NULL || dg_callbacks_have_room(&s->tx.callbacks));
     for (; more && i <= last; i++) {
         uint32_t tag = DG_TAG_NONE;
@@ -33,7 +33,7 @@ static size_t append_within_credit(lua_State *L, dg_socket *s, int list, size_t 
     return i - first;
 }
 
-/* The call is over. If there is nothing to wait for, its callback is due. */
+/* The whole list is queued. If nothing of it waits, its callback is called later. */
 static void complete(lua_State *L, const dg_reporting *reporting)
 {
     dg_list_callback *list_callback = reporting->list_callback;
@@ -46,13 +46,13 @@ static void complete(lua_State *L, const dg_reporting *reporting)
     dg_work_call(L);
 }
 
-/* Where a list goes, as it was when the call came: finalizers may run between its datagrams, and connect the socket to
- * another peer. */
+/* The destination of a list when the method was called. A finalizer that runs between two datagrams may connect the
+ * socket to another peer; the rest of the list still goes to the first one. */
 typedef struct destination {
-    dg_address to; /* length 0: the peer */
-    dg_inet plain; /* the same; of no use for Unix, where the queue never allows more */
-    dg_address peer;
-    unsigned connection;
+    dg_address to;       /* length 0: the peer */
+    dg_inet plain;       /* the same for append_within_credit; unused for Unix, where there is no credit */
+    dg_address peer;     /* the connected peer; length 0: none */
+    unsigned connection; /* peer.serial of the socket */
 } destination;
 
 static void use_address(destination *t, const dg_socket *s, const dg_address *to)
@@ -98,7 +98,7 @@ static int put_all(lua_State *L, dg_socket *s, int list, const dg_address *to, i
         has_room = dg_send_queue_put(L, s, &payload, &t.to, &reporting);
         lua_pop(L, 1);
         keep_destination(&t, s);
-        if (i + 1 < count) /* the last one is put as all are: its answer is the call's */
+        if (i + 1 < count) /* the last one goes through dg_send_queue_put, which returns the method's result */
             i += append_within_credit(L, s, list, i + 1, count - 1, &t.plain, &reporting);
     }
     complete(L, &reporting);

@@ -45,62 +45,63 @@ static int start_look_up(lua_State *L)
     return 2;
 }
 
-/* A name: the Lua side looks it up, and comes back through core.sendResolved with what is at payloads->index. */
-static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments, const dg_payloads *held)
+/* Has the name looked up. lookup.lua calls core.sendResolved with the answer and what is at payloads->index. */
+static void await_lookup(lua_State *L, dg_socket *s, const dg_arguments *arguments, const dg_payloads *payloads)
 {
     lua_pushcfunction(L, start_look_up);
     lua_pushvalue(L, 1);
-    lua_pushvalue(L, held->index);
+    lua_pushvalue(L, payloads->index);
     lua_pushinteger(L, (lua_Integer)arguments->port);
     lua_pushvalue(L, arguments->address);
     push_or_nil(L, arguments->callback);
-    s->tx.awaiting_lookup += (unsigned)held->count;
-    s->tx.awaiting_bytes += (size_t)held->bytes;
-    dg_queue_revoke(&s->tx.queue); /* what is held counts against the limit */
+    s->tx.awaiting_lookup += (unsigned)payloads->count;
+    s->tx.awaiting_bytes += (size_t)payloads->bytes;
+    dg_queue_revoke(&s->tx.queue); /* what waits for the look-up counts against the limit */
     if (lua_pcall(L, 5, 2, 0) == 0) {
-        if (lua_toboolean(L, -2)) /* it was answered, and is counted no more, but nobody could be told */
+        if (lua_toboolean(L, -2)) /* it was answered, and does not count any more, but could not be reported */
             lua_error(L);
         lua_pop(L, 2);
         return;
     }
-    s->tx.awaiting_lookup -= (unsigned)held->count;
-    s->tx.awaiting_bytes -= (size_t)held->bytes;
+    s->tx.awaiting_lookup -= (unsigned)payloads->count;
+    s->tx.awaiting_bytes -= (size_t)payloads->bytes;
     dg_watch_update(L, 1, s);
     lua_error(L);
 }
 
-int dg_send_names(lua_State *L, dg_socket *s, const dg_arguments *arguments, const dg_payloads *held, size_t value)
+int dg_send_names(lua_State *L, dg_socket *s, const dg_arguments *arguments, const dg_payloads *payloads, size_t value)
 {
-    int status = dg_send_queue_admit(L, s, held->count == 1 ? (size_t)held->bytes : 0, NULL);
-    if (status == 0 && dg_send_queue_is_over(s, held->count, held->bytes))
+    int status = dg_send_queue_admit(L, s, payloads->count == 1 ? (size_t)payloads->bytes : 0, NULL);
+    if (status == 0 && dg_send_queue_is_over(s, payloads->count, payloads->bytes))
         status = -ENOBUFS;
-    if (s->fd < 0) /* a finalizer has closed it meanwhile: a look-up would come too late */
+    if (s->fd < 0) /* a finalizer has closed the socket meanwhile */
         status = -ECANCELED;
     if (status != 0) {
-        s->tx.transmitter.errors += held->count - 1; /* a list is refused as a whole; the last one is counted there */
+        s->tx.transmitter.errors +=
+            payloads->count - 1; /* a list is refused as a whole; the last one is counted there */
         return dg_send_queue_fail(L, s, status, NULL, arguments->callback, value);
     }
-    hold(L, s, arguments, held);
+    await_lookup(L, s, arguments, payloads);
     return dg_send_queue_has_room(s);
 }
 
-/* The string or list at index 2, as it was held. */
-static dg_payloads held_payloads(lua_State *L)
+/* Returns the payloads of the string or list at index 2, counted as before the look-up. */
+static dg_payloads stored_payloads(lua_State *L)
 {
-    dg_payloads held = {2, 1, dg_rawlen(L, 2)};
+    dg_payloads payloads = {2, 1, dg_rawlen(L, 2)};
     if (!lua_istable(L, 2))
-        return held;
-    held.count = dg_rawlen(L, 2);
-    held.bytes = 0;
-    for (size_t i = 1; i <= held.count; i++) {
+        return payloads;
+    payloads.count = dg_rawlen(L, 2);
+    payloads.bytes = 0;
+    for (size_t i = 1; i <= payloads.count; i++) {
         lua_rawgeti(L, 2, (int)i);
-        held.bytes += dg_rawlen(L, -1);
+        payloads.bytes += dg_rawlen(L, -1);
         lua_pop(L, 1);
     }
-    return held;
+    return payloads;
 }
 
-static void send_held(lua_State *L, dg_socket *s, const dg_address *to)
+static void send_to_answer(lua_State *L, dg_socket *s, const dg_address *to)
 {
     dg_payload payload = {2, 0, NULL, 0};
     int callback = lua_isfunction(L, 5) ? 5 : 0;
@@ -112,39 +113,38 @@ static void send_held(lua_State *L, dg_socket *s, const dg_address *to)
     dg_send_queue_send(L, s, &payload, to, callback);
 }
 
-/* Tells that what was held was given up: who has a callback. */
-static void cancel_held(lua_State *L, dg_socket *s, const dg_payloads *held)
+/* Reports payloads that were given up while the name was looked up, if there is a callback. */
+static void report_cancelled(lua_State *L, dg_socket *s, const dg_payloads *payloads)
 {
-    s->tx.transmitter.errors += held->count;
+    s->tx.transmitter.errors += payloads->count;
     if (!lua_isfunction(L, 5))
         return;
     dg_socket_push_error(L, s, -ECANCELED, "send", NULL);
-    dg_work_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)held->bytes);
+    dg_work_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)payloads->bytes);
 }
 
-/* core.sendResolved(socket, msg | list, port, address, callback): a look-up's answer for what was held.
- * address nil: it failed with the error object in the sixth argument; false: it was given up. The socket may be closing
- * by now. */
+/* core.sendResolved(socket, msg | list, port, address, callback): sends what has waited for a look-up. address nil: it
+ * failed, with the error object in the sixth argument; false: it was given up. The socket may be closing by now. */
 static int core_send_resolved(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
     dg_address to;
     lua_settop(L, 6);
-    dg_payloads held = held_payloads(L);
-    s->tx.awaiting_lookup -= (unsigned)held.count;
-    s->tx.awaiting_bytes -= (size_t)held.bytes;
-    if (s->life == DG_CLOSED) /* finalized: the state is being closed */
+    dg_payloads payloads = stored_payloads(L);
+    s->tx.awaiting_lookup -= (unsigned)payloads.count;
+    s->tx.awaiting_bytes -= (size_t)payloads.bytes;
+    if (s->life == DG_CLOSED) /* the socket was finalized, because the Lua state is being closed */
         return 0;
     if (lua_isboolean(L, 4)) {
-        cancel_held(L, s, &held);
+        report_cancelled(L, s, &payloads);
     } else if (lua_isnil(L, 4)) {
-        s->tx.transmitter.errors += held.count;
+        s->tx.transmitter.errors += payloads.count;
         lua_pushvalue(L, 6);
-        dg_work_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)held.bytes);
+        dg_work_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)payloads.bytes);
     } else {
-        /* the look-up has checked that it is a literal for this socket */
+        /* lookup.lua has checked that it is a literal for this socket */
         dg_address_parse(&to, s->family, dg_socket_maps(s), luaL_checkstring(L, 4), (unsigned)luaL_checkinteger(L, 3));
-        send_held(L, s, &to);
+        send_to_answer(L, s, &to);
     }
     dg_send_queue_emit_drain(L, 1, s);
     if (s->life == DG_CLOSING)

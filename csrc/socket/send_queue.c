@@ -57,7 +57,7 @@ void dg_send_queue_need_drain(lua_State *L, int index, dg_socket *s)
 
 /* ---- To the kernel */
 
-/* An ICMP error that a send tripped over belongs to an earlier datagram: it is nobody's callback's. */
+/* Reports an ICMP error that a send returned: it is an earlier datagram's, so no callback gets it. */
 static void report_late_error(lua_State *L, int index, dg_socket *s)
 {
     dg_socket_push_error(L, s, s->tx.transmitter.late_error, "recvmsg", NULL);
@@ -66,12 +66,12 @@ static void report_late_error(lua_State *L, int index, dg_socket *s)
 }
 
 /* The kernel took no more of the socket's queue. A Unix datagram with a destination of its own has to wait for that
- * peer, in a lane; everything else waits until the descriptor is writable. Returns whether the queue may go on. */
+ * peer, in a lane; anything else waits until the descriptor is writable. Returns whether the rest may be sent. */
 static int wait_for_room(lua_State *L, int index, dg_socket *s)
 {
     const dg_entry *first = dg_queue_waiting(&s->tx.queue, 0);
     if (s->family == AF_UNIX && dg_queue_route(&s->tx.queue, first)->length != 0) {
-        dg_work_add(L, index, s, DG_WORK_FLUSH); /* without memory the next turn tries again */
+        dg_work_add(L, index, s, DG_WORK_FLUSH); /* if there is no memory for a lane, the next turn tries again */
         dg_lanes_divert(L, index, s);
         return 1;
     }
@@ -82,7 +82,7 @@ static int wait_for_room(lua_State *L, int index, dg_socket *s)
     return 0;
 }
 
-/* Has the lanes tried again, the later the less they moved. */
+/* Starts the timer that has the lanes tried again. Its time doubles, up to a bound, while no lane makes progress. */
 static void wait_for_peers(lua_State *L, int index, dg_socket *s, int progress)
 {
     if (s->tx.waits_for_peers || dg_lanes_count(s) == 0 || !dg_luv_available(L))
@@ -90,10 +90,10 @@ static void wait_for_peers(lua_State *L, int index, dg_socket *s, int progress)
     s->tx.backoff = (unsigned char)(progress || s->tx.backoff == 0    ? 1
                                     : s->tx.backoff < LONGEST_BACKOFF ? 2 * s->tx.backoff
                                                                       : s->tx.backoff);
-    dg_work_add(L, index, s, DG_WORK_FLUSH); /* without the memory for a timer the next turn tries again */
+    dg_work_add(L, index, s, DG_WORK_FLUSH); /* if there is no memory for a timer, the next turn tries again */
     dg_watch_retry(L, index, s, s->tx.backoff);
     s->tx.waits_for_peers = 1;
-    s->job.pending &= (unsigned char)~DG_WORK_FLUSH;
+    dg_work_unmark(s, DG_WORK_FLUSH);
     dg_watch_update(L, index, s);
 }
 
@@ -107,7 +107,7 @@ static void flush(lua_State *L, int index, dg_socket *s, int tries_lanes)
     const size_t count = dg_queue_count(&s->tx.queue);
     int progress = 0;
     index = dg_absindex(L, index);
-    dg_queue_revoke(&s->tx.queue); /* the next send has to see that another flush is noted */
+    dg_queue_revoke(&s->tx.queue); /* the next send must note another flush */
     if (!may_send(s) || (count == 0 && s->tx.lanes == NULL))
         return;
     if (tries_lanes && s->tx.lanes != NULL)
@@ -149,7 +149,7 @@ void dg_send_queue_flush_now(lua_State *L, int index, dg_socket *s)
 
 size_t dg_send_queue_give_up(lua_State *L, int index, dg_socket *s, int error, int silent)
 {
-    const size_t refused = s->tx.queue.refused; /* their errors are told, but they waited for nothing */
+    const size_t refused = s->tx.queue.refused; /* they are counted as errors, but not as given up */
     size_t count = dg_queue_give_up(&s->tx.queue, error, silent) + dg_lanes_give_up(s, error, silent);
     s->tx.transmitter.errors += count + refused;
     s->tx.transmitter.single = 0;
@@ -163,8 +163,8 @@ size_t dg_send_queue_give_up(lua_State *L, int index, dg_socket *s, int error, i
 
 /* ---- What is accepted */
 
-/* The lane in which a datagram has to wait behind others, or NULL. It may have come to be before the socket was
- * connected to that peer. */
+/* Returns the lane in which a datagram has to wait behind others, or NULL. The lane may be older than the connection to
+ * that peer. */
 static dg_lane *lane_of(const dg_socket *s, const dg_address *to)
 {
     if (s->tx.lanes == NULL)
@@ -193,7 +193,7 @@ static int is_full(const dg_socket *s, size_t length)
            dg_queue_bytes(&s->tx.queue) + length > FULL_BYTES;
 }
 
-/* A lone datagram counts its bytes only: whatever fits into the limit may be sent. */
+/* A lone datagram uses its own bytes only, so that any datagram may be sent that fits into the limit. */
 int dg_send_queue_is_over(const dg_socket *s, size_t count, size_t bytes)
 {
     size_t load = dg_send_queue_used(s);
@@ -213,12 +213,12 @@ int dg_send_queue_admit(lua_State *L, dg_socket *s, size_t length, const dg_addr
         return -EMSGSIZE;
     if (!dg_send_queue_is_over(s, 1, length))
         return 0;
-    dg_send_queue_flush(L, 1, s); /* what was only collected so far may go */
+    dg_send_queue_flush(L, 1, s); /* what waits for a batch may go now */
     return dg_send_queue_is_over(s, 1, length) ? -ENOBUFS : 0;
 }
 
-/* Puts the datagram, or what refused it, at the end of its queue: all room is made before anything changes. Nothing of
- * Lua's is allocated: no finalizer can send in between. */
+/* Queues the datagram, or its refusal, at the end of its queue. Room is made before anything changes, and no Lua memory
+ * is allocated, so no finalizer can send in between. */
 static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int refusal,
                 const dg_reporting *reporting)
 {
@@ -227,7 +227,7 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
     dg_queue *queue = lane != NULL ? &lane->queue : &s->tx.queue;
     dg_callbacks *callbacks = lane != NULL ? &lane->callbacks : &s->tx.callbacks;
     uint32_t tag = DG_TAG_NONE;
-    if (s->fd < 0) /* a finalizer that ran in what was allocated so far has closed it */
+    if (s->fd < 0) /* a finalizer has closed the socket while memory was allocated before */
         return -ECANCELED;
     char *place = dg_queue_reserve(queue, refusal == 0 ? payload->length : 0);
     if (place == NULL)
@@ -239,7 +239,7 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
               (reporting->list_callback != NULL ? (uint32_t)DG_TAG_LIST : 0);
     if (reporting->list_callback != NULL)
         reporting->list_callback->pending++;
-    if (lane != NULL && dg_queue_count(queue) == 0) /* as far as is known there is room again */
+    if (lane != NULL && dg_queue_count(queue) == 0) /* the lane is empty, so the peer may have room */
         s->tx.tries_lanes = 1;
     if (refusal == 0)
         dg_queue_push(queue, payload->length, lane != NULL ? &lane->to : to, tag);
@@ -248,7 +248,8 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
     return 0;
 }
 
-/* A refusal is told in its turn; but where the queue stands still, or is full, at once. */
+/* Returns whether a refusal is reported without being queued. It is mostly reported in the order of the sends; but not
+ * where the queue is full, or blocked. */
 static int fails_at_once(const dg_socket *s, int refusal, const dg_reporting *reporting)
 {
     return reporting->list_callback == NULL && (refusal == -ENOBUFS || (refusal != 0 && s->tx.blocked));
@@ -260,7 +261,8 @@ static dg_callbacks *callbacks_for(dg_socket *s, const dg_address *to)
     return lane != NULL ? &lane->callbacks : &s->tx.callbacks;
 }
 
-/* The lane may be gone when there is a table for its ring: finalizers may have run the loop. */
+/* Makes room for a callback in the lane's ring. The lane may be gone when the table is made, because a finalizer may
+ * run the loop. */
 static void make_lane_room(lua_State *L, dg_socket *s, const dg_address *to)
 {
     dg_lane *lane = lane_of(s, to);
@@ -281,8 +283,8 @@ static int lacks_place(dg_socket *s, const dg_address *to, int callback)
            (!dg_callbacks_have_room(&s->tx.callbacks) || !dg_callbacks_have_room(callbacks_for(s, to)));
 }
 
-/* Whether the socket's queue will be handed over without anybody's asking: a flush is noted, or is the end of the
- * running dispatch. */
+/* Returns whether the socket's queue will be flushed: a flush is noted, or the running dispatch is the socket's and
+ * ends with one. */
 static int will_flush(const dg_socket *s)
 {
     return (s->job.pending & DG_WORK_FLUSH) || s->state->dispatch.socket == s;
@@ -293,9 +295,9 @@ static int lacks_flush(const dg_socket *s)
     return !will_flush(s) && !s->tx.blocked;
 }
 
-/* Makes a place for the callback and notes the flush, before there is something to flush: this may fail for want of
- * memory, and then nothing is queued. Each allocates, and a finalizer that sends or runs the loop meanwhile may undo
- * the other: so until both are there. Without luv there is no flush to note. */
+/* Makes a place for the callback and notes the flush, before anything is queued: both may fail for want of memory. Both
+ * allocate, and a finalizer that runs meanwhile may undo the other one, so this repeats until both are there. Without
+ * luv there is no flush to note. */
 static void prepare(lua_State *L, dg_socket *s, const dg_address *to, int callback)
 {
     do {
@@ -313,8 +315,9 @@ static size_t up_to(size_t most, size_t used)
     return used < most ? most - used : 0;
 }
 
-/* Says how much more may be put without a look at anything but the queue: until a batch is full or send has to return
- * false, and only while the flush is noted. For a lone datagram, as answers are, this would be in vain. */
+/* Grants credit: how much more may be queued without looking at anything but the queue. It lasts until a batch is full
+ * or send has to return false, and only while a flush is noted. A queue with one datagram gets none: most such
+ * datagrams are answers, and remain alone. */
 static void grant_credit(dg_socket *s)
 {
     size_t bytes = dg_queue_bytes(&s->tx.queue), count = dg_queue_count(&s->tx.queue);
@@ -336,7 +339,7 @@ int dg_send_queue_go_on(lua_State *L, dg_socket *s, size_t length)
     return dg_send_queue_has_room(s);
 }
 
-/* Tells of a datagram that could not be queued: its group, or who dg_send_queue_fail tells. */
+/* Reports a datagram that was not queued: to its list callback, or as dg_send_queue_fail does. */
 static int report_rejected(lua_State *L, dg_socket *s, int status, const dg_address *to, const dg_reporting *reporting,
                            size_t length)
 {
@@ -360,7 +363,7 @@ static int put_in_queue(lua_State *L, dg_socket *s, const dg_payload *payload, c
     return dg_send_queue_go_on(L, s, payload->length);
 }
 
-/* To the peer, where finalizers may run first: one of them may connect the socket to another one. */
+/* Queues a datagram for the peer where finalizers may run before: one may connect the socket to another peer. */
 static int put_to_peer(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
                        const dg_reporting *reporting)
 {

@@ -85,6 +85,32 @@ void dg_send_queue_flush_now(lua_State *L, int index, dg_socket *s);
  * without a callback is an `error` event, or, with `silent`, only counted. Returns how many there were. */
 size_t dg_send_queue_give_up(lua_State *L, int index, dg_socket *s, int error, int silent);
 
+/* Set the options sendQueueLimit and sendBlockList. The list has to live as long as the socket. */
+static inline void dg_send_queue_set_limit(dg_socket *s, size_t limit)
+{
+    s->tx.limit = limit;
+}
+static inline void dg_send_queue_set_block_list(dg_socket *s, const dg_blocklist *list)
+{
+    s->tx.block_list = list;
+}
+
+/* The kernel takes datagrams again, or nothing waits for that any more. */
+static inline void dg_send_queue_unblock(dg_socket *s)
+{
+    s->tx.blocked = DG_NOT_BLOCKED;
+}
+
+/* The retry timer has fired. Returns whether lanes wait for it: then the next flush tries them. */
+static inline int dg_send_queue_retry(dg_socket *s)
+{
+    if (!s->tx.waits_for_peers)
+        return 0;
+    s->tx.waits_for_peers = 0;
+    s->tx.tries_lanes = 1;
+    return 1;
+}
+
 static inline size_t dg_send_queue_used(const dg_socket *s)
 {
     size_t load = dg_queue_bytes(&s->tx.queue) + s->tx.awaiting_bytes +

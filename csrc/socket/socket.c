@@ -10,7 +10,7 @@
 
 const char dg_socket_tag = 0;
 
-/* The socket at any index, or NULL. */
+/* Returns the socket at any index, or NULL. */
 static dg_socket *test(lua_State *L, int index)
 {
     if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index))
@@ -158,7 +158,7 @@ static int core_family(lua_State *L)
     return 1;
 }
 
-/* Pushes the socket's own table in a slot, which is made when it is first asked for. Arguments: the socket. */
+/* Pushes the table in a slot of the socket, which is made when it is first asked for. Arguments: the socket. */
 static int push_own_table(lua_State *L, int slot)
 {
     dg_socket_check(L);
@@ -170,10 +170,10 @@ static int push_own_table(lua_State *L, int slot)
     lua_createtable(L, 0, 1);
     lua_pushliteral(L, "message");
     lua_rawgeti(L, 2, slot);
-    if (!lua_isnil(L, -1)) /* a finalizer was first; what follows runs none */
+    if (!lua_isnil(L, -1)) /* a finalizer has made it; what follows runs none */
         return 1;
     lua_settop(L, 5);
-    if (slot == DG_SLOT_EVENTS) { /* slots.h: the receiver is the one listener so far */
+    if (slot == DG_SLOT_EVENTS) { /* so far the receiver is the only listener (slots.h) */
         lua_rawgeti(L, 2, DG_SLOT_RECEIVER);
         lua_rawset(L, 4);
     }
@@ -189,7 +189,7 @@ static int core_events(lua_State *L)
     return push_own_table(L, DG_SLOT_EVENTS);
 }
 
-/* core.kept(socket, event): what that table has, or would have, for an event. Makes none. */
+/* core.kept(socket, event): what that table has for an event, or would have if it were made. Does not make it. */
 static int core_kept(lua_State *L)
 {
     dg_socket_check(L);
@@ -206,7 +206,7 @@ static int core_kept(lua_State *L)
     return 1;
 }
 
-/* core.private(socket): a table for what the Lua side keeps. */
+/* core.private(socket): a table in which the Lua side keeps values. */
 static int core_private(lua_State *L)
 {
     return push_own_table(L, DG_SLOT_PRIVATE);
@@ -219,8 +219,8 @@ static int core_is_socket(lua_State *L)
     return 1;
 }
 
-/* socket:fileno() -> the descriptor's number, which stays the socket's own. Whoever uses it, another process perhaps,
- * would be surprised by datagrams that come in one piece from some time on: so it is left as it is. */
+/* socket:fileno() -> the descriptor's number; the descriptor stays the socket's. Other code that receives from it does
+ * not expect GRO batches, so UDP_GRO is not turned on after this. */
 static int socket_fileno(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);

@@ -51,14 +51,15 @@ enum dg_stopped { DG_PAUSED = 1, DG_BAD_FD = 2, DG_NO_MEMORY = 4 };
  * fired. */
 enum dg_ready_event { DG_READABLE = 1, DG_WRITABLE = 2, DG_ERROR = 4, DG_STOPPED = 8, DG_RETRY = 16 };
 
-/* The connected peer. (connect.c) */
+/* The connected peer. (connect.c; adopt.c) */
 typedef struct dg_peer {
     dg_address *address; /* its address; NULL until the first connect, and old after a disconnect */
     unsigned serial;     /* changes with each connect and disconnect */
     unsigned char state; /* dg_peer_state */
 } dg_peer;
 
-/* Where the socket is bound, and who else may have its descriptor. (bind.c) */
+/* Where the socket is bound, and who else may have its descriptor. (bind.c; adopt.c and connect.c, which bind it,
+ * too) */
 typedef struct dg_binding {
     dg_unix_file file;
     unsigned device;           /* the interface that it was bound to before it was connected to a peer with a zone */
@@ -111,7 +112,7 @@ typedef struct dg_tx {
     unsigned char errors_in_making; /* callbacks whose error object is being made: `close` comes after them */
 } dg_tx;
 
-/* luv's poll handle for the descriptor, and what it reported. (watch.c; ready_events: dispatch.c, ready.c) */
+/* luv's poll handle for the descriptor, and what it reported. (watch.c; ready_events: ready.c) */
 typedef struct dg_watch {
     unsigned close_serial;             /* serial of the request to close the handle; 0: there was none */
     unsigned char has_handle;          /* DG_SLOT_POLL has a handle */
@@ -122,7 +123,7 @@ typedef struct dg_watch {
     unsigned char ready_events;        /* set of dg_ready_event: what luv reported and has not been handled */
 } dg_watch;
 
-/* Deferred work. (work.c, drain.c) */
+/* Deferred work. (work.c, drain.c; report_limit: report.c, too) */
 typedef struct dg_job {
     struct dg_socket *next; /* in the state's list of pending sockets */
     uint32_t report_limit;  /* callbacks that may still be called in this dispatch */

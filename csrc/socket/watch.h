@@ -30,6 +30,11 @@ int dg_watch_is_closing(const dg_socket *s);
 void dg_watch_abandon(lua_State *L, int index, dg_socket *s);
 /* Closes the handles in the close queue. To be called from inside the loop only. */
 void dg_watch_close_pending(lua_State *L, dg_state *state);
+/* Notes whether the program wants the socket to keep the loop alive. dg_watch_update follows. */
+static inline void dg_watch_set_referenced(dg_socket *s, int referenced)
+{
+    s->watch.unreferenced = (unsigned char)!referenced;
+}
 /* Notes that luv has stopped the poll by itself, which it does on socket errors. */
 void dg_watch_stopped(dg_socket *s);
 

@@ -14,6 +14,12 @@ void dg_work_add(lua_State *L, int index, dg_socket *s, unsigned kinds);
 /* Does the same inside a dispatch, for a socket that is kept alive. Allocates nothing. */
 void dg_work_mark(dg_socket *s, unsigned kinds);
 
+/* Takes back work that was noted; the socket stays in the list of pending sockets. */
+static inline void dg_work_unmark(dg_socket *s, unsigned kinds)
+{
+    s->job.pending &= (unsigned char)~kinds;
+}
+
 /* Pops a value, and emits `event` from the socket later with it. Returns whether it will be emitted: without a loop
  * there are no deferred events. */
 int dg_work_emit(lua_State *L, int index, const char *event);

@@ -111,7 +111,7 @@ function lookup.find(socket, name, cb)
 end
 
 --- Sends to a name: holds the datagram, or the list of them, until the name was looked up. Raises what fails before; returns
--- true and what failed behind the answer, when the datagram was no longer held.
+-- true and what failed after the answer, when the datagram did not wait any more.
 function lookup.send(socket, msg, port, name, cb)
   local private = core.private(socket)
   local sends = private.sends or {}
@@ -123,7 +123,7 @@ function lookup.send(socket, msg, port, name, cb)
     sends[entry] = nil
     core.sendResolved(socket, msg, port, address, cb, err)
   end
-  -- All is made: from here on it is held, or was answered.
+  -- All is made: from here on it waits, or was answered.
   private.last_send = serial
   sends[entry] = true
   local done, err = pcall(lookup.find, socket, name, resolved)
@@ -133,7 +133,7 @@ function lookup.send(socket, msg, port, name, cb)
   error(err, 0)
 end
 
---- Gives up all that the socket holds, in the order of the sends.
+--- Gives up all sends of the socket that wait for a name, in the order of the sends.
 function lookup.cancel_sends(socket)
   local sends, list = core.private(socket).sends or {}, {}
   for entry in pairs(sends) do list[#list + 1] = entry end

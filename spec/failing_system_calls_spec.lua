@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- System calls that fail: strace makes them. Whatever fails, each send has one verdict, the loop ends, and nothing spins.
+-- System calls that fail: strace makes them. Whatever fails, each send has one result, the loop ends, and nothing spins.
 local can = require "spec.support.can"
 local child = require "spec.support.child"
 local dgram = require "dgram"
