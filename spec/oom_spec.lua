@@ -127,6 +127,27 @@ step(function()
   forgotten:bind(0, "127.0.0.1")
   forgotten:send("x", 9, "127.0.0.1")
 end)
+step(function()
+  local one = dgram.createSocket { type = "udp4", interface = "lo", multicastAll = false }
+  socket.one = one
+  one:setOption("SOL_SOCKET", "SO_PRIORITY", 3)
+  one:setTypeOfService(8)
+  one:setDontFragment(true)
+  one:connectSync(9, "127.0.0.1")
+  local device, mtu = one:getOption("SOL_SOCKET", "SO_BINDTODEVICE"), one:getPathMTU()
+  return device .. mtu .. one:getTypeOfService() .. one:state().type
+end)
+if socket.one then step(socket.one.close, socket.one) end
+socket.one = nil
+step(function()
+  local first, second = dgram.socketpair { recvBufferSize = 50000 }
+  first:on("error", function() end)
+  second:on("message", on)
+  first:send("to the pair's other end", function() end)
+  turn()
+  first:close()
+  second:close()
+end)
 collectgarbage()
 -- The collector frees call frames that were not in use. Where luv then cannot call a callback, it ends the process.
 local function deep(n) return n > 0 and deep(n - 1) + 1 or 0 end

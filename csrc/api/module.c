@@ -17,6 +17,7 @@
 #include "../socket/intake.h"
 #include "../socket/listen.h"
 #include "../socket/moderation.h"
+#include "../socket/pair.h"
 #include "../socket/reply.h"
 #include "../socket/send.h"
 #include "../socket/socket.h"
@@ -115,9 +116,10 @@ static const luaL_Reg core[] = {
 
 /* Openers that take (core, methods) on top of the stack and leave them there. */
 static void (*const rooms[])(lua_State *) = {
-    dg_create_open,     dg_socket_open,      dg_close_open,      dg_bind_open,  dg_adopt_open,       dg_connect_open,
-    dg_blocklists_open, dg_listen_open,      dg_moderation_open, dg_send_open,  dg_reply_open,       dg_options_open,
-    dg_buffers_open,    dg_memberships_open, dg_stats_open,      dg_check_open, dg_raw_options_open, dg_intake_open,
+    dg_create_open,  dg_socket_open,      dg_close_open,   dg_bind_open,        dg_adopt_open,
+    dg_connect_open, dg_blocklists_open,  dg_listen_open,  dg_moderation_open,  dg_send_open,
+    dg_reply_open,   dg_options_open,     dg_buffers_open, dg_memberships_open, dg_stats_open,
+    dg_check_open,   dg_raw_options_open, dg_intake_open,  dg_pair_open,
 };
 
 EXPORT int luaopen_dgram_core(lua_State *L);

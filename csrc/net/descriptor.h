@@ -14,6 +14,8 @@ int dg_descriptor_open(int family);
 /* The same under this number, which is taken already (dg_descriptor_retire). Where there is no other one to be had,
  * that is given up for it: then the descriptor may get another number, or none. Returns it, or a negative errno. */
 int dg_descriptor_open_as(int family, int number);
+/* socketpair(2) of Unix sockets, with the same properties. 0 or a negative errno. */
+int dg_descriptor_pair(int fds[2]);
 int dg_descriptor_is_open(int fd);
 /* getpid(2): whose descriptors these are. */
 long dg_descriptor_process(void);
