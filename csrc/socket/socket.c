@@ -129,8 +129,10 @@ static int socket_tostring(lua_State *L)
         lua_pushfstring(L, "dgram.Socket (%s %s)", type_name(s), s->life != DG_OPEN ? "closed" : "unbound");
         return 1;
     }
-    dg_address_format(&name, text);
-    if (s->family == AF_UNIX) /* abstract names are written with an @ */
+    size_t length = dg_address_format(&name, text);
+    if (length == 0) /* one of a pair */
+        lua_pushfstring(L, "dgram.Socket (%s unnamed)", type_name(s));
+    else if (s->family == AF_UNIX) /* abstract names are written with an @ */
         lua_pushfstring(L, "dgram.Socket (unix_dgram %s%s)", text[0] == '\0' ? "@" : "", text + (text[0] == '\0'));
     else
         lua_pushfstring(L, s->family == AF_INET6 ? "dgram.Socket (%s [%s]:%d)" : "dgram.Socket (%s %s:%d)",
