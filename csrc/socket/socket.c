@@ -38,13 +38,13 @@ static void push_advised(lua_State *L, const dg_socket *s, int error, const char
                          size_t length)
 {
     char text[DG_ADVICE_TEXT];
-    const dg_trouble trouble = {error, syscall, s->fd, s->family, s->v6only, to, length};
-    const char *advice = dg_advice_find(&trouble, text);
-    if (error == -ENOBUFS && dg_queue_bytes(&s->tx.queue) + s->tx.awaiting_bytes + length > s->tx.limit) {
+    if (error == DG_OVER_LIMIT) {
         snprintf(text, sizeof text, "sendQueueLimit is %zu bytes", s->tx.limit);
-        advice = text;
+        dg_error_push_advised(L, -ENOBUFS, syscall, to, text);
+        return;
     }
-    dg_error_push_advised(L, error, syscall, to, advice);
+    const dg_trouble trouble = {error, syscall, s->fd, s->family, s->v6only, to, length};
+    dg_error_push_advised(L, error, syscall, to, dg_advice_find(&trouble, text));
 }
 
 static const dg_address *or_peer(const dg_socket *s, const dg_address *to)
