@@ -29,8 +29,7 @@ int dg_option_set_multicast_loopback(int fd, int family, int on);
 int dg_option_set_tos(int fd, int family, int tos);
 int dg_option_get_tos(int fd, int family, int *tos);
 /* On: no datagram is fragmented; one that is too long for the interface fails with -EMSGSIZE. Off: the system's
- * default.
- * */
+ * default. */
 int dg_option_set_dont_fragment(int fd, int family, int on);
 /* The MTU of the path to the connected peer, of this family, as far as the kernel knows; -ENOTCONN where the kernel has
  * to look for the path anew. */

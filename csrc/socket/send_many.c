@@ -107,6 +107,6 @@ static int put_all(lua_State *L, dg_socket *s, int list, const dg_address *to, i
 
 int dg_send_many(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
 {
-    int now = dg_send_queue_goes_now(L, s), below = put_all(L, s, list, to, callback);
-    return now ? dg_send_queue_go_now(L, s, below) : below;
+    int now = dg_send_queue_goes_now(L, s), has_room = put_all(L, s, list, to, callback);
+    return now ? dg_send_queue_go_now(L, s, has_room) : has_room;
 }
