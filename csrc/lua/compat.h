@@ -126,7 +126,7 @@ static inline int dg_isinteger(lua_State *L, int index, int64_t *out)
 }
 
 /* Whether a call with more than `count` arguments may give the value at `index` more than with so many: not so for a
- * function in Lua that has no more parameters, and no `...`. Lua 5.1 and LuaJIT do not tell C. */
+ * function in Lua that has no more parameters, and no `...`. Lua 5.1 and LuaJIT do not say so to C. */
 static inline int dg_takes_more(lua_State *L, int index, int count)
 {
 #if LUA_VERSION_NUM >= 502

@@ -11,7 +11,7 @@
 
 enum { MOST_ERRORS = 64, MOST_UNREAD = 65536 };
 
-static void tell_errors(int fd)
+static void report_errors_as_events(int fd)
 {
 #if defined(SO_SELECT_ERR_QUEUE)
     int on = 1;
@@ -49,7 +49,7 @@ int dg_descriptor_open(int family)
 {
     int fd = open_socket(family);
     if (fd >= 0)
-        tell_errors(fd);
+        report_errors_as_events(fd);
     return fd;
 }
 
@@ -202,7 +202,7 @@ int dg_descriptor_adopt(int fd)
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
         return -errno;
-    tell_errors(fd);
+    report_errors_as_events(fd);
     return 0;
 }
 
