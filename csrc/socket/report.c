@@ -52,8 +52,8 @@ static void push_error_or_nil(lua_State *L, int index, result *r)
         dg_work_add(L, index, s, DG_WORK_CLOSE);
 }
 
-/* A datagram of a list, whose list_callback is on top of the stack, is done; the last one's end is the callback's turn.
- * What allocates comes first: a finalizer may run the loop, and others of the list may be reported in it. */
+/* Reports a datagram of a list, whose list callback is on top of the stack; after the last one the callback is called.
+ * All allocating comes first: a finalizer may run the loop, which may report others of the list. */
 static void report_to_list(lua_State *L, int socket, result *r)
 {
     const int index = lua_gettop(L);

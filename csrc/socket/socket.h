@@ -94,7 +94,8 @@ typedef struct dg_rx {
     unsigned char moderated; /* its poll is stopped, and the timer's callback receives */
 } dg_rx;
 
-/* From send to the kernel. (send_queue.c, send.c, report.c; lanes.c) */
+/* From send to the kernel. (send_queue.c; awaiting_*: send_names.c; lanes: lanes.c; errors_in_making: report.c; the
+ * transmitter's offloads: create.c, adopt.c, and whoever shares the descriptor) */
 typedef struct dg_tx {
     dg_queue queue;
     dg_transmitter transmitter;
