@@ -83,6 +83,7 @@ build = {
         "csrc/socket/list_callback.c",
         "csrc/socket/listen.c",
         "csrc/socket/moderation.c",
+        "csrc/socket/pair.c",
         "csrc/socket/ready.c",
         "csrc/socket/receive.c",
         "csrc/socket/reply.c",

@@ -192,6 +192,26 @@ step(function()
   send(socket.file, "to itself", path, cb)
 end)
 turn()
+step(function()
+  local one = dgram.createSocket { type = "udp4", interface = "lo", multicastAll = false }
+  socket.one = one
+  one:setOption("SOL_SOCKET", "SO_PRIORITY", 3)
+  one:setTypeOfService(8)
+  one:setDontFragment(true)
+  one:connectSync(9, "127.0.0.1")
+  local device, mtu = one:getOption("SOL_SOCKET", "SO_BINDTODEVICE"), one:getPathMTU()
+  return device .. mtu .. one:getTypeOfService() .. one:state().type
+end)
+if socket.one then step(socket.one.close, socket.one) end -- else it is collected
+socket.one = nil
+local pair = {} -- closed when there is memory: who listens is not collected
+step(function()
+  pair[1], pair[2] = dgram.socketpair { recvBufferSize = 50000 }
+  pair[1]:on("error", function() end)
+  pair[2]:on("message", on)
+  pair[1]:send("to the pair's other end", function() end)
+  turn()
+end)
 collectgarbage()
 -- The collector frees call frames that were not in use. Where luv then cannot call a callback, it ends the process.
 local function deep(n) return n > 0 and deep(n - 1) + 1 or 0 end
@@ -232,6 +252,7 @@ local function check(name, s)
   end
 end
 
+for _, s in pairs(pair) do s:close() end
 for _, s in pairs(socket) do pcall(s.resume, s) end -- one of them may wait for another one, which could not resume
 for name, s in pairs(socket) do
   local open = not tostring(s):find "closed"

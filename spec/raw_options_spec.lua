@@ -165,8 +165,12 @@ describe("setOption and getOption", function()
 
   it("tell the socket of what it goes by: UDP_GRO", function()
     need(pending, linux())
+    local asking = new { type = "udp4", gro = true }
+    local takes_trains = asking:stats().gro
+    asking:close()
+    need(pending, takes_trains, "this back end, or this kernel, knows no trains")
     local receiver, port, got = sockets.collector { type = "udp4", gro = false }
-    need(pending, set(receiver, UDP, 104, 1))
+    receiver:setOption(UDP, 104, 1)
     assert.is_true(receiver:stats().gro)
     local sender, list = new "udp4", {}
     for i = 1, 20 do list[i] = ("%02d"):format(i):rep(50) end

@@ -221,18 +221,19 @@ void dg_error_push_system(lua_State *L, int error, const char *syscall, const dg
 void dg_error_push_advised(lua_State *L, int error, const char *syscall, const dg_address *address, const char *advice)
 {
     char text[DG_ADDRESS_TEXT];
-    if (address == NULL || address->length == 0) {
+    /* A finalizer may change what the address points to as soon as something is allocated. A Unix peer may have no
+     * name. */
+    size_t length = address != NULL ? dg_address_format(address, text) : 0;
+    if (length == 0) {
         lua_pushfstring(L, "%s %s", syscall, dg_errno_name(error));
         append_advice(L, advice);
         push_system_object(L, error, syscall);
         return;
     }
-    /* A finalizer may change what the address points to as soon as something is allocated. */
-    size_t length = dg_address_format(address, text);
     unsigned port = dg_address_port(address);
     const int family = address->u.any.sa_family;
     if (family == AF_UNIX) { /* abstract names are written with an @ */
-        int abstract = length != 0 && text[0] == '\0';
+        int abstract = text[0] == '\0';
         lua_pushfstring(L, "%s %s %s%s", syscall, dg_errno_name(error), abstract ? "@" : "", text + abstract);
     } else if (port == 0) {
         lua_pushfstring(L, "%s %s %s", syscall, dg_errno_name(error), text);

@@ -29,6 +29,11 @@ static int open_socket(int family)
     return fd >= 0 ? fd : -errno;
 }
 
+static int open_pair(int fds[2])
+{
+    return socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0 ? 0 : -errno;
+}
+
 #else
 
 static int open_socket(int family)
@@ -43,6 +48,19 @@ static int open_socket(int family)
     return -error;
 }
 
+static int open_pair(int fds[2])
+{
+    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, fds) != 0)
+        return -errno;
+    if (fcntl(fds[0], F_SETFD, FD_CLOEXEC) == 0 && fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0 &&
+        fcntl(fds[1], F_SETFD, FD_CLOEXEC) == 0 && fcntl(fds[1], F_SETFL, O_NONBLOCK) == 0)
+        return 0;
+    int error = errno;
+    close(fds[0]);
+    close(fds[1]);
+    return -error;
+}
+
 #endif
 
 int dg_descriptor_open(int family)
@@ -51,6 +69,16 @@ int dg_descriptor_open(int family)
     if (fd >= 0)
         report_errors_as_events(fd);
     return fd;
+}
+
+int dg_descriptor_pair(int fds[2])
+{
+    int status = open_pair(fds);
+    if (status != 0)
+        return status;
+    report_errors_as_events(fds[0]);
+    report_errors_as_events(fds[1]);
+    return 0;
 }
 
 /* Makes `fd` a duplicate of `of`, as dup2(2) does. */

@@ -73,7 +73,7 @@ static void exchange_descriptor(lua_State *L, dg_socket *s, int fd, const dg_des
 
 /* core.adopt(socket, fd [, receive] [, send] [, interface] [, multicastAll]): puts an open descriptor in the place of
  * the socket's own, with these options; returns whether it is bound. Raises ERR_INVALID_FD_TYPE,
- * ERR_SOCKET_ALREADY_BOUND, EBADF or ERR_SOCKET_BUFFER_SIZE. */
+ * ERR_SOCKET_ALREADY_BOUND, EBADF, ERR_SOCKET_BUFFER_SIZE, or what dg_intake_set does. */
 static int core_adopt(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);

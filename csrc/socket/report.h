@@ -9,8 +9,7 @@
 DG_HIDDEN_BEGIN
 
 /* Pushes the error object of a datagram that failed or was refused; `error` is a negative errno or
- * DG_REFUSED_BY_LIST. */
-enum { DG_REFUSED_BY_LIST = -100000 };
+ * one of dg_refusal. */
 void dg_report_push_error(lua_State *L, const dg_socket *s, int error, const dg_address *to, size_t length);
 /* Notes the `error` event of a lone datagram that failed within its own call, so that the error has the place of that
  * call. Does nothing where older datagrams are still to be reported. */

@@ -73,7 +73,7 @@ int dg_send_names(lua_State *L, dg_socket *s, const dg_arguments *arguments, con
 {
     int status = dg_send_queue_admit(L, s, payloads->count == 1 ? (size_t)payloads->bytes : 0, NULL);
     if (status == 0 && dg_send_queue_is_over(s, payloads->count, payloads->bytes))
-        status = -ENOBUFS;
+        status = DG_OVER_LIMIT;
     if (s->fd < 0) /* a finalizer has closed the socket meanwhile */
         status = -ECANCELED;
     if (status != 0) {

@@ -184,7 +184,7 @@ int dg_send_queue_fail(lua_State *L, dg_socket *s, int error, const dg_address *
     s->tx.transmitter.errors++;
     dg_report_push_error(L, s, error, to, value);
     dg_work_fail(L, 1, callback, (lua_Integer)value);
-    return error != -ENOBUFS && dg_send_queue_has_room(s);
+    return error != DG_OVER_LIMIT && dg_send_queue_has_room(s);
 }
 
 static int is_full(const dg_socket *s, size_t length)
@@ -214,7 +214,7 @@ int dg_send_queue_admit(lua_State *L, dg_socket *s, size_t length, const dg_addr
     if (!dg_send_queue_is_over(s, 1, length))
         return 0;
     dg_send_queue_flush(L, 1, s); /* what waits for a batch may go now */
-    return dg_send_queue_is_over(s, 1, length) ? -ENOBUFS : 0;
+    return dg_send_queue_is_over(s, 1, length) ? DG_OVER_LIMIT : 0;
 }
 
 /* Queues the datagram, or its refusal, at the end of its queue. Room is made before anything changes, and no Lua memory
@@ -252,7 +252,7 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
  * where the queue is full, or blocked. */
 static int fails_at_once(const dg_socket *s, int refusal, const dg_reporting *reporting)
 {
-    return reporting->list_callback == NULL && (refusal == -ENOBUFS || (refusal != 0 && s->tx.blocked));
+    return reporting->list_callback == NULL && (refusal == DG_OVER_LIMIT || (refusal != 0 && s->tx.blocked));
 }
 
 static dg_callbacks *callbacks_for(dg_socket *s, const dg_address *to)

@@ -38,13 +38,13 @@ static void push_advised(lua_State *L, const dg_socket *s, int error, const char
                          size_t length)
 {
     char text[DG_ADVICE_TEXT];
-    const dg_trouble trouble = {error, syscall, s->fd, s->family, s->v6only, to, length};
-    const char *advice = dg_advice_find(&trouble, text);
-    if (error == -ENOBUFS && dg_queue_bytes(&s->tx.queue) + s->tx.awaiting_bytes + length > s->tx.limit) {
+    if (error == DG_OVER_LIMIT) {
         snprintf(text, sizeof text, "sendQueueLimit is %zu bytes", s->tx.limit);
-        advice = text;
+        dg_error_push_advised(L, -ENOBUFS, syscall, to, text);
+        return;
     }
-    dg_error_push_advised(L, error, syscall, to, advice);
+    const dg_trouble trouble = {error, syscall, s->fd, s->family, s->v6only, to, length};
+    dg_error_push_advised(L, error, syscall, to, dg_advice_find(&trouble, text));
 }
 
 static const dg_address *or_peer(const dg_socket *s, const dg_address *to)
@@ -129,8 +129,10 @@ static int socket_tostring(lua_State *L)
         lua_pushfstring(L, "dgram.Socket (%s %s)", type_name(s), s->life != DG_OPEN ? "closed" : "unbound");
         return 1;
     }
-    dg_address_format(&name, text);
-    if (s->family == AF_UNIX) /* abstract names are written with an @ */
+    size_t length = dg_address_format(&name, text);
+    if (length == 0) /* one of a pair */
+        lua_pushfstring(L, "dgram.Socket (%s unnamed)", type_name(s));
+    else if (s->family == AF_UNIX) /* abstract names are written with an @ */
         lua_pushfstring(L, "dgram.Socket (unix_dgram %s%s)", text[0] == '\0' ? "@" : "", text + (text[0] == '\0'));
     else
         lua_pushfstring(L, s->family == AF_INET6 ? "dgram.Socket (%s [%s]:%d)" : "dgram.Socket (%s %s:%d)",

@@ -177,7 +177,9 @@ void dg_socket_target_nobody(lua_State *L, int slots);
 void dg_socket_push_advised(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to);
 /* Does the same for an error of a datagram; the connected peer's address is used where `to` is NULL or empty. */
 void dg_socket_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to);
-/* Does the same for a datagram of `length` bytes (0: not known) that was not sent. */
+/* Reasons of dgram itself to refuse a datagram; they are used in the place of negative errno values. */
+enum dg_refusal { DG_REFUSED_BY_LIST = -100000, DG_OVER_LIMIT };
+/* Does the same for a datagram of `length` bytes (0: not known) that was not sent; not for DG_REFUSED_BY_LIST. */
 void dg_socket_push_send_error(lua_State *L, const dg_socket *s, int error, const dg_address *to, size_t length);
 
 /* Returns whether the socket takes an IPv4 literal as a mapped IPv6 address. */

@@ -110,6 +110,13 @@ local dgram = {}
 ---@return dgram.Socket
 function dgram.createSocket(options, callback) end
 
+--- Makes two unix_dgram sockets that are connected to each other; both get the options. socketpair(2)
+--- Raises ERR_SOCKET_BAD_TYPE for another type, and what createSocket raises.
+---@param options? dgram.SocketOptions `type` may be left out
+---@return dgram.Socket
+---@return dgram.Socket
+function dgram.socketpair(options) end
+
 --- Makes an empty block list.
 ---@class dgram.BlockListMaker
 ---@field PRIVATE_RANGES string[] subnets for addCIDRs; made anew each time

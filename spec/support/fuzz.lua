@@ -508,6 +508,9 @@ function steps.options(_, socket)
     { "addSourceSpecificMembership", "127.0.0.1", "232.77.0.9", "127.0.0.1" },
     { "setRecvBufferSize", any { 0, 2304, 100000 } }, { "setSendBufferSize", any { 0, 4608, 100000 } },
     { "getRecvBufferSize" }, { "getSendBufferSize" }, { "fileno" }, { "address" }, { "remoteAddress" },
+    { "state" }, { "setTypeOfService", any { 8, 256 } }, { "getTypeOfService" }, { "getPathMTU" },
+    { "setDontFragment", any { false, 1 } }, { "setOption", "SOL_SOCKET", "SO_DONTROUTE", 0 },
+    { "getOption", "SOL_SOCKET", any { "SO_TYPE", "SO_NO_SUCH_OPTION" } },
   }
   try(each[1], socket[each[1]], socket, unpack(each, 2))
 end
