@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A direct-mapped cache of parsed literals, for all sockets of a state. Programs send to the same few addresses again
- * and again, and finding one here costs a fraction of parsing it. The slot of a text follows from its place in memory,
- * because Lua's strings do not move. */
+/* A cache of parsed literals, for all sockets of a state. Programs send to the same few addresses again and again, and
+ * finding one here costs a fraction of parsing it. The first slot for a text follows from its place in memory, because
+ * Lua's strings do not move; where others have that slot, it may be in the next ones. */
 #ifndef DG_NET_ADDRESS_CACHE_H
 #define DG_NET_ADDRESS_CACHE_H
 
@@ -11,7 +11,7 @@
 
 DG_HIDDEN_BEGIN
 
-enum { DG_CACHE_SLOTS = 256, DG_CACHE_TEXT = INET6_ADDRSTRLEN };
+enum { DG_CACHE_SLOTS = 256, DG_CACHE_PROBES = 4, DG_CACHE_TEXT = INET6_ADDRSTRLEN };
 
 /* A parsed literal: its text, for a kind of socket, with a port. */
 typedef struct dg_cache_slot {
@@ -23,6 +23,7 @@ typedef struct dg_cache_slot {
 
 typedef struct dg_address_cache {
     dg_cache_slot slots[DG_CACHE_SLOTS];
+    unsigned replaced; /* how often a text took a slot in use: it decides which slot is next */
 } dg_address_cache;
 
 /* Makes an empty cache, or returns NULL without memory. */
@@ -38,9 +39,9 @@ static inline uint32_t dg_cache_key(int family, int mapped, size_t length, unsig
 }
 
 /* The port counts, too: several peers may have one address. */
-static inline size_t dg_cache_index(const char *text, unsigned port)
+static inline size_t dg_cache_index(const char *text, unsigned port, unsigned probe)
 {
-    return (((size_t)(uintptr_t)text >> 4) + 37U * port) % DG_CACHE_SLOTS;
+    return (((size_t)(uintptr_t)text >> 4) + 37U * port + probe) % DG_CACHE_SLOTS;
 }
 
 /* Most IPv4 literals have 8 to 15 characters. Two overlapping words compare them, which costs less than a call. */
@@ -63,11 +64,13 @@ static inline const dg_inet *dg_cache_find(const dg_address_cache *cache, int fa
 {
     if (cache == NULL || length > DG_CACHE_TEXT)
         return NULL;
-    const dg_cache_slot *slot = &cache->slots[dg_cache_index(text, port)];
-    if (slot->at != text || slot->key != dg_cache_key(family, mapped, length, port) ||
-        !dg_cache_same_text(slot->text, text, length))
-        return NULL;
-    return &slot->address;
+    const uint32_t key = dg_cache_key(family, mapped, length, port);
+    for (unsigned probe = 0; probe < DG_CACHE_PROBES; probe++) {
+        const dg_cache_slot *slot = &cache->slots[dg_cache_index(text, port, probe)];
+        if (slot->at == text && slot->key == key && dg_cache_same_text(slot->text, text, length))
+            return &slot->address;
+    }
+    return NULL;
 }
 
 /* Puts a parsed address into the cache, unless it has a zone: which interface that names may change. */
