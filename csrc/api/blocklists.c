@@ -132,7 +132,7 @@ static int add_cidrs(lua_State *L)
     return add_all(L, "cidrs", &dg_rule_cidrs, 0, "addCIDRs");
 }
 
-/* list:fromJSON(data): adds the rules of such texts as toJSON tells, in their order; what is no rule is passed over */
+/* list:fromJSON(data): adds the rules of texts like those of toJSON, in their order; other texts are ignored. */
 static int from_json(lua_State *L)
 {
     return add_all(L, "data", &dg_rule_texts, 0, "fromJSON");

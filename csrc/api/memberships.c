@@ -36,7 +36,7 @@ static void require_address(lua_State *L, int index, const char *name)
     dg_argument_address(L, index, name);
 }
 
-/* An address of the socket's own family; -EINVAL for any other text. */
+/* Parses an address of the socket's own family; returns -EINVAL for any other text. */
 static int parse(lua_State *L, const dg_socket *s, int index, dg_address *out)
 {
     if (s->family == AF_UNIX)

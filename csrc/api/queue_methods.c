@@ -49,7 +49,7 @@ static int socket_discard(lua_State *L)
 static int core_cancel_queue(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
-    s->tx.transmitter.errors += dg_queue_count(&s->tx.queue);
+    dg_send_queue_count_errors(s, dg_queue_count(&s->tx.queue));
     while (dg_queue_count(&s->tx.queue) != 0)
         dg_queue_failed(&s->tx.queue, -ECANCELED);
     dg_send_queue_emit_drain(L, 1, s);

@@ -16,7 +16,8 @@ int dg_luv_available(lua_State *L);
 void dg_luv_need(lua_State *L, const char *what);
 /* Pushes one of luv's functions. The caller knows that there is a luv. */
 void dg_luv_push(lua_State *L, const char *name);
-/* After a call with three results: luv's functions return nil, message, name when they fail. Raises then. */
+/* Is called after a call with three results, and raises if it failed: luv's functions return nil, message, name
+ * then. */
 void dg_luv_check(lua_State *L, const char *call);
 
 /* Returns whether the handle on top of the stack, which stays there, is being closed. Programs close what uv.walk shows

@@ -221,7 +221,8 @@ void dg_error_push_system(lua_State *L, int error, const char *syscall, const dg
 void dg_error_push_advised(lua_State *L, int error, const char *syscall, const dg_address *address, const char *advice)
 {
     char text[DG_ADDRESS_TEXT];
-    /* What the address points to may move as soon as something is allocated. A Unix peer may have no name. */
+    /* A finalizer may change what the address points to as soon as something is allocated. A Unix peer may have no
+     * name. */
     size_t length = address != NULL ? dg_address_format(address, text) : 0;
     if (length == 0) {
         lua_pushfstring(L, "%s %s", syscall, dg_errno_name(error));

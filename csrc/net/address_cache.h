@@ -23,7 +23,7 @@ typedef struct dg_cache_slot {
 
 typedef struct dg_address_cache {
     dg_cache_slot slots[DG_CACHE_SLOTS];
-    unsigned replaced; /* how often a slot in use was taken for another text: the turn goes round */
+    unsigned replaced; /* how often a text took a slot in use: it decides which slot is next */
 } dg_address_cache;
 
 /* Makes an empty cache, or returns NULL without memory. */

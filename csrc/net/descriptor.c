@@ -11,7 +11,7 @@
 
 enum { MOST_ERRORS = 64, MOST_UNREAD = 65536 };
 
-static void tell_errors(int fd)
+static void report_errors_as_events(int fd)
 {
 #if defined(SO_SELECT_ERR_QUEUE)
     int on = 1;
@@ -67,7 +67,7 @@ int dg_descriptor_open(int family)
 {
     int fd = open_socket(family);
     if (fd >= 0)
-        tell_errors(fd);
+        report_errors_as_events(fd);
     return fd;
 }
 
@@ -76,8 +76,8 @@ int dg_descriptor_pair(int fds[2])
     int status = open_pair(fds);
     if (status != 0)
         return status;
-    tell_errors(fds[0]);
-    tell_errors(fds[1]);
+    report_errors_as_events(fds[0]);
+    report_errors_as_events(fds[1]);
     return 0;
 }
 
@@ -230,7 +230,7 @@ int dg_descriptor_adopt(int fd)
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
         return -errno;
-    tell_errors(fd);
+    report_errors_as_events(fd);
     return 0;
 }
 

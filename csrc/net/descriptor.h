@@ -15,7 +15,7 @@ int dg_descriptor_open(int family);
  * left, the number is given up to get one: then the new descriptor may get another number, or none. Returns it, or a
  * negative errno. */
 int dg_descriptor_open_as(int family, int number);
-/* socketpair(2) of Unix sockets, with the same properties. 0 or a negative errno. */
+/* socketpair(2) of Unix sockets, with the same properties. Returns 0 or a negative errno. */
 int dg_descriptor_pair(int fds[2]);
 int dg_descriptor_is_open(int fd);
 /* getpid(2), to know which process made a descriptor. */

@@ -17,7 +17,7 @@ enum { OPT_UDP_SEGMENT = 103, OPT_UDP_GRO = 104 };
 #endif
 
 enum {
-    CONTROL_BYTES = 192, /* the segment size, and what an adopted descriptor may have been set to tell */
+    CONTROL_BYTES = 192, /* for the segment size, and for messages that an adopted descriptor may have turned on */
     /* With a power of two between cells, their starts would share the same sets of the CPU's cache. */
     PAYLOAD_BYTES = DG_SLOT_BYTES + 576,
 };

@@ -59,7 +59,7 @@ static int receive_one(int fd, dg_received *slot, char *payload, size_t room)
     return 1;
 }
 
-/* An error after the first datagram comes again with the next call, as with recvmmsg. */
+/* An error after the first datagram is left to the next call, as with recvmmsg(2). */
 int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads)
 {
     (void)offloads; /* nothing is coalesced */

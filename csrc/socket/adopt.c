@@ -51,12 +51,12 @@ static void exchange_descriptor(lua_State *L, dg_socket *s, int fd, const dg_des
 {
     const dg_offloads offloads = s->tx.transmitter.offloads;
     const unsigned char shares_file = s->local.shares_file;
-    int own = s->fd, tells = 0;
+    int own = s->fd, has_event = 0;
     dg_descriptor_facts before;
     dg_descriptor_inspect(own, &before);
     take_descriptor(s, fd, facts);
     s->local.state = facts->bound ? DG_BOUND : DG_UNBOUND;
-    if (facts->bound && !dg_bind_prepare(L, 1, s, &tells)) {
+    if (facts->bound && !dg_bind_prepare(L, 1, s, &has_event)) {
         s->local.state = DG_UNBOUND;
         take_descriptor(s, own, &before);
         s->tx.transmitter.offloads = offloads;
@@ -65,7 +65,7 @@ static void exchange_descriptor(lua_State *L, dg_socket *s, int fd, const dg_des
         dg_watch_abandon(L, 1, s);
         lua_error(L);
     }
-    if (tells)
+    if (has_event)
         dg_work_commit(s->state);
     dg_descriptor_close(own); /* nothing watches it: the socket was unbound */
     dg_watch_update(L, 1, s);

@@ -24,7 +24,7 @@ static int prepare_body(lua_State *L)
     return 1;
 }
 
-int dg_bind_prepare(lua_State *L, int index, dg_socket *s, int *tells)
+int dg_bind_prepare(lua_State *L, int index, dg_socket *s, int *has_event)
 {
     index = dg_absindex(L, index);
     lua_pushcfunction(L, prepare_body);
@@ -35,7 +35,7 @@ int dg_bind_prepare(lua_State *L, int index, dg_socket *s, int *tells)
     s->local.will_bind = 0;
     if (status != 0)
         return 0;
-    *tells = lua_toboolean(L, -1);
+    *has_event = lua_toboolean(L, -1);
     lua_pop(L, 1);
     return 1;
 }
@@ -92,19 +92,19 @@ static int bind_descriptor(dg_socket *s, const dg_address *address, int mode)
 /* Binds the socket; without an address it only counts as bound. Returns 0, or a negative errno with nothing changed. */
 static int bind_to(lua_State *L, int index, dg_socket *s, const dg_address *address, int mode)
 {
-    int tells;
-    if (!dg_bind_prepare(L, index, s, &tells)) {
+    int has_event;
+    if (!dg_bind_prepare(L, index, s, &has_event)) {
         undo_watch(L, index, s);
         return failed_to_prepare(L);
     }
     int status = bind_descriptor(s, address, mode);
     if (status == 0) {
         s->local.state = DG_BOUND;
-        if (tells)
+        if (has_event)
             dg_work_commit(s->state);
         dg_watch_update(L, index, s);
     } else {
-        if (tells)
+        if (has_event)
             dg_work_cancel(L, s->state);
         undo_watch(L, index, s);
     }

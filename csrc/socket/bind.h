@@ -9,9 +9,9 @@
 DG_HIDDEN_BEGIN
 
 /* Does all allocating of a bind, before anything is bound: luv watches the descriptor, and the `listening` event is
- * prepared. Stores in `tells` whether dg_work_commit or dg_work_cancel has to follow. Returns 0 with the error on top
- * of the stack where it fails. Until the bind is done no Lua memory may be allocated. */
-int dg_bind_prepare(lua_State *L, int index, dg_socket *s, int *tells);
+ * prepared. Stores in `has_event` whether dg_work_commit or dg_work_cancel has to follow. Returns 0 with the error on
+ * top of the stack where it fails. Until the bind is done no Lua memory may be allocated. */
+int dg_bind_prepare(lua_State *L, int index, dg_socket *s, int *has_event);
 /* Binds to any free port (or Unix name) if the socket is unbound; `listening` follows. Returns 0 or a negative
  * errno. */
 int dg_bind_bind_any(lua_State *L, int index, dg_socket *s);

@@ -9,7 +9,7 @@
 #include "socket.h"
 #include "watch.h"
 
-/* The descriptor keeps its number, and its buffer sizes. */
+/* Makes the socket one end of the pair; its descriptor keeps its number and its buffer sizes. */
 static void take_end(dg_socket *s, int end)
 {
     dg_descriptor_replace(s->fd, end);
@@ -17,10 +17,10 @@ static void take_end(dg_socket *s, int end)
     dg_descriptor_peer(s->fd, s->peer.address);
     s->peer.state = DG_CONNECTED;
     s->peer.serial++;
-    s->local.state = DG_BOUND; /* it has no name, but what its peer sends comes */
+    s->local.state = DG_BOUND; /* it has no name, but it receives from its peer */
 }
 
-/* core.pair(socket, socket): connects two Unix sockets to each other that nobody else knows yet. socketpair(2) */
+/* core.pair(socket, socket): connects two new Unix sockets to each other. socketpair(2) */
 static int core_pair(lua_State *L)
 {
     dg_socket *sockets[] = {lua_touserdata(L, 1), lua_touserdata(L, 2)};

@@ -77,7 +77,7 @@ static int socket_reply(lua_State *L)
         to.length = 0;
     if (status == 0)
         return dg_send_queue_answer(L, s, dg_send_queue_send(L, s, &payload, &to, callback));
-    s->tx.transmitter.errors++;
+    dg_send_queue_count_errors(s, 1);
     push_failure(L, s, status);
     dg_work_fail(L, 1, callback, (lua_Integer)payload.length);
     return dg_send_queue_answer(L, s, dg_send_queue_has_room(s));

@@ -21,48 +21,48 @@ void dg_report_push_error(lua_State *L, const dg_socket *s, int error, const dg_
 
 /* A datagram that is done, copied from its queue: finalizers and callbacks may change the queue while it is
  * reported. */
-typedef struct verdict {
+typedef struct result {
     dg_socket *socket;
     dg_entry entry;
     dg_address to;
-} verdict;
+} result;
 
 static int make_error(lua_State *L)
 {
-    const verdict *v = lua_touserdata(L, 1);
-    dg_report_push_error(L, v->socket, v->entry.error, &v->to, v->entry.length);
+    const result *r = lua_touserdata(L, 1);
+    dg_report_push_error(L, r->socket, r->entry.error, &r->to, r->entry.length);
     return 1;
 }
 
 /* Pushes the datagram's error or nil. Without the memory for an error object it pushes Lua's own error. A finalizer
  * that runs meanwhile may close the socket; errors_in_making has `close` wait for this report. */
-static void push_verdict(lua_State *L, int index, verdict *v)
+static void push_error_or_nil(lua_State *L, int index, result *r)
 {
-    dg_socket *s = v->socket;
-    if (v->entry.error == 0) {
+    dg_socket *s = r->socket;
+    if (r->entry.error == 0) {
         lua_pushnil(L);
         return;
     }
     s->tx.errors_in_making++;
     lua_pushcfunction(L, make_error);
-    lua_pushlightuserdata(L, v);
+    lua_pushlightuserdata(L, r);
     lua_pcall(L, 1, 1, 0);
     s->tx.errors_in_making--;
     if (s->life == DG_CLOSING)
         dg_work_add(L, index, s, DG_WORK_CLOSE);
 }
 
-/* A datagram of a list, whose list_callback is on top of the stack, is done; the last one's end is the callback's turn.
- * What allocates comes first: a finalizer may run the loop, and others of the list may be reported in it. */
-static void report_to_list(lua_State *L, int socket, verdict *v)
+/* Reports a datagram of a list, whose list callback is on top of the stack; after the last one the callback is called.
+ * All allocating comes first: a finalizer may run the loop, which may report others of the list. */
+static void report_to_list(lua_State *L, int socket, result *r)
 {
     const int index = lua_gettop(L);
     dg_list_callback *list_callback = lua_touserdata(L, index);
-    if (v->entry.error != 0) {
-        push_verdict(L, socket, v);
+    if (r->entry.error != 0) {
+        push_error_or_nil(L, socket, r);
         dg_list_callback_fail(L, index);
     }
-    list_callback->sent += v->entry.error == 0;
+    list_callback->sent += r->entry.error == 0;
     list_callback->pending--;
     if (dg_list_callback_is_done(list_callback)) {
         dg_list_callback_push_result(L, index);
@@ -93,20 +93,20 @@ static void report_plain(lua_State *L, dg_callback_cursor *cursor, dg_queue *que
 static void report(lua_State *L, int index, dg_callback_cursor *cursor, dg_socket *s, dg_queue *queue,
                    dg_callbacks *callbacks, const dg_entry *entry)
 {
-    verdict v = {s, *entry, {0, {{0}}}};
-    dg_address_copy(&v.to, dg_queue_route(queue, entry));
+    result r = {s, *entry, {0, {{0}}}};
+    dg_address_copy(&r.to, dg_queue_route(queue, entry));
     dg_queue_reported(queue);
-    if (v.entry.tag == DG_TAG_NONE) {
-        push_verdict(L, index, &v);
+    if (r.entry.tag == DG_TAG_NONE) {
+        push_error_or_nil(L, index, &r);
         dg_work_emit(L, index, "error");
         return;
     }
-    dg_callbacks_take(L, callbacks, cursor, v.entry.tag);
-    if (v.entry.tag & DG_TAG_LIST) {
-        report_to_list(L, index, &v);
+    dg_callbacks_take(L, callbacks, cursor, r.entry.tag);
+    if (r.entry.tag & DG_TAG_LIST) {
+        report_to_list(L, index, &r);
     } else {
-        push_verdict(L, index, &v);
-        lua_pushinteger(L, (lua_Integer)v.entry.length);
+        push_error_or_nil(L, index, &r);
+        lua_pushinteger(L, (lua_Integer)r.entry.length);
         lua_call(L, 2, 0);
     }
 }

@@ -41,7 +41,7 @@ static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments
 static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, int status, size_t count,
                             size_t value)
 {
-    s->tx.transmitter.errors += count;
+    dg_send_queue_count_errors(s, count);
     dg_error_push_system_text(L, status, "send", arguments->address, arguments->port,
                               dg_advice_for_text(status, s->family, lua_tostring(L, arguments->address)));
     dg_work_fail(L, 1, arguments->callback, (lua_Integer)value);

@@ -77,8 +77,8 @@ int dg_send_names(lua_State *L, dg_socket *s, const dg_arguments *arguments, con
     if (s->fd < 0) /* a finalizer has closed the socket meanwhile */
         status = -ECANCELED;
     if (status != 0) {
-        s->tx.transmitter.errors +=
-            payloads->count - 1; /* a list is refused as a whole; the last one is counted there */
+        /* A list is refused as a whole; the last datagram is counted by dg_send_queue_fail. */
+        dg_send_queue_count_errors(s, payloads->count - 1);
         return dg_send_queue_fail(L, s, status, NULL, arguments->callback, value);
     }
     await_lookup(L, s, arguments, payloads);
@@ -116,7 +116,7 @@ static void send_to_answer(lua_State *L, dg_socket *s, const dg_address *to)
 /* Reports payloads that were given up while the name was looked up, if there is a callback. */
 static void report_cancelled(lua_State *L, dg_socket *s, const dg_payloads *payloads)
 {
-    s->tx.transmitter.errors += payloads->count;
+    dg_send_queue_count_errors(s, payloads->count);
     if (!lua_isfunction(L, 5))
         return;
     dg_socket_push_error(L, s, -ECANCELED, "send", NULL);
@@ -138,7 +138,7 @@ static int core_send_resolved(lua_State *L)
     if (lua_isboolean(L, 4)) {
         report_cancelled(L, s, &payloads);
     } else if (lua_isnil(L, 4)) {
-        s->tx.transmitter.errors += payloads.count;
+        dg_send_queue_count_errors(s, payloads.count);
         lua_pushvalue(L, 6);
         dg_work_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)payloads.bytes);
     } else {

@@ -12,9 +12,9 @@
 enum {
     FULL_COUNT = DG_MOST_SEGMENTS, /* so many datagrams, or bytes, go to the kernel at once */
     FULL_BYTES = DG_MAX_PAYLOAD_IPV4,
-    FULL_UNIX = DG_BATCH,      /* nothing goes in trains there: more than one call takes need not wait for each other */
+    FULL_UNIX = DG_BATCH,      /* there is no GSO: waiting for more than one call takes would gain nothing */
     LONGEST_BACKOFF = 64,      /* milliseconds */
-    LARGEST_UNIX = 0x7ffffffe, /* less than what stands for sums that 32 bits do not hold; the kernel takes far less */
+    LARGEST_UNIX = 0x7ffffffe, /* less than the length that stands for sums beyond 32 bits; the kernel takes far less */
     LARGEST = 65535,           /* no UDP datagram is longer; what the kernel says of shorter ones is its affair */
 };
 

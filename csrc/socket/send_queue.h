@@ -95,6 +95,12 @@ static inline void dg_send_queue_set_block_list(dg_socket *s, const dg_blocklist
     s->tx.block_list = list;
 }
 
+/* Counts datagrams that failed before they were queued. */
+static inline void dg_send_queue_count_errors(dg_socket *s, size_t count)
+{
+    s->tx.transmitter.errors += count;
+}
+
 /* The kernel takes datagrams again, or nothing waits for that any more. */
 static inline void dg_send_queue_unblock(dg_socket *s)
 {

@@ -233,8 +233,8 @@ static int socket_fileno(lua_State *L)
     return 1;
 }
 
-/* socket:state() -> {type, bound, connected, paused, closing, closed}; of a closed socket, too. What it tells is read
- * before anything is allocated: a finalizer may close the socket then. */
+/* socket:state() -> {type, bound, connected, paused, closing, closed}; works on a closed socket, too. All is read
+ * before anything is allocated, because a finalizer may close the socket then. */
 static int socket_state(lua_State *L)
 {
     const dg_socket *s = dg_socket_check(L);

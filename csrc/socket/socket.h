@@ -94,7 +94,8 @@ typedef struct dg_rx {
     unsigned char moderated; /* its poll is stopped, and the timer's callback receives */
 } dg_rx;
 
-/* From send to the kernel. (send_queue.c, send.c, report.c; lanes.c) */
+/* From send to the kernel. (send_queue.c; awaiting_*: send_names.c; lanes: lanes.c; errors_in_making: report.c; the
+ * transmitter's offloads: create.c, adopt.c, and whoever shares the descriptor) */
 typedef struct dg_tx {
     dg_queue queue;
     dg_transmitter transmitter;
@@ -176,7 +177,7 @@ void dg_socket_target_nobody(lua_State *L, int slots);
 void dg_socket_push_advised(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to);
 /* Does the same for an error of a datagram; the connected peer's address is used where `to` is NULL or empty. */
 void dg_socket_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to);
-/* Why `send` itself refuses a datagram; these stand where negative errnos do. */
+/* Reasons of dgram itself to refuse a datagram; they are used in the place of negative errno values. */
 enum dg_refusal { DG_REFUSED_BY_LIST = -100000, DG_OVER_LIMIT };
 /* Does the same for a datagram of `length` bytes (0: not known) that was not sent; not for DG_REFUSED_BY_LIST. */
 void dg_socket_push_send_error(lua_State *L, const dg_socket *s, int error, const dg_address *to, size_t length);

@@ -59,7 +59,7 @@ local function add_zone(socket, name, address)
 end
 
 --- Lets every waiting call have the answer, once. What a user's look-up says is not trusted to be an address.
-local function settle(socket, waiting, name, err, address)
+local function answer_all(socket, waiting, name, err, address)
   local list = waiting[name]
   if not list then return end
   waiting[name] = nil
@@ -99,14 +99,14 @@ function lookup.find(socket, name, cb)
   local list = { cb, place = core.where() }
   local options = { family = core.family(socket) }
   local function answer(err, address)
-    -- a second answer must not settle a later look-up of the name
-    if waiting[name] == list then settle(socket, waiting, name, err, address) end
+    -- a second answer must not be taken for a later look-up's
+    if waiting[name] == list then answer_all(socket, waiting, name, err, address) end
   end
   -- From here on the name counts as being looked up: nothing that can fail stands between this and the call.
   waiting[name] = list
   local done, raised = pcall(private.lookup or resolve, name, options, answer)
   if not done and waiting[name] == list then
-    settle(socket, waiting, name, raised == nil and "the lookup function raised nil" or raised)
+    answer_all(socket, waiting, name, raised == nil and "the lookup function raised nil" or raised)
   end
 end
 

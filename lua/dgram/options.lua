@@ -3,7 +3,7 @@ local core = require "dgram.core"
 local lookup = require "dgram.lookup"
 local check = core.check
 
---- The types of those whose value alone tells whether it is right.
+--- The types of options that need no other check.
 local types = {
   type = "any", reuseAddr = "boolean", reusePort = "boolean", ipv6Only = "boolean",
   gso = "boolean", gro = "boolean", moderation = "any",
