@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- bind: its forms, its failures, and binding by other methods.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local faults = require "spec.support.faults"

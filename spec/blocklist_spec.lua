@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- BlockList, and the options receiveBlockList and sendBlockList.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local faults = require "spec.support.faults"
@@ -620,7 +621,7 @@ describe("sendBlockList", function()
     socket:send("two", peer.port)
     returned = true
     peer:wait(2)
-    loop.turn()
+    loop.wait(function() return #errors > 0 end)
     assert.equal(1, #errors)
     blocked(errors[1], "127.0.0.2")
     assert.equal(0, socket:getSendQueueCount())

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- close, the event `close`, and the collection of sockets.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local faults = require "spec.support.faults"

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- connect, disconnect and remoteAddress.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local child = require "spec.support.child"

@@ -41,10 +41,11 @@ s = socket.socket(socket.%s, socket.SOCK_DGRAM)
 for level, name, value in %s: s.setsockopt(level, name, value)
 s.bind(("%s", 0))
 os.dup2(s.fileno(), 0)
-os.execvp(sys.argv[1], sys.argv[1:])]]):format(family, options, address)
+os.environ["LD_PRELOAD"] = "%s" # what Python itself does not get
+os.execvp(sys.argv[1], sys.argv[1:])]]):format(family, options, address, os.getenv "LD_PRELOAD" or "")
   local paths = ("package.path = %q; package.cpath = %q"):format(package.path, package.cpath)
-  local process = child.start(python, { "-c", maker, child.interpreter(), "-e", paths, "-e", prelude .. source },
-    { own = true }):wait(60)
+  local words = { "-c", maker, child.interpreter(), "-e", paths, "-e", prelude .. source }
+  local process = child.start(python, words):wait(60)
   if process.err:find "setsockopt" then pending("the kernel has no such option: " .. process.err) end
   assert.same({ 0, "" }, { process.status, process.err })
   return process.out

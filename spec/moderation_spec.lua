@@ -14,7 +14,7 @@ local expect, need, new = loop.expect, can.need, sockets.new
 
 local INTERVAL = 20000 -- microseconds
 
-local function have_alarm()
+local function have_timer()
   local s = new "udp4"
   local there = s:stats().moderated ~= nil
   s:close()
@@ -44,7 +44,7 @@ end
 -- A socket, and a peer that sends it a number each millisecond, beginning with 1, until stream.stop().
 -- stream.heard lists what was heard; stream.on_message, if it is set, is called with each.
 local function streamed(options)
-  need(pending, have_alarm())
+  need(pending, have_timer())
   options = options or {}
   options.type = options.type or "udp4"
   if options.moderation == nil then options.moderation = INTERVAL end
@@ -129,7 +129,7 @@ describe("a socket with many wake-ups", function()
   end
 
   it("is not without the option", function()
-    need(pending, have_alarm())
+    need(pending, have_timer())
     local s, port = sockets.bound "udp4"
     local peer, check, idle, heard = peers.new(), uv.new_check(), uv.new_idle(), 0
     s:on("message", function() heard = heard + 1 end)
@@ -292,7 +292,7 @@ describe("a socket with many wake-ups", function()
     local stream = streamed { moderation = 5000 }
     stream.engage()
     run_until(function() return not stream.moderated() end)
-    loop.pass(50) -- the alarm has rung once more, and found nobody
+    loop.pass(50) -- the timer has fired once more, and found nobody
     stream.engage()
     local timer = uv.new_timer()
     timer:start(200, 0, expect(function() stream.socket:close() end))
@@ -411,7 +411,7 @@ describe("a socket with many wake-ups", function()
 
   -- As finalizers do that run while luv allocates.
   for _, place in ipairs { "new_poll", "poll_start" } do
-    it("may be closed, as the last one, while the alarm is made: in " .. place, function()
+    it("may be closed, as the last one, while the timer is made: in " .. place, function()
       local stream, new_poll, start, closed = streamed(), uv.new_poll, uv.poll_start, false
       run_until(stream.all_heard)
       local function close()

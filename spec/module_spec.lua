@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- require "dgram": what it needs, what it leaves alone, and what it exports.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local child = require "spec.support.child"

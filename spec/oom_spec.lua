@@ -146,6 +146,91 @@ step(function()
   step(function() socket.r:receive(0) end)
   turn()
 end)
+-- A Unix peer whose queue is full, for one that is not connected to it and for one that is; what waits goes or is given
+-- up.
+step(function()
+  socket.full = dgram.createSocket("unix_dgram", on)
+  socket.full:bind()
+  socket.full:pause()
+  local place = socket.full:address().address
+  socket.lanes, socket.peer = dgram.createSocket "unix_dgram", dgram.createSocket "unix_dgram"
+  for _ = 1, 30 do send(socket.lanes, "lane", place, cb) end
+  send(socket.lanes, "elsewhere", "/nonexistent/path", cb)
+  if step(socket.peer.connectSync, socket.peer, place) then
+    for _ = 1, 20 do send(socket.peer, "peer", cb) end
+    step(socket.peer.flush, socket.peer)
+    step(socket.peer.disconnect, socket.peer)
+    for _ = 1, 3 do send(socket.peer, "behind", place, cb) end
+  end
+  turn()
+  if step(socket.lanes.sendMany, socket.lanes, { "a", "b", "c" }, place, cb) then accepted = accepted + 1 end
+  step(socket.full.resume, socket.full)
+  turn()
+  step(socket.full.pause, socket.full)
+  for _ = 1, 30 do send(socket.lanes, "lane", place, cb) end
+  turn()
+  step(socket.lanes.discard, socket.lanes)
+end)
+turn()
+-- Answers to what came, and to what cannot be answered; a socket that is looked after at intervals.
+step(function()
+  socket.asker = dgram.createSocket "udp4"
+  socket.server = dgram.createSocket({ type = "udp4", moderation = 50 }, function(_, rinfo)
+    if step(socket.server.reply, socket.server, "answer", rinfo, cb) then accepted = accepted + 1 end
+    if step(socket.server.reply, socket.server, "nobody", { port = 0, address = "127.0.0.1" }, cb) then
+      accepted = accepted + 1
+    end
+  end)
+  socket.server:bind(0, "127.0.0.1")
+  for _ = 1, 5 do send(socket.asker, "question", socket.server:address().port, "127.0.0.1", cb) end
+end)
+turn()
+-- One that hears from strangers before it is connected.
+step(function()
+  socket.client = dgram.createSocket("udp4", on_whole)
+  socket.client:bind(0, "127.0.0.1")
+  for _ = 1, 3 do send(socket.asker, "stranger", socket.client:address().port, "127.0.0.1", cb) end
+  step(socket.asker.flush, socket.asker)
+  socket.client:connect(socket.server:address().port, "127.0.0.1")
+end)
+turn()
+-- A look-up that is given up, and one whose name cannot be bound to.
+step(function()
+  local never
+  socket.held = dgram.createSocket { type = "udp4", lookup = function(_, _, answer) never = answer end }
+  send(socket.held, "held", 9, "some.name", cb)
+  send(socket.held, "held", 9, "other.name", cb)
+  step(socket.held.discard, socket.held)
+  if never then step(never, nil, "127.0.0.1", 4) end
+end)
+step(function()
+  local path = os.tmpname()
+  step(os.remove, path)
+  socket.file = dgram.createSocket { type = "unix_dgram", reuseAddr = true }
+  socket.file:bind { path = path, mode = "0600" }
+  send(socket.file, "to itself", path, cb)
+end)
+turn()
+step(function()
+  local one = dgram.createSocket { type = "udp4", interface = "lo", multicastAll = false }
+  socket.one = one
+  one:setOption("SOL_SOCKET", "SO_PRIORITY", 3)
+  one:setTypeOfService(8)
+  one:setDontFragment(true)
+  one:connectSync(9, "127.0.0.1")
+  local device, mtu = one:getOption("SOL_SOCKET", "SO_BINDTODEVICE"), one:getPathMTU()
+  return device .. mtu .. one:getTypeOfService() .. one:state().type
+end)
+if socket.one then step(socket.one.close, socket.one) end -- else it is collected
+socket.one = nil
+local pair = {} -- closed when there is memory: who listens is not collected
+step(function()
+  pair[1], pair[2] = dgram.socketpair { recvBufferSize = 50000 }
+  pair[1]:on("error", function() end)
+  pair[2]:on("message", on)
+  pair[1]:send("to the pair's other end", function() end)
+  turn()
+end)
 collectgarbage()
 -- The collector frees call frames that were not in use. Where luv then cannot call a callback, it ends the process.
 local function deep(n) return n > 0 and deep(n - 1) + 1 or 0 end
@@ -166,7 +251,8 @@ local function check(name, s)
   pcall(s.disconnect, s) -- there may have been no memory to disconnect before
   local at, came, done = s:address(), false, false
   local arguments = { at.port or at.address, at.port and at.address or nil }
-  arguments[#arguments + 1] = function(err) done = err == nil end
+  local failure
+  arguments[#arguments + 1] = function(err) done, failure = err == nil, err end
   s:removeAllListeners "message"
   s:on("message", function(msg) came = came or msg == "again" end)
   s:resume()
@@ -180,9 +266,12 @@ local function check(name, s)
   end
   tick:close()
   dgram.run "nowait" -- luv crashes at the end of a state where a closed handle's callback did not run
-  if not (came and done) then error(("%s does not work again: received %s, sent %s"):format(name, came, done), 0) end
+  if not (came and done) then
+    error(("%s does not work again: received %s, sent %s (%s)"):format(name, came, done, tostring(failure)), 0)
+  end
 end
 
+for _, s in pairs(pair) do s:close() end
 for _, s in pairs(socket) do pcall(s.resume, s) end -- one of them may wait for another one, which could not resume
 for name, s in pairs(socket) do
   local open = not tostring(s):find "closed"
@@ -238,7 +327,8 @@ local function build(folder)
     set -e
     for file in $(ls csrc/*/*.c | grep -v os_%s); do echo $file; done |
       xargs -P 2 -I FILE sh -c 'cc -std=gnu11 -g -O1 -w -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-        -Dmalloc=host_malloc -Drealloc=host_realloc -Dfree=host_free %s -c FILE -o %s/$(basename FILE).o'
+        -Dmalloc=host_malloc -Drealloc=host_realloc -Dfree=host_free -Dstrdup=host_strdup \
+        %s -c FILE -o %s/$(basename FILE).o'
     cc -std=gnu11 -g -O1 -Wall -Wextra -fsanitize=address,undefined spec/support/oom_host.c %s/*.o -rdynamic \
       %s -lm -o %s/host
   ]]):format(other, lua:gsub("%s+", " "):gsub("%-l%S+", ""), folder, folder, lua:gsub("%s+", " "), folder)

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- The methods that set and get socket options.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local faults = require "spec.support.faults"

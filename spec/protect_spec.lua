@@ -154,7 +154,7 @@ describe("dgram.protect", function()
 
   it("tells where a coroutine cannot be yielded across it", function()
     local co = coroutine.create(function() return xpcall(coroutine.yield, type, "yielded") end)
-    if select(2, coroutine.resume(co)) == "yielded" then pending "here it can" end
+    if select(2, coroutine.resume(co)) == "yielded" then pending "here a coroutine yields across xpcall" end
     local told
     dgram.setUncaughtHandler(function(err) told = err end)
     coroutine.wrap(dgram.protect(function() coroutine.yield() end))()

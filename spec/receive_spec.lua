@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- The event `message` and its rinfo; bursts, floods, pause and resume.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local peers = require "spec.support.peer"

@@ -129,7 +129,8 @@ describe("reply", function()
   local nobody = {
     udp4 = {
       { address = "127.0.0.1", port = 0 }, { address = "127.0.0.1" }, { port = 9 }, {}, { address = "", port = 9 },
-      { address = "127.0.0.1", port = 65536 }, { address = "127.0.0.1", port = -1 }, { address = "127.0.0.1", port = 1.5 },
+      { address = "127.0.0.1", port = 65536 }, { address = "127.0.0.1", port = -1 },
+      { address = "127.0.0.1", port = 1.5 },
       { address = "127.0.0.1", port = {} }, { address = {}, port = 9 }, { address = 127, port = 9 },
       { address = "127.0.0.1\0", port = 9 }, { address = true, port = true }, { address = "127.0.0.1", port = 0 / 0 },
       { address = "127.0.0.1", port = math.huge }, { "127.0.0.1", 9 },

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- dgram.run, and errors in callbacks that it raises.
 local loop = require "spec.support.loop"
 local child = require "spec.support.child"
 local faults = require "spec.support.faults"

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- Datagrams go in the order of the sends, and so do their callbacks.
 local loop = require "spec.support.loop"
 local peers = require "spec.support.peer"
 local sockets = require "spec.support.sockets"

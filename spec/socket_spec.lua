@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- createSocket, isSocket, fileno and other basics.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local child = require "spec.support.child"

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- unix_dgram sockets: bind, their files, and datagrams between them.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local faults = require "spec.support.faults"

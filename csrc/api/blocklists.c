@@ -75,7 +75,8 @@ static int add_cidr(lua_State *L)
     return add(L, dg_rule_read_cidr, "addCIDR");
 }
 
-/* A table with nothing but names in it, as a set of addresses has, is none: its entries would be lost unnoticed. */
+/* Returns whether the table is a list. A table with keys only, such as a set of addresses, is none: its entries would
+ * be ignored. */
 static int is_list(lua_State *L, int index)
 {
     if (lua_type(L, index) != LUA_TTABLE)
@@ -89,9 +90,8 @@ static int is_list(lua_State *L, int index)
     return 0;
 }
 
-/* Takes all rules of the list of texts at index 2, or none. They are read twice: to find out whether all are right and
- * how many they are, and to be taken once there is room. Lua allocates nothing in between, so the texts stay as they
- * are. */
+/* Adds all rules of the list of texts at index 2, or none. The list is read twice: first to check and count the rules,
+ * then, when there is room, to add them. No Lua memory is allocated in between, so the texts cannot change. */
 static int add_all(lua_State *L, const char *name, const dg_rule_reader *how, int family, const char *method)
 {
     dg_blocklist *list = check_self(L);
@@ -132,7 +132,7 @@ static int add_cidrs(lua_State *L)
     return add_all(L, "cidrs", &dg_rule_cidrs, 0, "addCIDRs");
 }
 
-/* list:fromJSON(data): adds the rules of such texts as toJSON tells, in their order; what is no rule is passed over */
+/* list:fromJSON(data): adds the rules of texts like those of toJSON, in their order; other texts are ignored. */
 static int from_json(lua_State *L)
 {
     return add_all(L, "data", &dg_rule_texts, 0, "fromJSON");
@@ -175,8 +175,8 @@ static int clear(lua_State *L)
     return 0;
 }
 
-/* list:check(address [, family]) -> whether a rule has it. What is no address is in none; each family that is not
- * "ipv4" is "ipv6" here, as in Node.js. */
+/* list:check(address [, family]) -> whether a rule contains it. No rule contains a text that is no address; each family
+ * other than "ipv4" is "ipv6" here, as in Node.js. */
 static int check(lua_State *L)
 {
     const dg_blocklist *list = check_self(L);
@@ -191,8 +191,8 @@ static int check(lua_State *L)
     return 1;
 }
 
-/* Pushes the texts of the rules in a list of its own. What Lua allocates may change the block list, so its rules are
- * copied before their texts are made. */
+/* Pushes a list of the rules' texts. A finalizer may change the block list while Lua allocates, so the rules are copied
+ * before their texts are made. */
 static int push_rules(lua_State *L, const dg_blocklist *list)
 {
     size_t room;

@@ -8,7 +8,7 @@
 
 DG_HIDDEN_BEGIN
 
-/* The list at an index; raises ERR_INVALID_ARG_TYPE for anything else. */
+/* Returns the list at an index; raises ERR_INVALID_ARG_TYPE for anything else. */
 dg_blocklist *dg_blocklists_check(lua_State *L, int index, const char *name);
 
 /* Adds core.BlockList; the stack is as for dg_socket_open. */

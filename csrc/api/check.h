@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* core.check: the checks of arguments for the Lua side, the same that the methods written in C make. */
+/* core.check: the checks of arguments for lua/dgram, which raise the same errors as the methods written in C. */
 #ifndef DG_API_CHECK_H
 #define DG_API_CHECK_H
 

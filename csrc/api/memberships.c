@@ -28,7 +28,7 @@ static const operation operations[] = {
     {"dropSourceSpecificMembership", 1, 0},
 };
 
-/* Checks that the argument is an address of some kind; the first missing one is what the error names. */
+/* Raises unless the argument is a string; the error names the first argument that is missing. */
 static void require_address(lua_State *L, int index, const char *name)
 {
     if (lua_isnoneornil(L, index) || (lua_type(L, index) == LUA_TSTRING && dg_rawlen(L, index) == 0))
@@ -36,7 +36,7 @@ static void require_address(lua_State *L, int index, const char *name)
     dg_argument_address(L, index, name);
 }
 
-/* An address of the socket's own family; -EINVAL for any other text. */
+/* Parses an address of the socket's own family; returns -EINVAL for any other text. */
 static int parse(lua_State *L, const dg_socket *s, int index, dg_address *out)
 {
     if (s->family == AF_UNIX)
@@ -58,7 +58,8 @@ static int change_at(const dg_socket *s, const operation *op, const dg_membershi
     return op->joins ? dg_membership_join(s->fd, wanted) : dg_membership_leave(s->fd, wanted);
 }
 
-/* On every interface that can do multicast: done when it worked on one of them, else what the first one says. */
+/* Changes the membership on every interface that can do multicast. Returns 0 if it worked on one of them, else the
+ * error of the first one. */
 static int change_everywhere(const dg_socket *s, const operation *op, dg_membership *wanted)
 {
     unsigned indexes[MOST_INTERFACES];
@@ -97,7 +98,7 @@ static int change(lua_State *L, const dg_socket *s, const operation *op)
     return change_at(s, op, &wanted);
 }
 
-/* What is wrong with the addresses from index 2 up to the group's, or NULL. */
+/* Returns advice about the addresses from index 2 up to the group's, or NULL. */
 static const char *advice_for_addresses(lua_State *L, const dg_socket *s, int group)
 {
     dg_address address;
@@ -120,7 +121,7 @@ static const char *advice_for_arguments(lua_State *L, const dg_socket *s, int gr
     return parse_interface(interface, &index) == -EINVAL ? "there is no interface of this name" : NULL;
 }
 
-/* What a failed membership's error says beyond its code, or NULL. */
+/* Returns the advice for a failed membership, or NULL. */
 static const char *advice_for(lua_State *L, const dg_socket *s, const operation *op, int status)
 {
     const int group = op->has_source ? 3 : 2, has_interface = !lua_isnoneornil(L, group + 1);
@@ -160,8 +161,8 @@ static int raise_error(lua_State *L, const dg_socket *s, const operation *op, in
     return lua_error(L);
 }
 
-/* socket:<method>([source,] group [, interface]). Joining an unbound socket binds it, as in Node, but on the tick: so
- * that the program's own bind may follow. */
+/* socket:<method>([source,] group [, interface]). Joining binds an unbound socket, as in Node; but that is deferred
+ * work, so that the program's own bind may follow. */
 static int change_membership(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);

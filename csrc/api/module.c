@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* luaopen_dgram_core: opens the rooms and hands the Lua side what it is built on. */
+/* luaopen_dgram_core: opens all files that have methods or core functions, and returns the table `core` to
+ * lua/dgram. */
 #include <string.h>
 #include <unistd.h>
 
@@ -15,17 +16,22 @@
 #include "../socket/connect.h"
 #include "../socket/create.h"
 #include "../socket/dispatch.h"
+#include "../socket/intake.h"
 #include "../socket/listen.h"
 #include "../socket/lone.h"
 #include "../socket/moderation.h"
+#include "../socket/pair.h"
 #include "../socket/reply.h"
 #include "../socket/send.h"
+#include "../socket/send_names.h"
 #include "../socket/socket.h"
 #include "../socket/work.h"
 #include "blocklists.h"
 #include "check.h"
 #include "memberships.h"
 #include "options.h"
+#include "queue_methods.h"
+#include "raw_options.h"
 #include "stats.h"
 #include "version.h"
 
@@ -35,10 +41,10 @@
 #define EXPORT
 #endif
 
-enum { ROOM = 64 }; /* for the fields of core, and for the methods: growing there means rehashing all, six times */
+enum { ROOM = 64 }; /* fields of core, and methods: a table that has to grow is rehashed, six times for so many */
 
-/* core.configure(hooks): functions of the Lua side that C calls: deliver, emit, sendToName. The caller's folder is
- * from now on passed over when an error says where it comes from. */
+/* core.configure(hooks): sets the functions of the Lua side that C calls (init.lua). From now on the files in the
+ * caller's folder are skipped when an error says where it comes from. */
 static int core_configure(lua_State *L)
 {
     lua_Debug caller;
@@ -132,9 +138,11 @@ static const luaL_Reg core[] = {
 
 /* Openers that take (core, methods) on top of the stack and leave them there. */
 static void (*const rooms[])(lua_State *) = {
-    dg_create_open,     dg_socket_open,  dg_close_open,       dg_bind_open,       dg_adopt_open, dg_connect_open,
-    dg_blocklists_open, dg_listen_open,  dg_lone_open,        dg_moderation_open, dg_send_open,  dg_reply_open,
-    dg_options_open,    dg_buffers_open, dg_memberships_open, dg_stats_open,      dg_check_open,
+    dg_create_open,  dg_socket_open,      dg_close_open,         dg_bind_open,  dg_adopt_open,
+    dg_connect_open, dg_blocklists_open,  dg_listen_open,        dg_lone_open,  dg_moderation_open,
+    dg_send_open,    dg_send_names_open,  dg_queue_methods_open, dg_reply_open, dg_options_open,
+    dg_buffers_open, dg_memberships_open, dg_stats_open,         dg_check_open, dg_raw_options_open,
+    dg_intake_open,  dg_pair_open,
 };
 
 EXPORT int luaopen_dgram_core(lua_State *L);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Rules from the arguments of a block list's methods. What is wrong is raised as Node.js does, with the argument's
- * name; where all is well Lua allocates nothing, so that no finalizer runs. */
+/* Reads rules from the arguments of a block list's methods. Wrong arguments raise Node.js' errors, with the argument's
+ * name. Right ones allocate no Lua memory, so no finalizer runs. */
 #ifndef DG_API_RULE_ARGUMENTS_H
 #define DG_API_RULE_ARGUMENTS_H
 
@@ -9,13 +9,13 @@
 
 DG_HIDDEN_BEGIN
 
-/* An argument by its name in messages: itself (entry 0), or an entry of the list that it is. */
+/* What messages call a value: an argument (entry 0), or an entry of a list. */
 typedef struct dg_argument {
     const char *name;
     int entry;
 } dg_argument;
 
-/* How the text of a rule is read, and what that is called when it is wrong. */
+/* How the text of a rule is read, and what messages call such a text. */
 typedef struct dg_rule_reader {
     int (*read)(dg_rule *out, int family, const char *text, size_t length);
     const char *what;
@@ -23,13 +23,13 @@ typedef struct dg_rule_reader {
 
 extern const dg_rule_reader dg_rule_addresses, dg_rule_cidrs, dg_rule_texts;
 
-/* Raises ERR_INVALID_ARG_TYPE for what is no string. */
+/* Returns the string; raises ERR_INVALID_ARG_TYPE for anything else. */
 const char *dg_rule_check_string(lua_State *L, int index, dg_argument which, size_t *length);
-/* The same for the family, which may be nil: NULL. */
+/* Does the same for the family; returns NULL for nil. */
 const char *dg_rule_check_family(lua_State *L, int index);
 
-/* Reads the rule at `index`; the family is at the index `family`, if that is not 0. Returns whether there is one, which
- * only dg_rule_texts may deny. */
+/* Reads the rule at `index`; the family is at the index `family`, if that is not 0. Returns whether there is one: only
+ * for dg_rule_texts a text may be no rule. */
 int dg_rule_read(lua_State *L, int index, dg_argument which, const dg_rule_reader *how, int family, dg_rule *out);
 
 /* The arguments of a method as a whole. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a socket has done: counters, and which of the kernel's offloads are engaged. */
+/* socket:stats(): counters, and which of the kernel's offloads are in use. The counts are kept by socket/receive.c and
+ * net/transmit.c. */
 #ifndef DG_API_STATS_H
 #define DG_API_STATS_H
 

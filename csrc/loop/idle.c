@@ -25,8 +25,9 @@ static int start_idle(lua_State *L)
     return 0;
 }
 
-/* Finalizers that run while luv allocates may come back here: the flag is up before. One that ran the loop may have
- * stopped what is only being started: so it is up after, too, and the next turn puts things right. */
+/* Finalizers that run while luv allocates may call this function again, so idle_running is set before. One that runs
+ * the loop may stop the handle that is being started, so idle_running is set after, too; the next turn stops what is
+ * not needed. */
 void dg_idle_start(lua_State *L, dg_state *state)
 {
     if (state->idle_running || !dg_luv_available(L))
@@ -37,6 +38,14 @@ void dg_idle_start(lua_State *L, dg_state *state)
     state->idle_running = status == 0;
     if (status != 0)
         lua_error(L);
+}
+
+void dg_idle_check(lua_State *L, dg_state *state)
+{
+    dg_registry_get(L, DG_REGISTRY_IDLE);
+    if (lua_isnil(L, -1) || dg_luv_is_closing(L))
+        state->idle_running = 0;
+    lua_pop(L, 1);
 }
 
 void dg_idle_stop(lua_State *L, dg_state *state)

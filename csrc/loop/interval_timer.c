@@ -5,7 +5,7 @@
 #include "../net/timer.h"
 #include "luv.h"
 
-/* Calls a function of luv's with the handle, if there is one. */
+/* Calls a function of luv's with the poll handle, if there is one. */
 static void call_handle(lua_State *L, const char *name)
 {
     dg_registry_get(L, DG_REGISTRY_TIMER);

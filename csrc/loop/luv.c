@@ -4,9 +4,9 @@
 #include "../lua/error.h"
 #include "state.h"
 
-/* At lua_close everything is finalized, the youngest first: so a sentinel that is younger than all of luv's handles
- * tells in time that none may be touched any more. A new handle gets a new sentinel; the old one is garbage, and says
- * nothing. */
+/* lua_close finalizes everything, the youngest object first. So the finalizer of a sentinel that is younger than all of
+ * luv's handles runs before any of them is freed, and notes that none may be touched any more. Each new handle gets a
+ * new sentinel; the finalizer of an old one does nothing. */
 static int sentinel_gc(lua_State *L)
 {
     dg_state *state = dg_state_of(L);
@@ -32,7 +32,7 @@ static void guard(lua_State *L)
     dg_registry_set(L, DG_REGISTRY_SENTINEL);
 }
 
-/* Whether the value on top of the stack is luv. */
+/* Returns whether the value on top of the stack is luv. */
 static int is_luv(lua_State *L)
 {
     if (!lua_istable(L, -1))
@@ -43,8 +43,8 @@ static int is_luv(lua_State *L)
     return is;
 }
 
-/* Returns luv, or nothing: as the program has loaded it, as Neovim has it, or as a module: `luv` (luarocks, Debian) or
- * `uv` (luvit). The global `vim` is looked for without metamethods, which may raise for what is not declared. */
+/* Returns luv or nothing. It is what the program has loaded, or Neovim's, or a module: `luv` (luarocks, Debian) or `uv`
+ * (luvit). The global `vim` is read without metamethods, which may raise for undeclared globals. */
 static int search(lua_State *L)
 {
     static const char *const names[] = {"luv", "uv"}, *const fields[] = {"uv", "loop"};
@@ -72,8 +72,8 @@ static int search(lua_State *L)
     return 0;
 }
 
-/* Pushes what the search finds, or nil. luv calls back on the thread that it was loaded from, for ever: that must not
- * be a coroutine, which ends. */
+/* Pushes luv or nil. luv always calls back on the thread that it was loaded on. That must not be a coroutine, because
+ * coroutines end; so luv is loaded on the main thread. */
 static void find_uv(lua_State *L, dg_state *state)
 {
     lua_State *main = state->main != NULL ? state->main : L;
@@ -89,8 +89,8 @@ static void find_uv(lua_State *L, dg_state *state)
         lua_xmove(main, L, 1);
 }
 
-/* Pushes luv's module table and returns 1, or pushes nothing and returns 0. What was looked for in vain is looked for
- * again only where the call cannot do without: there may be a descriptor for its file by now. */
+/* Pushes luv's module table and returns 1, or pushes nothing and returns 0. After a search in vain it searches again
+ * only where the call needs luv (`again`): there may be a descriptor for luv's file by now. */
 static int push_uv(lua_State *L, int again)
 {
     dg_state *state = dg_state_of(L);

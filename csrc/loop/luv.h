@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* luv, as a table of Lua functions: found when it is first needed. Without it everything that needs no loop still
- * works. What is done with its functions is loop.h's, poll.h's and timer.h's. */
+/* luv as a table of Lua functions, which is found when it is first needed. Without luv everything that needs no loop
+ * still works. This file finds and calls luv's functions; idle.h, interval_timer.h and socket/watch.h know what to
+ * call. */
 #ifndef DG_LOOP_LUV_H
 #define DG_LOOP_LUV_H
 
@@ -9,22 +10,23 @@
 
 DG_HIDDEN_BEGIN
 
-/* Whether there is a luv, and the state is not being closed. */
+/* Returns whether there is a luv, and the Lua state is not being closed. */
 int dg_luv_available(lua_State *L);
-/* Raises, saying what to install, when there is none. */
+/* Raises an error that says what to install, where there is no luv. */
 void dg_luv_need(lua_State *L, const char *what);
-/* Pushes one of its functions; there is a luv. */
+/* Pushes one of luv's functions. The caller knows that there is a luv. */
 void dg_luv_push(lua_State *L, const char *name);
-/* After a call with three results: luv's functions return nil, message, name when they fail. Raises then. */
+/* Is called after a call with three results, and raises if it failed: luv's functions return nil, message, name
+ * then. */
 void dg_luv_check(lua_State *L, const char *call);
 
-/* Whether the handle on top of the stack (which stays) is being closed: programs close what uv.walk shows them, and luv
- * does not survive another use. */
+/* Returns whether the handle on top of the stack, which stays there, is being closed. Programs close what uv.walk shows
+ * them, and luv crashes when a closed handle is used. */
 int dg_luv_is_closing(lua_State *L);
-/* Pops that handle, and calls the function with it unless it is being closed. */
+/* Pops the handle on top of the stack, and calls the function with it unless it is being closed. */
 void dg_luv_call(lua_State *L, const char *name);
-/* Calls one of luv's constructors with so many arguments, which are on top of the stack and popped; pushes the handle.
- * Raises what luv says. dg_luv_available tells from now on when the handle must not be touched any more. */
+/* Calls one of luv's constructors with so many arguments, which are popped from the stack; pushes the handle. Raises
+ * what luv says. Once the handle must not be touched any more, dg_luv_available returns 0. */
 void dg_luv_new(lua_State *L, const char *constructor, int arguments);
 
 DG_HIDDEN_END

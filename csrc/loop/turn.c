@@ -5,7 +5,7 @@
 
 enum {
     MOST_CALLS = 8,                /* between two readings of the clock */
-    LONG_STEP = DG_TURN_TIME / 10, /* microseconds: after such calls it is read after each one */
+    LONG_STEP = DG_TURN_TIME / 10, /* microseconds between two readings after which it is read after each call */
 };
 
 static uint32_t add_time(dg_turn *turn)

@@ -4,7 +4,7 @@
 #include "../lua/error.h"
 #include "idle.h"
 
-/* For protected calls: notes the traceback, and lets the error pass as it is. */
+/* The message handler of protected calls: notes the traceback, and returns the error as it is. */
 static int message_handler(lua_State *L)
 {
     dg_traceback(L, NULL, 1);
@@ -30,8 +30,8 @@ static void remember_uncaught(lua_State *L, dg_state *state, int error, int trac
         dg_idle_stop_loop(L);
 }
 
-/* Pushes the traceback for the handler. That of an `error` event begins in the loop: the place of the call that the
- * error comes from stands above it. */
+/* Pushes the traceback for the handler. The traceback of an `error` event begins in the loop, so the place of the call
+ * that failed stands above it. */
 static void push_placed(lua_State *L, int error, int traceback)
 {
     if (!lua_isstring(L, traceback) || !dg_error_push_place(L, error)) {
@@ -42,15 +42,13 @@ static void push_placed(lua_State *L, int error, int traceback)
     lua_remove(L, -2);
 }
 
-/* Argument: the error that a callback raised. Tells the handler, or keeps it for dgram.run or luv. */
+/* Arguments: the error that a callback raised, its traceback. Calls the handler, or keeps the error for dgram.run or
+ * luv. */
 static int take_error(lua_State *L)
 {
     enum { ERROR = 1, TRACEBACK, MESSAGE_HANDLER };
     dg_state *state = dg_state_of(L);
-    lua_settop(L, ERROR);
-    dg_registry_get(L, DG_REGISTRY_TRACEBACK);
-    lua_pushnil(L); /* without memory no handler runs: the next traceback must not be this one */
-    dg_registry_set(L, DG_REGISTRY_TRACEBACK);
+    lua_settop(L, TRACEBACK);
     dg_registry_get(L, DG_REGISTRY_MESSAGE_HANDLER);
     dg_registry_get(L, DG_REGISTRY_HANDLER);
     if (lua_isfunction(L, -1)) {
@@ -68,15 +66,19 @@ static int take_error(lua_State *L)
 
 void dg_uncaught_take(lua_State *L, dg_state *state)
 {
+    /* This comes before the function is pushed, which allocates in Lua 5.1: finalizers may have errors of their own. */
+    dg_registry_get(L, DG_REGISTRY_TRACEBACK);
+    lua_pushnil(L); /* without memory the message handler does not run, and this one must not be the next error's */
+    dg_registry_set(L, DG_REGISTRY_TRACEBACK);
     lua_pushcfunction(L, take_error);
-    lua_insert(L, -2);
-    if (lua_pcall(L, 1, 0, 0) != 0) {
+    lua_insert(L, -3);
+    if (lua_pcall(L, 2, 0, 0) != 0) {
         lua_pop(L, 1);
         state->dropped_errors++;
     }
 }
 
-static int text_of(lua_State *L)
+static int push_error_text(lua_State *L)
 {
     dg_tolstring(L, 1, NULL);
     if (dg_error_push_place(L, 1))
@@ -84,11 +86,11 @@ static int text_of(lua_State *L)
     return 1;
 }
 
-/* Pushes the text of an error, whose __tostring may raise, with the place of the call that it comes from. */
-static void push_text(lua_State *L, int index)
+/* Pushes the text of an error, whose __tostring may raise, with the place of the call that failed. */
+static void push_protected_text(lua_State *L, int index)
 {
     index = dg_absindex(L, index);
-    lua_pushcfunction(L, text_of);
+    lua_pushcfunction(L, push_error_text);
     lua_pushvalue(L, index);
     if (lua_pcall(L, 1, 1, 0) == 0)
         return;
@@ -96,7 +98,7 @@ static void push_text(lua_State *L, int index)
     lua_pushliteral(L, "(an error that has no text: its __tostring raises)");
 }
 
-/* Pushes the traceback of the first uncaught error, and what else went wrong after it. The list is at `list`. */
+/* Pushes the traceback of the first uncaught error, and the texts of the others. The list of errors is at `list`. */
 static void push_full_traceback(lua_State *L, unsigned count, int list)
 {
     lua_rawgeti(L, list, 2);
@@ -106,7 +108,7 @@ static void push_full_traceback(lua_State *L, unsigned count, int list)
     }
     for (unsigned i = 1; i < count; i++) {
         lua_rawgeti(L, list, (int)(2 * i + 1));
-        push_text(L, -1);
+        push_protected_text(L, -1);
         lua_remove(L, -2);
         lua_pushfstring(L, "%s\nand then: %s", lua_tostring(L, -2), lua_tostring(L, -1));
         lua_replace(L, -3);
@@ -114,8 +116,8 @@ static void push_full_traceback(lua_State *L, unsigned count, int list)
     }
 }
 
-/* Pushes what is told instead of errors that could not be kept: Lua's own text was among them. */
-static void push_lost(lua_State *L, dg_state *state)
+/* Pushes a text that stands for the errors that could not be kept. It contains Lua's own text of such an error. */
+static void push_dropped_errors(lua_State *L, dg_state *state)
 {
     state->dropped_errors = 0;
     lua_pushliteral(L, "not enough memory, or C stack overflow (there was no room to keep the errors of callbacks)");
@@ -125,12 +127,12 @@ int dg_uncaught_push(lua_State *L)
 {
     dg_state *state = dg_state_of(L);
     if (state->dropped_errors != 0) {
-        push_lost(L, state);
-        dg_uncaught_take(L, state); /* there may be a handler, and room by now */
+        push_dropped_errors(L, state);
+        dg_uncaught_take(L, state); /* there may be a handler, and memory by now */
     }
     unsigned count = state->uncaught;
     if (count == 0 && state->dropped_errors != 0) {
-        push_lost(L, state);
+        push_dropped_errors(L, state);
         return 1;
     }
     if (count == 0)
@@ -158,14 +160,14 @@ int dg_uncaught_push(lua_State *L)
     return 1;
 }
 
-/* luv prints what it is given: a string, then. */
+/* luv prints the error, so it is raised as a string. */
 int dg_uncaught_raise(lua_State *L, const dg_state *state)
 {
     if (state->depth != 0 || state->running != 0 || !dg_uncaught_push(L))
         return 0;
     if (lua_isstring(L, -1))
         return lua_error(L);
-    push_text(L, -1);
+    push_protected_text(L, -1);
     if (!lua_istable(L, -2))
         return lua_error(L);
     lua_pushliteral(L, "traceback"); /* of an error object of ours */
@@ -177,7 +179,8 @@ int dg_uncaught_raise(lua_State *L, const dg_state *state)
     return lua_error(L);
 }
 
-/* core.finish(done, ...): takes what a protected call with the message handler raised; returns what it returned. */
+/* core.finish(done, ...): takes the results of a protected call with the message handler. Returns what the call
+ * returned, or handles the error that it raised. */
 static int core_finish(lua_State *L)
 {
     dg_state *state = dg_state_of(L);
@@ -198,7 +201,7 @@ static int core_failed(lua_State *L)
     return dg_uncaught_raise(L, state);
 }
 
-/* core.xpcall(function, message handler, ...), where Lua's own passes no arguments: in 5.1. */
+/* core.xpcall(function, message handler, ...), for Lua 5.1, whose own xpcall passes no arguments. */
 static int core_xpcall(lua_State *L)
 {
     lua_pushvalue(L, 2);

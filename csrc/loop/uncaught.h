@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Errors that listeners and callbacks raise: they go to the handler of setUncaughtHandler, or are kept for dgram.run or
- * luv. */
+/* Errors that listeners and callbacks raise. They go to the handler of setUncaughtHandler; without one they are kept,
+ * and dgram.run raises them, or dgram's callback raises them to luv. */
 #ifndef DG_LOOP_UNCAUGHT_H
 #define DG_LOOP_UNCAUGHT_H
 
@@ -8,16 +8,17 @@
 
 DG_HIDDEN_BEGIN
 
-/* Pops an error that a protected call with the state's message handler caught, and sees to it. Never raises: without
- * the memory to keep the error, that is noted at least. */
+/* Pops an error that a protected call with the state's message handler caught, and hands it to the handler or keeps it.
+ * Never raises: an error that there is no memory to keep is counted. */
 void dg_uncaught_take(lua_State *L, dg_state *state);
-/* Pushes what went uncaught as one value to raise, and forgets it; returns 0 and pushes nothing when all was well. */
+/* Pushes the kept errors as one value to raise, and forgets them. Returns 0 and pushes nothing when there are none. */
 int dg_uncaught_push(lua_State *L);
 
-/* Raises what went uncaught, as a string, where neither a dispatch nor dgram.run will see to it; else returns 0. */
+/* Raises the kept errors as a string, unless a dispatch or dgram.run is on the C stack, which will do so; else returns
+ * 0. */
 int dg_uncaught_raise(lua_State *L, const dg_state *state);
 
-/* Makes the message handler. */
+/* Puts the message handler into the registry. */
 void dg_uncaught_open(lua_State *L);
 /* Adds messageHandler, finish, xpcall and setUncaughtHandler to core, which is on top of the stack. */
 void dg_uncaught_add(lua_State *L);

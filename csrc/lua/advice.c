@@ -25,7 +25,7 @@ static int is_mapped(const dg_address *address)
     return is_in6(address) && IN6_IS_ADDR_V4MAPPED(&address->u.in6.sin6_addr);
 }
 
-/* IPv4 as it travels, whatever the socket's family. */
+/* Returns whether the datagram goes over IPv4, whatever the socket's family. */
 static int goes_over_ipv4(const dg_trouble *t)
 {
     return t->family == AF_INET || (has_address(t) && is_mapped(t->to));
@@ -74,7 +74,7 @@ static int leaves_loopback(const dg_trouble *t)
            is_loopback(&own) && !is_loopback(t->to);
 }
 
-/* Whether the socket is bound to an address of the one family, and this one is of the other. */
+/* Returns whether the socket is bound to an address of one family, and the destination is of the other. */
 static int crosses_families(const dg_trouble *t)
 {
     dg_address own;
@@ -113,7 +113,7 @@ static int is_true(const dg_trouble *t)
     return 1;
 }
 
-/* The first one that applies is given. */
+/* The first row that applies gives the advice. */
 static const struct {
     int error;
     int (*applies)(const dg_trouble *t);

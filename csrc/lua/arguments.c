@@ -15,7 +15,8 @@ unsigned dg_argument_port(lua_State *L, int index, unsigned least)
     return 0;
 }
 
-/* A string with something in it, and no NUL byte but, where it may lead, as the first one. */
+/* Raises unless the value is a string that is not empty and has no NUL byte; the first byte may be one if
+ * `nul_may_lead`. */
 static const char *text_argument(lua_State *L, int index, const char *name, int nul_may_lead)
 {
     size_t length;
@@ -40,14 +41,15 @@ const char *dg_argument_path(lua_State *L, int index, const char *name)
     return text_argument(L, index, name, 1);
 }
 
-/* The sum, or what no datagram can have: one large string many times in a list is more than 32 bits count. */
+/* Returns the sum, or a length that no datagram can have: a list that has a large string many times is longer than 32
+ * bits can count. */
 static size_t add_bytes(size_t bytes, size_t more)
 {
     return more <= PTRDIFF_MAX - bytes ? bytes + more : PTRDIFF_MAX;
 }
 
-/* Raises unless the table at the index holds only strings. Returns how many, and adds up their bytes where `bytes` is
- * not NULL. Values are popped a few at a time: lua_settop costs more than looking at one. */
+/* Raises unless the table at the index holds only strings. Returns how many, and adds up their bytes if `bytes` is not
+ * NULL. Values are popped a few at a time, because lua_settop costs more than looking at one value. */
 static size_t take_list(lua_State *L, int index, const char *name, const char *expected, size_t *bytes)
 {
     const int top = lua_gettop(L);
@@ -78,7 +80,8 @@ static void take_payload(lua_State *L, dg_payload *out)
         dg_error_arg_type(L, 2, "msg", "a string, or a list of strings");
 }
 
-/* A count of bytes; nil stands for `absent`. One that no string can have is as good as any other such. */
+/* Returns a count of bytes; nil stands for `absent`. A count above every string's length is cut, which makes no
+ * difference. */
 static size_t take_count(lua_State *L, int index, const char *name, size_t absent)
 {
     int64_t count = 0;
@@ -110,7 +113,7 @@ static int is_absent(lua_State *L, int index)
     return lua_isnoneornil(L, index);
 }
 
-/* The last argument, if it is there. */
+/* Reads the callback, the last argument, if it is there. */
 static void take_callback(lua_State *L, dg_arguments *out, int at)
 {
     if (!is_absent(L, at)) {
@@ -121,7 +124,7 @@ static void take_callback(lua_State *L, dg_arguments *out, int at)
     dg_error_surplus(L, at);
 }
 
-/* port [, address] [, callback] from `at` on; without an address the callback may come in its place. */
+/* Reads port [, address] [, callback] from `at` on; without an address the callback may be in its place. */
 static void take_port(lua_State *L, dg_arguments *out, int at)
 {
     int next = at + 1;
@@ -170,7 +173,8 @@ static int is_plain(lua_State *L, int index)
     return !is_absent(L, index) && !lua_isfunction(L, index) && !lua_istable(L, index);
 }
 
-/* Whether offset and length are given: as in Node, where a destination follows them; a connected socket has none. */
+/* Returns whether offset and length are given: as in Node, if a destination follows them; a connected socket has
+ * none. */
 static int is_sliced(lua_State *L, enum dg_form form)
 {
     if (form == DG_FORM_PEER)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The forms of the send methods' arguments. They are checked here, before anything is acquired; the text of an address
- * is where it is parsed. */
+/* The forms of the send methods' arguments. They are checked here before anything is acquired. The text of an address
+ * is only checked when it is parsed (net/address.h). */
 #ifndef DG_LUA_ARGUMENTS_H
 #define DG_LUA_ARGUMENTS_H
 
@@ -11,29 +11,29 @@
 
 DG_HIDDEN_BEGIN
 
-enum { DG_POP_AT_ONCE = 8 }; /* values that loops leave on the stack: every C function has room for 20 (LUA_MINSTACK) */
+enum { DG_POP_AT_ONCE = 8 }; /* values that a loop may leave on the stack; LUA_MINSTACK gives it room for 20 */
 
-/* What one datagram is made of: a slice of a string, or the strings of a list one behind the other. */
+/* The payload of one datagram: a slice of a string, or the strings of a list one after the other. */
 typedef struct dg_payload {
-    int index;        /* of the string or the list */
-    size_t parts;     /* of a list */
-    const char *text; /* of a string; NULL for a list */
-    size_t length;    /* of the datagram */
+    int index;        /* stack index of the string or the list */
+    size_t parts;     /* strings of the list */
+    const char *text; /* first byte of the slice of the string; NULL for a list */
+    size_t length;    /* bytes of the datagram */
 } dg_payload;
 
 typedef struct dg_arguments {
     dg_payload payload;
-    int to_peer; /* the connected one: no port, no address */
+    int to_peer; /* to the connected peer: no port, no address */
     unsigned port;
-    int address;  /* stack index of the address, 0 when there is none; a string, but what is in it is not checked yet */
-    int callback; /* stack index of the function, 0 when there is none */
+    int address;  /* stack index of the address; 0: none. It is a string that is not parsed yet. */
+    int callback; /* stack index of the function; 0: none */
 } dg_arguments;
 
-/* What follows the message: port [, address]; a path; or nothing. */
+/* What stands behind the message: port [, address]; a path; or nothing. */
 enum dg_form { DG_FORM_PORT, DG_FORM_PATH, DG_FORM_PEER };
 
-/* What programs send most, (self, string, port, address [, callback]), or to the peer (self, string [, callback]), with
- * all in order: whether it is that. Takes nothing else, and raises nothing. */
+/* Read the most common form, (self, string, port, address [, callback]), or to the peer (self, string [, callback]).
+ * Return 0 for any other form and for wrong arguments; raise nothing. */
 static inline int dg_arguments_plain(lua_State *L, dg_arguments *out);
 static inline int dg_arguments_plain_to_peer(lua_State *L, dg_arguments *out);
 /* (self, msg [, offset, length] <destination> [, callback]) */
@@ -45,8 +45,8 @@ void dg_arguments_of_send_many(lua_State *L, enum dg_form form, dg_arguments *ou
 /* (self, msg, offset, length <destination, all of it> [, callback]) */
 void dg_arguments_of_sendto(lua_State *L, enum dg_form form, dg_arguments *out);
 
-/* Writes the datagram's bytes, never more than payload->length. Returns 0, or -1 when a finalizer has changed the list
- * since it was measured. Raises nothing. */
+/* Writes the datagram's bytes, never more than payload->length. Returns 0, or -1 where a finalizer has changed the list
+ * since its length was taken. Raises nothing. */
 static inline int dg_payload_copy(lua_State *L, const dg_payload *payload, char *place);
 int dg_payload_copy_list(lua_State *L, const dg_payload *payload, char *place);
 /* Pushes them as a string. */
@@ -54,7 +54,7 @@ void dg_payload_push(lua_State *L, const dg_payload *payload);
 
 /* Raises unless the value is an integral number from `least` to 65535; returns it. */
 unsigned dg_argument_port(lua_State *L, int index, unsigned least);
-/* Raises unless the value is a string with neither nothing in it nor a NUL byte. */
+/* Raises unless the value is a string that is not empty and has no NUL byte. */
 const char *dg_argument_address(lua_State *L, int index, const char *name);
 
 /* Raises unless the value is a Unix path, or an abstract name, which begins with a NUL byte. */

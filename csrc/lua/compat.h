@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What Lua 5.1 to 5.5 and LuaJIT do not share, under names of our own (LuaJIT has some of Lua 5.2's functions, so the
- * real names would clash). Nothing here knows dgram. */
+/* Functions that not every Lua from 5.1 to 5.5 and LuaJIT has, under names of our own: LuaJIT has some of Lua 5.2's
+ * functions, so the real names would clash. Nothing here knows dgram. */
 #ifndef DG_LUA_COMPAT_H
 #define DG_LUA_COMPAT_H
 
@@ -63,8 +63,8 @@ static inline lua_State *dg_mainthread(lua_State *L)
     return main;
 }
 
-/* A full userdata with one table of its own (its user value, its environment in 5.1), an array of so many slots at
- * first. Pushes both: userdata, table. */
+/* Makes a full userdata with a table of its own (its user value, or its environment in 5.1), which is an array of so
+ * many slots at first. Pushes both: userdata, table. */
 static inline void *dg_newuserdata(lua_State *L, size_t size, int slots)
 {
 #if LUA_VERSION_NUM >= 504
@@ -84,7 +84,7 @@ static inline void *dg_newuserdata(lua_State *L, size_t size, int slots)
     return block;
 }
 
-/* Pushes that table. */
+/* Pushes the table of such a userdata. */
 static inline void dg_getuservalue(lua_State *L, int index)
 {
 #if LUA_VERSION_NUM >= 504
@@ -97,7 +97,7 @@ static inline void dg_getuservalue(lua_State *L, int index)
 }
 
 /* Sets the functions into the table on top of the stack. They have no upvalues: from Lua 5.2 on such a function is no
- * object, so that a module's load makes none, and a call looks at none. */
+ * object, so loading the module makes none, and a call reads none. */
 static inline void dg_setfuncs(lua_State *L, const luaL_Reg *functions)
 {
     for (; functions->name != NULL; functions++) {
@@ -106,8 +106,8 @@ static inline void dg_setfuncs(lua_State *L, const luaL_Reg *functions)
     }
 }
 
-/* Whether the value is a number (a string is none) with an integral value of 64 bits: what Lua 5.1 and LuaJIT call
- * lua_Integer has 32 on some machines, their numbers have more. */
+/* Stores a number (a string is none) that is integral and has 64 bits at most; returns whether it is one. lua_Integer
+ * does not do, because in Lua 5.1 and LuaJIT it has 32 bits on some machines, where numbers have more. */
 static inline int dg_isinteger(lua_State *L, int index, int64_t *out)
 {
     if (lua_type(L, index) != LUA_TNUMBER)
@@ -118,15 +118,15 @@ static inline int dg_isinteger(lua_State *L, int index, int64_t *out)
     return integral;
 #else
     lua_Number number = lua_tonumber(L, index);
-    if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0)) /* what is no number is neither */
+    if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0)) /* NaN fails both comparisons */
         return 0;
     *out = (int64_t)number;
     return (lua_Number)*out == number;
 #endif
 }
 
-/* Whether a call with more than `count` arguments may give the value at `index` more than with so many: not so for a
- * function in Lua that has no more parameters, and no `...`. Lua 5.1 and LuaJIT do not tell C. */
+/* Returns whether the value at `index` may see more than `count` arguments of a call. Only a Lua function with at most
+ * so many parameters and no `...` may not. Lua 5.1 and LuaJIT do not show that to C, so there it always may. */
 static inline int dg_takes_more(lua_State *L, int index, int count)
 {
 #if LUA_VERSION_NUM >= 502

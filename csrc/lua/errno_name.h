@@ -7,9 +7,9 @@
 
 DG_HIDDEN_BEGIN
 
-/* Takes a negative errno; "UNKNOWN" when it has no name here. */
+/* Returns the name of a negative errno, or "UNKNOWN". */
 const char *dg_errno_name(int error);
-/* The negative errno that has this name; 0 when none has. */
+/* Returns the negative errno that has this name, or 0. */
 int dg_errno_value(const char *name);
 
 DG_HIDDEN_END

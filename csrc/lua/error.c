@@ -18,7 +18,7 @@ static void push_loop_runner(lua_State *L)
     lua_remove(L, -2);
 }
 
-/* Whether the function on top of the stack is one of the two below it. Pops it. */
+/* Pops a function, and returns whether it is one of the two values below it. */
 static int is_loop(lua_State *L)
 {
     int is = lua_isfunction(L, -1) && (lua_rawequal(L, -1, -2) || lua_rawequal(L, -1, -3));
@@ -26,8 +26,8 @@ static int is_loop(lua_State *L)
     return is;
 }
 
-/* Pushes "file:line:" of the user's code nearest to the call: dgram's own Lua files are passed over. What the loop does
- * is nobody's call: then it is nil, and not the place that runs the loop. */
+/* Pushes "file:line:" of the program's code nearest to the call; dgram's own Lua files are skipped. If the loop has
+ * called dgram, it pushes nil, and not the place that runs the loop. */
 static void push_where(lua_State *L)
 {
     lua_Debug frame;
@@ -52,7 +52,7 @@ static void push_where(lua_State *L)
     lua_pushnil(L);
 }
 
-/* Whether the value at the index is one of dgram's error objects. */
+/* Returns whether the value at the index is one of dgram's error objects. */
 static int is_error(lua_State *L, int index)
 {
     if (!lua_istable(L, index) || !lua_getmetatable(L, index))
@@ -204,7 +204,7 @@ static void push_system_object(lua_State *L, int error, const char *syscall)
     lua_setfield(L, -2, "syscall");
 }
 
-/* A message goes on with what is to be done. */
+/* Appends the advice to the message on top of the stack, unless it is NULL. */
 static void append_advice(lua_State *L, const char *advice)
 {
     if (advice == NULL)
@@ -221,18 +221,19 @@ void dg_error_push_system(lua_State *L, int error, const char *syscall, const dg
 void dg_error_push_advised(lua_State *L, int error, const char *syscall, const dg_address *address, const char *advice)
 {
     char text[DG_ADDRESS_TEXT];
-    if (address == NULL || address->length == 0) {
+    /* A finalizer may change what the address points to as soon as something is allocated. A Unix peer may have no
+     * name. */
+    size_t length = address != NULL ? dg_address_format(address, text) : 0;
+    if (length == 0) {
         lua_pushfstring(L, "%s %s", syscall, dg_errno_name(error));
         append_advice(L, advice);
         push_system_object(L, error, syscall);
         return;
     }
-    /* What the address points to may move as soon as something is allocated. */
-    size_t length = dg_address_format(address, text);
     unsigned port = dg_address_port(address);
     const int family = address->u.any.sa_family;
     if (family == AF_UNIX) { /* abstract names are written with an @ */
-        int abstract = length != 0 && text[0] == '\0';
+        int abstract = text[0] == '\0';
         lua_pushfstring(L, "%s %s %s%s", syscall, dg_errno_name(error), abstract ? "@" : "", text + abstract);
     } else if (port == 0) {
         lua_pushfstring(L, "%s %s %s", syscall, dg_errno_name(error), text);
@@ -327,12 +328,12 @@ void dg_error_push_system_text(lua_State *L, int error, const char *syscall, int
         lua_pushinteger(L, (lua_Integer)port);
     else
         lua_pushnil(L);
-    lua_pushstring(L, advice); /* nil where there is none */
+    lua_pushstring(L, advice); /* pushes nil for NULL */
     lua_call(L, 5, 1);
 }
 
-/* System errors read as Node's messages do; a wrong argument also tells where the call stands, and so does what
- * dgram.run raises, which has a traceback: nobody else may say where it comes from. */
+/* The text of a system error is like Node's. Errors of wrong arguments, and errors that dgram.run raises, which have a
+ * traceback, also say where the call is: nothing else may say so. */
 static int error_tostring(lua_State *L)
 {
     lua_settop(L, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Error objects: tables with name, code, message (and errno, syscall, address, port from a system call), after Node.js'
- * errors. Everything that dgram raises or reports is one of them. */
+/* Error objects: tables with name, code, message (and errno, syscall, address, port of a failed system call), after
+ * Node.js' errors. Everything that dgram raises or reports is one of them. Who gets one is decided elsewhere. */
 #ifndef DG_LUA_ERROR_H
 #define DG_LUA_ERROR_H
 
@@ -19,20 +19,20 @@ int dg_error_raise(lua_State *L, const char *name, const char *code, const char 
 int dg_error_arg_type(lua_State *L, int index, const char *argument, const char *expected);
 /* RangeError ERR_OUT_OF_RANGE: The value of "<argument>" is out of range. It must be <expected>. Received ... */
 int dg_error_range(lua_State *L, int index, const char *argument, const char *expected);
-/* Pushes and returns how a value reads behind "Received ". */
+/* Pushes and returns the description of a value that messages put behind "Received ". */
 const char *dg_error_received(lua_State *L, int index);
-/* The value is one more than the call takes: number `number` of at most `most`. */
+/* Raises for a surplus argument: it is number `number`, and the call takes at most `most`. */
 int dg_error_too_many(lua_State *L, int index, int most, int number);
-/* Raises when there is a value past `last`: surplus arguments hide mistakes. In a method (its own object is no argument
- * to its caller), and in a plain function. */
+/* Raises where there is a value past `last`, because surplus arguments hide mistakes. The first is for methods, which
+ * do not count `self` as an argument; the second is for functions. */
 void dg_error_surplus(lua_State *L, int last);
 void dg_error_surplus_function(lua_State *L, int last);
 
 /* Pushes the error of a failed system call; `error` is a negative errno, `address` may be NULL. */
 void dg_error_push_system(lua_State *L, int error, const char *syscall, const dg_address *address);
-/* The same with some words more at the message's end (advice.h), unless they are NULL. */
+/* Does the same with advice (advice.h) at the end of the message, unless it is NULL. */
 void dg_error_push_advised(lua_State *L, int error, const char *syscall, const dg_address *address, const char *advice);
-/* The same for an address that did not parse: its text is at `index`; port 0 for none. */
+/* Does the same for an address that could not be parsed: its text is at `index`; port 0: none. */
 void dg_error_push_system_text(lua_State *L, int error, const char *syscall, int index, unsigned port,
                                const char *advice);
 int dg_error_raise_system(lua_State *L, int error, const char *syscall, const dg_address *address);
@@ -42,16 +42,16 @@ int dg_error_raise_advised(lua_State *L, int error, const char *syscall, const c
 int dg_error_new(lua_State *L);
 /* core.systemError(errno, syscall [, address [, port [, advice]]]) likewise. */
 int dg_error_new_system(lua_State *L);
-/* core.where(): "file:line:" of the user's call, or nil where the loop called. */
+/* core.where(): "file:line:" of the program's call, or nil where the loop has called dgram. */
 int dg_error_where(lua_State *L);
-/* core.place(err, where): gives an error object that has no place the one of the call that it comes from. */
+/* core.place(err, where): gives an error object the place of the call that it comes from, unless it has a place. */
 int dg_error_place(lua_State *L);
-/* Pushes the place of a system error's call, at `index`, and returns 1; or pushes nothing and returns 0. */
+/* Pushes the place of the call that the error object at `index` comes from, and returns 1; or returns 0. */
 int dg_error_push_place(lua_State *L, int index);
 /* core.describe(value): the "Received ..." part of messages. */
 int dg_error_describe(lua_State *L);
 
-/* Pushes the error of an address that a socket's sendBlockList has. */
+/* Pushes the error for an address that a socket's sendBlockList contains. */
 void dg_error_push_blocked(lua_State *L, const dg_address *address);
 
 DG_HIDDEN_END

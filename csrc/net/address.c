@@ -114,7 +114,7 @@ void dg_address_loopback(dg_address *out, int family, unsigned port)
     }
 }
 
-/* Only these two kinds mean nothing without their interface; elsewhere a zone would be noise. */
+/* Returns whether the address needs a zone: only these two kinds are ambiguous without their interface. */
 static int needs_zone(const struct in6_addr *host)
 {
     return IN6_IS_ADDR_LINKLOCAL(host) || IN6_IS_ADDR_MC_LINKLOCAL(host);

@@ -27,7 +27,7 @@ typedef struct dg_address {
     } u;
 } dg_address;
 
-/* The same without room for Unix names, a third of the size: for what is remembered. */
+/* The same without room for Unix names, a third of the size: for addresses that are stored in numbers. */
 typedef struct dg_inet {
     socklen_t length;
     union {
@@ -60,7 +60,7 @@ static inline void dg_address_copy(dg_address *out, const dg_address *in)
     memcpy(&out->u, &in->u, in->length);
 }
 
-/* What dg_address_parse answers beside 0 and negative errno values. */
+/* What dg_address_parse returns for a host name. */
 #define DG_NOT_A_LITERAL 1
 
 /* Parses `text` (NUL-terminated) as an address for a socket of `family` (AF_INET or AF_INET6); `port` in host order.
@@ -68,18 +68,18 @@ static inline void dg_address_copy(dg_address *out, const dg_address *in)
  * Returns 0, DG_NOT_A_LITERAL, -EINVAL for a literal of the wrong family, or -ENODEV for an unknown zone. */
 int dg_address_parse(dg_address *out, int family, int mapped, const char *text, unsigned port);
 
-/* A Unix socket's path, or, with a leading NUL, one of Linux's abstract names (unix(7)); no bytes ask the kernel to
- * choose a name. 0 or -ENAMETOOLONG. */
+/* Makes the address of a Unix socket's path, or, with a leading NUL, of one of Linux's abstract names (unix(7)). An
+ * empty name asks the kernel to choose one. Returns 0 or -ENAMETOOLONG. */
 int dg_address_unix(dg_address *out, const char *name, size_t length);
 
-/* The wildcard (0.0.0.0 or ::) and the loopback address (127.0.0.1 or ::1) of a family. */
+/* Make the wildcard (0.0.0.0 or ::) and the loopback address (127.0.0.1 or ::1) of a family. */
 void dg_address_any(dg_address *out, int family, unsigned port);
 void dg_address_loopback(dg_address *out, int family, unsigned port);
 
 /* Writes the literal without the port, with a zone for link-local addresses, or the Unix name; returns its length. */
 size_t dg_address_format(const dg_address *address, char text[DG_ADDRESS_TEXT]);
 
-/* 0 where there is none. */
+/* Returns the port, or 0 where there is none. */
 unsigned dg_address_port(const dg_address *address);
 void dg_address_set_port(dg_address *address, unsigned port);
 static inline int dg_address_equal(const dg_address *a, const dg_address *b)
@@ -98,10 +98,10 @@ static inline int dg_inet_equal(const dg_inet *a, const dg_address *b)
     return a->length == sizeof a->u.in ? memcmp(&a->u.in, &b->u.in, sizeof a->u.in) == 0
                                        : memcmp(&a->u, &b->u, a->length) == 0;
 }
-/* Whether they name the same endpoint: what does not matter for that (IPv6's flow label) may differ. */
+/* Returns whether two addresses are the same but for what does not matter to a peer (IPv6's flow label). */
 int dg_address_same(const dg_address *a, const dg_address *b);
 int dg_address_is_multicast(const dg_address *address);
-/* Whether it means nothing without its interface (RFC 4007), and does not name one. */
+/* Returns whether it needs a zone (RFC 4007) and has none. */
 int dg_address_lacks_zone(const dg_address *address);
 
 DG_HIDDEN_END

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every header's declarations stand between these two, so that the module exports its opener and nothing else, whatever
- * flags it is compiled with (luarocks passes no -fvisibility). */
+/* Hidden symbols. Every header's declarations stand between these two, so that the module exports only
+ * luaopen_dgram_core, whatever flags it is compiled with (luarocks passes no -fvisibility). */
 #ifndef DG_NET_ATTRIBUTES_H
 #define DG_NET_ATTRIBUTES_H
 

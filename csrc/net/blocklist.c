@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a question reads comes first. */
+/* What a look-up reads comes first. */
 struct dg_blocklist_node {
     dg_key first;          /* the rule's */
-    dg_key reach;          /* the last address of its range and of those below on the left, which begin before */
+    dg_key reach;          /* the last address of its range and of the ranges below on the left */
     uint32_t below[2];     /* LEFT and RIGHT */
-    dg_key furthest;       /* the last address of all ranges from here down */
-    uint32_t newer, older; /* neighbours in the order of `rules` */
+    dg_key furthest;       /* the last address of its range and of all ranges below */
+    uint32_t newer, older; /* neighbours in the order of the property `rules` */
     dg_rule rule;
     unsigned char height;
 };
@@ -32,7 +32,7 @@ static dg_key later(dg_key key, const dg_blocklist_node *nodes, uint32_t at)
     return at != 0 && dg_key_less(key, nodes[at].furthest) ? nodes[at].furthest : key;
 }
 
-/* Works out what a node knows of those below it. */
+/* Computes a node's values that depend on the nodes below it. */
 static void update(dg_blocklist_node *nodes, uint32_t at)
 {
     dg_blocklist_node *node = &nodes[at];
@@ -42,7 +42,7 @@ static void update(dg_blocklist_node *nodes, uint32_t at)
     node->furthest = later(node->reach, nodes, node->below[RIGHT]);
 }
 
-/* The node on one side of `at` takes its place, with `at` on its other side; returns it. */
+/* Rotates: the node on one side of `at` takes its place, with `at` on its other side. Returns that node. */
 static uint32_t lift(dg_blocklist_node *nodes, uint32_t at, int side)
 {
     uint32_t top = nodes[at].below[side];
@@ -53,7 +53,7 @@ static uint32_t lift(dg_blocklist_node *nodes, uint32_t at, int side)
     return top;
 }
 
-/* Puts a node right below which something changed; returns what stands in its place then. */
+/* Balances a node below which something has changed; returns the node that is in its place then. */
 static uint32_t balance(dg_blocklist_node *nodes, uint32_t at)
 {
     uint32_t *below = nodes[at].below;
@@ -68,13 +68,14 @@ static uint32_t balance(dg_blocklist_node *nodes, uint32_t at)
     return lift(nodes, at, side);
 }
 
-/* On which side of a node a rule is looked for; equal ones are on the left. */
+/* Returns the side of a node on which a rule is looked for; equal rules are on the left. */
 static int side_of(const dg_rule *rule, const dg_blocklist_node *node)
 {
     return dg_rule_compare(rule, &node->rule) <= 0 ? LEFT : RIGHT;
 }
 
-/* Puts the node `new` below `at`; returns what stands in the place of `at` then. As deep as the tree is: 46 at most. */
+/* Adds the node `new` below `at`; returns the node that is in the place of `at` then. It recurses as deep as the tree
+ * is: 46 levels at most. */
 static uint32_t insert(dg_blocklist_node *nodes, uint32_t at, uint32_t new)
 {
     if (at == 0) {
@@ -86,7 +87,7 @@ static uint32_t insert(dg_blocklist_node *nodes, uint32_t at, uint32_t new)
     return balance(nodes, at);
 }
 
-/* Takes the first node below `at` out and stores its index; returns what stands in the place of `at` then. */
+/* Removes the first node below `at` and stores its index; returns the node that is in the place of `at` then. */
 static uint32_t take_first(dg_blocklist_node *nodes, uint32_t at, uint32_t *first)
 {
     if (nodes[at].below[LEFT] == 0) {
@@ -97,7 +98,7 @@ static uint32_t take_first(dg_blocklist_node *nodes, uint32_t at, uint32_t *firs
     return balance(nodes, at);
 }
 
-/* Takes the node `old` out, the first of its equals. */
+/* Removes the node `old`, which is the first of its equals. */
 static uint32_t take_out(dg_blocklist_node *nodes, uint32_t at, uint32_t old)
 {
     uint32_t *below = nodes[at].below, first;
@@ -113,7 +114,7 @@ static uint32_t take_out(dg_blocklist_node *nodes, uint32_t at, uint32_t old)
     return balance(nodes, first);
 }
 
-/* The first node that is equal to the rule, the newest; 0 without. */
+/* Returns the first node that is equal to the rule, which is the newest; 0: there is none. */
 static uint32_t find(const dg_blocklist *list, const dg_rule *rule)
 {
     uint32_t at = list->root, found = 0;
@@ -163,7 +164,7 @@ int dg_blocklist_reserve(dg_blocklist *list, size_t more)
     const size_t most = SIZE_MAX / sizeof *list->nodes < UINT32_MAX ? SIZE_MAX / sizeof *list->nodes : UINT32_MAX;
     if (list->ended || more > most - 1 - list->count)
         return -ENOMEM;
-    size_t wanted = list->count + more + 1; /* the first node is none */
+    size_t wanted = list->count + more + 1; /* index 0 is none */
     if (wanted <= list->room)
         return 0;
     size_t room = list->room != 0 ? list->room : FIRST_ROOM;
@@ -177,7 +178,7 @@ int dg_blocklist_reserve(dg_blocklist *list, size_t more)
     return 0;
 }
 
-/* An index that is in use by nothing. */
+/* Returns an index that no rule uses. */
 static uint32_t new_node(dg_blocklist *list)
 {
     uint32_t new = list->spare;

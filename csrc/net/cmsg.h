@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Control messages (cmsg(3)): a writer that checks its bounds and a reader that checks lengths. */
+/* Control messages (cmsg(3)): a writer that checks its bounds, and a reader that checks lengths. What they mean is
+ * os_linux.c's affair. */
 #ifndef DG_NET_CMSG_H
 #define DG_NET_CMSG_H
 

@@ -11,11 +11,11 @@
 
 enum { MOST_ERRORS = 64, MOST_UNREAD = 65536 };
 
-static void tell_errors(int fd)
+static void report_errors_as_events(int fd)
 {
 #if defined(SO_SELECT_ERR_QUEUE)
     int on = 1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_SELECT_ERR_QUEUE, &on, sizeof on); /* without it libuv prints at times */
+    (void)setsockopt(fd, SOL_SOCKET, SO_SELECT_ERR_QUEUE, &on, sizeof on); /* if it fails, luv prints on some errors */
 #else
     (void)fd;
 #endif
@@ -27,6 +27,11 @@ static int open_socket(int family)
 {
     int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     return fd >= 0 ? fd : -errno;
+}
+
+static int open_pair(int fds[2])
+{
+    return socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0 ? 0 : -errno;
 }
 
 #else
@@ -43,17 +48,40 @@ static int open_socket(int family)
     return -error;
 }
 
+static int open_pair(int fds[2])
+{
+    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, fds) != 0)
+        return -errno;
+    if (fcntl(fds[0], F_SETFD, FD_CLOEXEC) == 0 && fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0 &&
+        fcntl(fds[1], F_SETFD, FD_CLOEXEC) == 0 && fcntl(fds[1], F_SETFL, O_NONBLOCK) == 0)
+        return 0;
+    int error = errno;
+    close(fds[0]);
+    close(fds[1]);
+    return -error;
+}
+
 #endif
 
 int dg_descriptor_open(int family)
 {
     int fd = open_socket(family);
     if (fd >= 0)
-        tell_errors(fd);
+        report_errors_as_events(fd);
     return fd;
 }
 
-/* Makes `fd` a number of what `of` is. */
+int dg_descriptor_pair(int fds[2])
+{
+    int status = open_pair(fds);
+    if (status != 0)
+        return status;
+    report_errors_as_events(fds[0]);
+    report_errors_as_events(fds[1]);
+    return 0;
+}
+
+/* Makes `fd` a duplicate of `of`, as dup2(2) does. */
 static int put_at(int of, int fd)
 {
     int status;
@@ -109,7 +137,7 @@ int dg_descriptor_connect(int fd, const dg_address *address)
     return status;
 }
 
-/* The BSDs answer EAFNOSUPPORT and have disconnected all the same. */
+/* The BSDs return EAFNOSUPPORT, though they have disconnected. */
 int dg_descriptor_disconnect(int fd)
 {
     struct sockaddr nobody;
@@ -136,6 +164,13 @@ int dg_descriptor_set_device(int fd, unsigned index)
     return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strlen(name) + 1) == 0 ? 0 : -errno;
 }
 
+/* The kernel cuts a name that is too long, and an interface may have other names (ip link property). */
+int dg_descriptor_set_device_name(int fd, const char *name)
+{
+    unsigned index = if_nametoindex(name);
+    return index != 0 ? dg_descriptor_set_device(fd, index) : -ENODEV;
+}
+
 #else
 
 unsigned dg_descriptor_device(int fd)
@@ -148,6 +183,13 @@ int dg_descriptor_set_device(int fd, unsigned index)
 {
     (void)fd;
     (void)index;
+    return -ENOTSUP;
+}
+
+int dg_descriptor_set_device_name(int fd, const char *name)
+{
+    (void)fd;
+    (void)name;
     return -ENOTSUP;
 }
 
@@ -188,7 +230,7 @@ int dg_descriptor_adopt(int fd)
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
         return -errno;
-    tell_errors(fd);
+    report_errors_as_events(fd);
     return 0;
 }
 
@@ -217,8 +259,8 @@ void dg_descriptor_drop_error_queue(int fd)
 #endif
 }
 
-/* Takes one datagram; returns whether there was one. Once the socket is shut down, an empty queue and an empty datagram
- * both read as nothing: the sender's credentials come with datagrams only (unix(7), SO_PASSCRED). */
+/* Drops one datagram; returns whether there was one. On a socket that is shut down, recvmsg(2) returns 0 for an empty
+ * queue and for an empty datagram. Only a datagram comes with the sender's credentials (unix(7), SO_PASSCRED). */
 static int drop_one(int fd)
 {
     union {
@@ -233,7 +275,8 @@ static int drop_one(int fd)
     header.msg_iovlen = 1;
     header.msg_control = &control;
 #if defined(SO_PASSCRED)
-    header.msg_controllen = CMSG_SPACE(sizeof(struct ucred)); /* no room for descriptors that somebody passes */
+    header.msg_controllen =
+        CMSG_SPACE(sizeof(struct ucred)); /* there is no room for descriptors, so none are received */
 #endif
     ssize_t length = recvmsg(fd, &header, MSG_DONTWAIT);
     return length > 0 || (length == 0 && header.msg_controllen != 0) || (length < 0 && errno == EINTR);
@@ -243,7 +286,7 @@ void dg_descriptor_refuse_senders(int fd)
 {
 #if defined(SO_PASSCRED)
     int on = 1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on); /* at worst an empty datagram ends the emptying */
+    (void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on); /* if it fails, an empty datagram ends the loop */
 #endif
     shutdown(fd, SHUT_RD);
     for (int left = MOST_UNREAD; left != 0 && drop_one(fd); left--)

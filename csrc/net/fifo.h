@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A first-in first-out queue of bytes in one contiguous block. Knows nothing of what the bytes mean. */
+/* A first-in first-out queue of bytes in one contiguous block. It does not know what the bytes mean. */
 #ifndef DG_NET_FIFO_H
 #define DG_NET_FIFO_H
 
@@ -15,14 +15,14 @@ typedef struct dg_fifo {
     size_t head, tail, room;
 } dg_fifo;
 
-/* Makes place for `more` bytes at the end and returns where they go, or NULL when there is no memory (nothing changed).
+/* Makes room for `more` bytes at the end. Returns where to write them, or NULL without memory (nothing changed).
  * Pointers into the fifo are invalid after it. */
 static inline void *dg_fifo_reserve(dg_fifo *fifo, size_t more);
 
 /* The rare half of it: moves or grows the block. */
 void *dg_fifo_make_room(dg_fifo *fifo, size_t more);
 
-/* Whether there is that much behind what is queued. */
+/* Returns whether there is room for `more` bytes at the end. */
 static inline int dg_fifo_has_room(const dg_fifo *fifo, size_t more)
 {
     return fifo->room - fifo->tail >= more && fifo->block != NULL;
@@ -35,7 +35,7 @@ static inline void *dg_fifo_reserve(dg_fifo *fifo, size_t more)
     return dg_fifo_make_room(fifo, more);
 }
 
-/* Where they go, when there is place. */
+/* Returns where to write, when there is room. */
 static inline void *dg_fifo_end(const dg_fifo *fifo)
 {
     return fifo->block + fifo->tail;

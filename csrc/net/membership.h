@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Multicast memberships of either family through the protocol-independent calls of RFC 3678. */
+/* Multicast memberships of either family, through the protocol-independent calls of RFC 3678. Which interface is meant,
+ * interface.h finds out. */
 #ifndef DG_NET_MEMBERSHIP_H
 #define DG_NET_MEMBERSHIP_H
 
@@ -13,8 +14,8 @@ typedef struct dg_membership {
     unsigned interface; /* index, 0 for the kernel's choice by its routes */
 } dg_membership;
 
-/* 0 or a negative errno: -EADDRINUSE when joined already, -EADDRNOTAVAIL when leaving what was not joined, -ENODEV
- * without such an interface or route, -EINVAL for a group that is none. */
+/* Return 0 or a negative errno: -EADDRINUSE for a group that was joined before, -EADDRNOTAVAIL for leaving one that was
+ * not, -ENODEV without such an interface or route, -EINVAL for an address that is no group. */
 int dg_membership_join(int fd, const dg_membership *membership);
 int dg_membership_leave(int fd, const dg_membership *membership);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Batches of datagrams to and from the kernel: one header, one file per system (os_linux.c, os_posix.c).
- * Knows nothing of queues, sockets' states or Lua. */
+/* Batches of datagrams to and from the kernel: one header, and one file for each kind of system (os_linux.c,
+ * os_posix.c). It knows nothing of queues, sockets' states or Lua. */
 #ifndef DG_NET_OS_H
 #define DG_NET_OS_H
 
@@ -13,28 +13,30 @@ DG_HIDDEN_BEGIN
 enum {
     DG_BATCH = 64,               /* messages in one send call */
     DG_SLOTS = 32,               /* slots in one receive call */
-    DG_SLOT_BYTES = 65536,       /* holds any UDP datagram, and any train of coalesced ones */
-    DG_MOST_SEGMENTS = 128,      /* datagrams in one segmented send, with newer kernels */
-    DG_SAFE_SEGMENTS = 64,       /* and of every kernel that has it */
+    DG_SLOT_BYTES = 65536,       /* holds any UDP datagram, and any GRO batch */
+    DG_MOST_SEGMENTS = 128,      /* datagrams in one segmented send, which newer kernels take */
+    DG_SAFE_SEGMENTS = 64,       /* datagrams that every kernel with UDP_SEGMENT takes */
     DG_MAX_PAYLOAD_IPV4 = 65507, /* bytes in one send over IPv4 (and to mapped peers); IPv6 takes 20 more */
 };
 
-/* What the kernel does for the socket; found out by dg_os_offloads, taken back when it fails. */
+/* Which offloads the kernel has for the socket. dg_os_offloads finds out; transmit.c turns off what fails. */
 typedef struct dg_offloads {
     unsigned char segments;     /* UDP_SEGMENT: datagrams in one send at most, 0 without */
-    unsigned char coalesce;     /* UDP_GRO is on: every receive must look at the slot's segment size */
-    unsigned char can_coalesce; /* it is off, but the kernel has it */
-    unsigned char shared;       /* others may have the descriptor, too, and turn it on: look at each segment size */
+    unsigned char coalesce;     /* UDP_GRO is on: every receive must ask for the segment size */
+    unsigned char can_coalesce; /* UDP_GRO is off, and dgram may turn it on */
+    unsigned char shared;       /* others have the descriptor, too, and may turn UDP_GRO on: ask for the segment size */
 } dg_offloads;
 
-/* Finds out whether the kernel can segment for the descriptor of a UDP socket, and whether that coalesces, or could.
- * Changes nothing, and never fails: at worst it has nothing. */
+/* Finds out which offloads the kernel has for the descriptor of a UDP socket. Changes nothing and never fails: at worst
+ * there are none. */
 void dg_os_offloads(int fd, dg_offloads *out);
-/* Turns coalescing on where the kernel has it. Not for every socket: where it is the first one of the system, Linux
- * rewrites code of its own, on all CPUs, and again when the last one is closed: ten times what else a socket costs. */
+/* Turns UDP_GRO on where the kernel has it. Not every socket should have it: for the first such socket of the system,
+ * and again when the last one is closed, Linux patches its own code on all CPUs. That costs ten times as much as making
+ * a socket. */
 void dg_os_coalesce(int fd, dg_offloads *out);
 
-/* One send: a datagram, or (segment != 0) several of `segment` bytes each, the last one perhaps shorter. */
+/* One message: a datagram, or (segment != 0) a GSO batch of datagrams of `segment` bytes each; the last may be
+ * shorter. */
 typedef struct dg_outgoing {
     const char *data;
     uint32_t length;
@@ -42,30 +44,30 @@ typedef struct dg_outgoing {
     const dg_address *to; /* length 0: the connected peer */
 } dg_outgoing;
 
-/* Sends the first of `count` (at most DG_BATCH) and as many of the following as the kernel takes in one call.
- * Returns how many it took (1 or more), or the negative errno of the first. Never EINTR. */
+/* Sends the first of `count` messages (at most DG_BATCH) and as many of the following as the kernel takes in one call.
+ * Returns how many it took (1 or more), or the negative errno of the first. Never returns -EINTR. */
 int dg_os_send(int fd, const dg_outgoing *out, unsigned count);
 
-/* Where datagrams are received into: memory for DG_SLOTS slots, touched only as far as it is used. */
+/* Memory to receive into: DG_SLOTS slots, of which only the used ones are touched. */
 typedef struct dg_arena dg_arena;
 
-/* NULL without memory. */
+/* Makes an arena, or returns NULL without memory. */
 dg_arena *dg_arena_new(void);
 void dg_arena_free(dg_arena *arena);
 
-/* What one slot holds after a receive: one datagram, or a train of them from one sender, each `segment` bytes long but
- * for the last, which may be shorter. */
+/* What one slot holds after a receive: a datagram, or a GRO batch of datagrams from one sender, of `segment` bytes
+ * each; the last may be shorter. */
 typedef struct dg_received {
     const char *data;
     uint32_t length;
     uint32_t segment;
-    int truncated; /* 1: the kernel cut it */
+    int truncated; /* the kernel cut it */
     dg_address from;
 } dg_received;
 
-/* Receives into the first slots of the arena, at most `want` (1 .. DG_SLOTS), without waiting. Where the socket
- * coalesces for certain not, nobody asks for the size of segments, which makes a lone datagram cheaper.
- * Returns how many slots are filled, or a negative errno. Never EINTR. */
+/* Receives into the first slots of the arena, at most `want` (1 .. DG_SLOTS), without waiting. Where UDP_GRO is off for
+ * certain it does not ask for the segment size, which makes a lone datagram cheaper. Returns how many slots are filled,
+ * or a negative errno. Never returns -EINTR. */
 int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads);
 /* Receives one datagram into the first slot, which has the whole arena (2 MiB) for it. Returns 1 or a negative errno.
  */

@@ -10,15 +10,15 @@
 
 #include "cmsg.h"
 
-/* Not in every libc's headers; the values are the kernel's for good. */
+/* Not every libc's headers have these. The kernel's values do not change. */
 enum { OPT_UDP_SEGMENT = 103, OPT_UDP_GRO = 104 };
 #ifndef SOL_UDP
 #define SOL_UDP 17
 #endif
 
 enum {
-    CONTROL_BYTES = 192, /* the segment size, and what an adopted descriptor may have been set to tell */
-    /* A power of two between cells would put the start of each into the same cache sets; this spreads them. */
+    CONTROL_BYTES = 192, /* for the segment size, and for messages that an adopted descriptor may have turned on */
+    /* With a power of two between cells, their starts would share the same sets of the CPU's cache. */
     PAYLOAD_BYTES = DG_SLOT_BYTES + 576,
 };
 
@@ -29,7 +29,7 @@ typedef union control {
 
 _Static_assert(CONTROL_BYTES >= CMSG_SPACE(sizeof(int)), "room for the segment size");
 
-/* What is told of a datagram lies beside it, in the same page: each page has to be found again after a system call. */
+/* The headers of a datagram lie beside its bytes, in the same page, so that a receive touches few pages. */
 typedef struct cell {
     dg_received slot;
     char payload[PAYLOAD_BYTES];
@@ -70,7 +70,8 @@ dg_received *dg_arena_slot(dg_arena *arena, unsigned i)
     return &arena->cells[i].slot;
 }
 
-/* An uncoalesced datagram carries no segment size; a train's is an int (the send side's is 16 bits). */
+/* Returns the segment size. A lone datagram has none: then it is the length. The control message of a GRO batch is an
+ * int (that of a send has 16 bits). */
 static uint32_t segment_size(struct msghdr *header, uint32_t length)
 {
     int size = 0;
@@ -79,20 +80,20 @@ static uint32_t segment_size(struct msghdr *header, uint32_t length)
     return length;
 }
 
-static int looks_for_trains(const dg_offloads *offloads)
+static int expects_segments(const dg_offloads *offloads)
 {
     return offloads->coalesce || offloads->shared;
 }
 
-/* Where control messages were cut, the segment size may be among them; where it was not to be expected, the cut ones
- * are others'. */
+/* If control messages were cut, the segment size may be missing. Where none is expected, other messages were cut, which
+ * do not matter. */
 static void describe_slot(dg_arena *arena, unsigned i, uint32_t length, const dg_offloads *offloads)
 {
     struct msghdr *header = &arena->headers[i].msg_hdr;
     dg_received *slot = &arena->cells[i].slot;
     slot->data = arena->cells[i].payload;
     slot->length = length;
-    slot->segment = looks_for_trains(offloads) ? segment_size(header, length) : length;
+    slot->segment = expects_segments(offloads) ? segment_size(header, length) : length;
     slot->truncated = (header->msg_flags & (offloads->coalesce ? MSG_TRUNC | MSG_CTRUNC : MSG_TRUNC)) != 0;
     slot->from.length = header->msg_namelen;
 }
@@ -101,10 +102,10 @@ static void ready_slot(dg_arena *arena, unsigned i, const dg_offloads *offloads)
 {
     struct msghdr *header = &arena->headers[i].msg_hdr;
     header->msg_namelen = sizeof arena->cells[i].slot.from.u;
-    header->msg_controllen = looks_for_trains(offloads) ? CONTROL_BYTES : 0;
+    header->msg_controllen = expects_segments(offloads) ? CONTROL_BYTES : 0;
 }
 
-/* For one slot this is cheaper than recvmmsg. */
+/* Receives with recvmsg(2), which is cheaper than recvmmsg(2) for one slot. */
 static int receive_one(int fd, dg_arena *arena, const dg_offloads *offloads)
 {
     ssize_t length;
@@ -117,8 +118,8 @@ static int receive_one(int fd, dg_arena *arena, const dg_offloads *offloads)
     return 1;
 }
 
-/* And this is the cheapest. It tells nothing of truncation, which cannot happen: no UDP datagram is longer than a slot.
- */
+/* Receives with recvfrom(2), which is cheaper still. It does not report truncation, which cannot happen: no UDP
+ * datagram is longer than a slot. */
 static int receive_plain(int fd, dg_arena *arena)
 {
     dg_received *slot = &arena->cells[0].slot;
@@ -136,7 +137,7 @@ static int receive_plain(int fd, dg_arena *arena)
     return 1;
 }
 
-/* This may write over all cells behind the first: nothing in them outlives a receive. */
+/* Receives a datagram that may fill all cells of the arena. What was in them is not needed after a receive. */
 int dg_os_receive_large(int fd, dg_arena *arena)
 {
     static const dg_offloads none;
@@ -166,7 +167,7 @@ static int receive_several(int fd, dg_arena *arena, unsigned want, const dg_offl
 
 int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads)
 {
-    if (want == 1 && !looks_for_trains(offloads))
+    if (want == 1 && !expects_segments(offloads))
         return receive_plain(fd, arena);
     return receive_several(fd, arena, want, offloads);
 }
@@ -179,7 +180,7 @@ typedef struct envelope {
 
 static void fill_header(struct msghdr *header, envelope *env, const dg_outgoing *out)
 {
-    env->buffer.iov_base = (void *)(uintptr_t)out->data; /* sendmsg only reads it */
+    env->buffer.iov_base = (void *)(uintptr_t)out->data; /* sendmsg(2) only reads it */
     env->buffer.iov_len = out->length;
     memset(header, 0, sizeof *header);
     if (out->to->length != 0) {
@@ -195,7 +196,7 @@ static void fill_header(struct msghdr *header, envelope *env, const dg_outgoing 
     }
 }
 
-/* A lone datagram, without any header to fill and copy. */
+/* Sends a lone datagram with sendto(2), which needs no header. */
 static int send_plain(int fd, const dg_outgoing *out)
 {
     const struct sockaddr *to = out->to->length != 0 ? &out->to->u.any : NULL;
@@ -206,7 +207,7 @@ static int send_plain(int fd, const dg_outgoing *out)
     return sent >= 0 ? 1 : -errno;
 }
 
-static int send_train(int fd, const dg_outgoing *out)
+static int send_segmented(int fd, const dg_outgoing *out)
 {
     struct msghdr header;
     envelope env;
@@ -237,14 +238,14 @@ int dg_os_send(int fd, const dg_outgoing *out, unsigned count)
 {
     if (count > 1)
         return send_several(fd, out, count);
-    return out->segment != 0 ? send_train(fd, out) : send_plain(fd, out);
+    return out->segment != 0 ? send_segmented(fd, out) : send_plain(fd, out);
 }
 
 void dg_os_offloads(int fd, dg_offloads *out)
 {
     int value = 0;
     socklen_t length = sizeof value;
-    /* Reading an option proves that the kernel has it. */
+    /* If the option can be read, the kernel has it. */
     out->segments = getsockopt(fd, SOL_UDP, OPT_UDP_SEGMENT, &value, &length) == 0 ? DG_MOST_SEGMENTS : 0;
     int known = getsockopt(fd, SOL_UDP, OPT_UDP_GRO, &value, &length) == 0;
     out->coalesce = known && value != 0;

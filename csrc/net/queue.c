@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <string.h>
 
-/* A payload block above this goes round between sockets, and lists above theirs are freed when they are empty, so that
- * many idle sockets hold little. */
+/* When a queue is empty, a payload block above this size goes to the state's spare block, and lists above their size
+ * are freed. So many idle sockets need little memory. */
 enum { KEPT_BLOCK = 2048, KEPT_LIST = 16384 };
 
-/* So many reported entries are dropped at once. */
-enum { MOST_TOLD = 64 };
+/* Reported entries are dropped when there are so many, because dropping one costs as much as dropping many. */
+enum { MOST_REPORTED = 64 };
 
 void dg_queue_init(dg_queue *queue, dg_fifo *spare)
 {
@@ -17,7 +17,7 @@ void dg_queue_init(dg_queue *queue, dg_fifo *spare)
     queue->spare = spare;
 }
 
-/* How many of a size have a place behind what is queued, up to `most`. */
+/* Returns how many items of a size have room at the end of the fifo, up to `most`. */
 static uint32_t places(const dg_fifo *fifo, size_t size, size_t most)
 {
     size_t room = (fifo->room - fifo->tail) / size;
@@ -41,7 +41,7 @@ void dg_queue_free(dg_queue *queue)
     dg_fifo_free(&queue->entries);
     dg_fifo_free(&queue->routes);
     queue->first_route = queue->end_route = 0;
-    queue->next = queue->told = queue->to_report = queue->refused = 0;
+    queue->next = queue->reported = queue->to_report = queue->refused = 0;
 }
 
 static dg_entry *entry_at(const dg_queue *queue, size_t i)
@@ -61,9 +61,9 @@ static dg_address *route_at(const dg_queue *queue, size_t i)
 
 static void swap_blocks(dg_fifo *a, dg_fifo *b)
 {
-    dg_fifo held = *a;
+    dg_fifo old = *a;
     *a = *b;
-    *b = held;
+    *b = old;
 }
 
 int dg_queue_make_room(dg_queue *queue, size_t count, size_t bytes)
@@ -83,7 +83,7 @@ char *dg_queue_reserve(dg_queue *queue, size_t length)
     return dg_queue_make_room(queue, 1, length) == 0 ? dg_fifo_end(&queue->payload) : NULL;
 }
 
-/* Two datagrams share a route when they follow each other to one destination. */
+/* Adds a route, unless the last one has the same destination. */
 static void add_route(dg_queue *queue, const dg_address *to)
 {
     uint32_t count = queue->end_route - queue->first_route;
@@ -95,30 +95,30 @@ static void add_route(dg_queue *queue, const dg_address *to)
     queue->end_route++;
 }
 
-static void add_entry(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback, int error)
+static void add_entry(dg_queue *queue, size_t length, const dg_address *to, uint32_t tag, int error)
 {
     add_route(queue, to);
     dg_entry *entry = dg_fifo_end(&queue->entries);
-    *entry = (dg_entry){(uint32_t)length, callback, queue->end_route - 1, error};
+    *entry = (dg_entry){(uint32_t)length, tag, queue->end_route - 1, error};
     dg_fifo_commit(&queue->entries, sizeof *entry);
 }
 
-void dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback)
+void dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t tag)
 {
-    add_entry(queue, length, to, callback, 0);
+    add_entry(queue, length, to, tag, 0);
     dg_fifo_commit(&queue->payload, length);
 }
 
-void dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback, int error)
+void dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t tag, int error)
 {
-    add_entry(queue, length, to, callback, error);
+    add_entry(queue, length, to, tag, error);
     queue->refused++;
 }
 
-/* Drops at least those that were reported. Routes before that of the first entry are of no more use. */
+/* Drops entries from the front, all reported ones among them, and the routes that only these had. */
 static void drop_entries(dg_queue *queue, size_t count)
 {
-    queue->told = 0;
+    queue->reported = 0;
     dg_fifo_consume(&queue->entries, count * sizeof(dg_entry));
     queue->next -= count;
     uint32_t first = entry_count(queue) != 0 ? entry_at(queue, 0)->route : queue->end_route;
@@ -138,7 +138,7 @@ static void retire_block(dg_queue *queue)
         dg_fifo_free(&queue->routes);
 }
 
-static void settle(dg_queue *queue, size_t count, size_t bytes)
+static void finish_entries(dg_queue *queue, size_t count, size_t bytes)
 {
     dg_queue_revoke(queue);
     dg_fifo_consume(&queue->payload, bytes);
@@ -154,12 +154,12 @@ size_t dg_queue_give_up(dg_queue *queue, int error, int silent)
     size_t count = dg_queue_count(queue), given_up = count - queue->refused;
     for (size_t i = 0; i < count; i++) {
         dg_entry *entry = dg_queue_waiting(queue, i);
-        if (entry->error == 0 && (entry->callback != 0 || !silent))
+        if (entry->error == 0 && (entry->tag != 0 || !silent))
             entry->error = error;
         queue->to_report += entry->error != 0;
     }
     queue->refused = 0;
-    settle(queue, count, dg_queue_bytes(queue));
+    finish_entries(queue, count, dg_queue_bytes(queue));
     return given_up;
 }
 
@@ -183,7 +183,7 @@ size_t dg_queue_count_to(const dg_queue *queue, const dg_address *to, size_t *by
 }
 
 void dg_queue_move(dg_queue *queue, const dg_address *to, dg_queue *other,
-                   uint32_t (*renamed)(void *context, uint32_t callback), void *context)
+                   uint32_t (*renamed)(void *context, uint32_t tag), void *context)
 {
     char *from = dg_fifo_first(&queue->payload), *kept = from;
     size_t count = dg_queue_count(queue), left = 0;
@@ -192,7 +192,7 @@ void dg_queue_move(dg_queue *queue, const dg_address *to, dg_queue *other,
         size_t length = entry->error == 0 ? entry->length : 0;
         if (goes_to(queue, entry, to)) {
             memcpy(dg_fifo_end(&other->payload), from, length);
-            dg_queue_push(other, length, to, entry->callback != 0 ? renamed(context, entry->callback) : 0);
+            dg_queue_push(other, length, to, entry->tag != 0 ? renamed(context, entry->tag) : 0);
         } else {
             memmove(kept, from, length);
             kept += length;
@@ -203,7 +203,7 @@ void dg_queue_move(dg_queue *queue, const dg_address *to, dg_queue *other,
     dg_queue_revoke(queue);
     dg_fifo_shorten(&queue->payload, (size_t)(from - kept));
     dg_fifo_shorten(&queue->entries, (count - left) * sizeof(dg_entry));
-    settle(queue, 0, 0);
+    finish_entries(queue, 0, 0);
 }
 
 const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry)
@@ -225,21 +225,21 @@ void dg_queue_failed(dg_queue *queue, int error)
     queue->refused -= entry->error != 0;
     entry->error = error;
     queue->to_report++;
-    settle(queue, 1, payload);
+    finish_entries(queue, 1, payload);
 }
 
 void dg_queue_sent(dg_queue *queue, size_t count, size_t bytes)
 {
     const dg_entry *entry = dg_queue_waiting(queue, 0);
     for (size_t i = 0; i < count; i++)
-        queue->to_report += entry[i].callback != 0;
-    settle(queue, count, bytes);
+        queue->to_report += entry[i].tag != 0;
+    finish_entries(queue, count, bytes);
 }
 
 void dg_queue_reported(dg_queue *queue)
 {
     queue->to_report--;
-    queue->told++;
-    if (queue->told == queue->next || queue->told >= MOST_TOLD)
-        drop_entries(queue, queue->told);
+    queue->reported++;
+    if (queue->reported == queue->next || queue->reported >= MOST_REPORTED)
+        drop_entries(queue, queue->reported);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The send queue of one socket: payloads laid end to end, one entry for each datagram, one route for each change of
- * destination. Equal-sized datagrams to one destination are thereby a segmented send already, without a copy.
+/* The send queue of one socket: payloads laid end to end, an entry for each datagram, a route for each change of
+ * destination. So datagrams of one length to one destination are a GSO batch already, without a copy.
  *
  *     entries:   reported | done, to be reported | waiting for the kernel |
- *                         ^ told                 ^ next                   ^ end
+ *                         ^ reported             ^ next                   ^ end
  *
- * Sends nothing itself (transmit.h does) and calls nobody back. */
+ * It sends nothing (transmit.h does) and calls nobody back. */
 #ifndef DG_NET_QUEUE_H
 #define DG_NET_QUEUE_H
 
@@ -17,52 +17,51 @@
 DG_HIDDEN_BEGIN
 
 typedef struct dg_entry {
-    uint32_t length;   /* bytes of the datagram */
-    uint32_t callback; /* the owner's mark, 0 where nobody wants to know of success */
-    uint32_t route;    /* serial number of its route */
-    int error;         /* once done: 0 or a negative errno; set before that, it was refused and has no payload */
+    uint32_t length; /* bytes of the datagram */
+    uint32_t tag;    /* the callback tag of its owner; 0: nobody is called on success */
+    uint32_t route;  /* serial of its route */
+    int error; /* of a done datagram: 0 or a negative errno; of a waiting one: it was refused, and has no payload */
 } dg_entry;
 
 typedef struct dg_queue {
     dg_fifo payload;      /* of the waiting datagrams */
     dg_fifo entries;      /* dg_entry */
     dg_fifo routes;       /* dg_address: where the datagrams of a route go */
-    dg_fifo *spare;       /* a payload block that the sockets of one state pass round */
-    size_t next;          /* entries from the front that are done */
-    size_t told;          /* of these, how many from the front are reported, and only wait to be dropped */
-    size_t to_report;     /* of these, how many have a callback or an error */
-    size_t refused;       /* of those that are not done, how many wait for nothing but their report */
-    uint32_t first_route; /* serial number of the first route in `routes` */
-    uint32_t end_route;   /* and of the one that comes next */
-    /* What dg_queue_append may still be given; its owner says, and all else that changes the queue's end takes it back.
-     */
+    dg_fifo *spare;       /* a payload block that the sockets of a state share: whoever needs it takes it */
+    uint32_t next;        /* entries from the front that are done */
+    uint32_t reported;    /* of the done entries: how many from the front are reported, and wait to be dropped */
+    uint32_t to_report;   /* of the done entries: how many have a callback tag or an error */
+    uint32_t refused;     /* of the other entries: how many were refused, and wait for their report only */
+    uint32_t first_route; /* serial of the first route in `routes` */
+    uint32_t end_route;   /* serial of the next new route */
+    /* The credit: what dg_queue_append may still queue. The owner grants it, and whatever else changes the queue's end
+     * revokes it. */
     uint32_t credit_bytes, credit_count;
 } dg_queue;
 
 void dg_queue_init(dg_queue *queue, dg_fifo *spare);
 void dg_queue_free(dg_queue *queue);
 
-/* Makes room for a datagram of `length` bytes; returns where to write it, or NULL without memory. Nothing is queued
- * until dg_queue_push or dg_queue_refuse, which then cannot fail. */
+/* Makes room for a datagram of `length` bytes. Returns where to write it, or NULL without memory. dg_queue_push or
+ * dg_queue_refuse queues it then, and cannot fail. */
 char *dg_queue_reserve(dg_queue *queue, size_t length);
 /* Queues the datagram that was written there. `to` has length 0 for the connected peer. */
-void dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback);
+void dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t tag);
 /* Queues a datagram that will not be sent (room for 0 bytes is enough), so that its error is reported in its turn. */
-void dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t callback, int error);
+void dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t tag, int error);
 
-/* Allows appending so much, or as much of it as needs no memory; and nothing any more. */
+/* Grants credit for so much, or for as much of it as needs no memory; and revokes it. */
 void dg_queue_grant(dg_queue *queue, size_t bytes, size_t count);
 static inline void dg_queue_revoke(dg_queue *queue)
 {
     queue->credit_bytes = queue->credit_count = 0;
 }
 static inline int dg_queue_has_credit(const dg_queue *queue, size_t length);
-/* Queues a datagram that is allowed: the common case of dg_queue_reserve and dg_queue_push, and nothing can fail.
- * Returns whether another one like it is allowed. */
-static inline int dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to,
-                                  uint32_t callback);
+/* Queues a datagram for which there is credit: dg_queue_reserve and dg_queue_push without what may fail. Returns
+ * whether there is credit for another one like it. */
+static inline int dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to, uint32_t tag);
 
-/* Waiting for the kernel, those that were refused included: */
+/* Returns how many datagrams wait for the kernel, those that were refused included; and their bytes. */
 static inline size_t dg_queue_count(const dg_queue *queue)
 {
     return dg_fifo_size(&queue->entries) / sizeof(dg_entry) - queue->next;
@@ -71,28 +70,28 @@ static inline size_t dg_queue_bytes(const dg_queue *queue)
 {
     return dg_fifo_size(&queue->payload);
 }
-/* The i-th waiting entry, and its route (length 0: the connected peer). */
+/* Returns the i-th waiting entry, and an entry's route (length 0: the connected peer). */
 static inline dg_entry *dg_queue_waiting(const dg_queue *queue, size_t i)
 {
     return (dg_entry *)dg_fifo_first(&queue->entries) + queue->next + i;
 }
 const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry);
-/* Datagrams queued for the connected peer are for this address from now on. */
+/* Gives datagrams that were queued for the connected peer this address. */
 void dg_queue_name_peer(dg_queue *queue, const dg_address *peer);
-/* The first waiting datagram failed, with a negative errno. */
+/* Notes that the first waiting datagram failed, with a negative errno. */
 void dg_queue_failed(dg_queue *queue, int error);
-/* All that wait are given up: each fails with this error. With `silent` nothing is reported of those that have no
- * callback. Returns how many there were that had not been refused before. */
+/* Gives up all that wait: each fails with this error. With `silent`, those without a callback tag are not reported.
+ * Returns how many there were that had not been refused before. */
 size_t dg_queue_give_up(dg_queue *queue, int error, int silent);
-/* How many datagrams wait for an address, and how many bytes they have. */
+/* Returns how many datagrams to an address wait; stores their bytes. */
 size_t dg_queue_count_to(const dg_queue *queue, const dg_address *to, size_t *bytes);
-/* Moves these to the end of another queue, in which dg_queue_make_room has made room for them. `renamed` gives the
- * other queue's word for who is told of each one. */
+/* Moves these to the end of another queue, in which dg_queue_make_room has made room for them. `renamed` returns the
+ * tag that stands for a callback in the other queue. */
 void dg_queue_move(dg_queue *queue, const dg_address *to, dg_queue *other,
-                   uint32_t (*renamed)(void *context, uint32_t callback), void *context);
-/* Makes room for so many datagrams of so many bytes together, to one destination. 0 or -ENOMEM. */
+                   uint32_t (*renamed)(void *context, uint32_t tag), void *context);
+/* Makes room for so many datagrams of so many bytes together, to one destination. Returns 0 or -ENOMEM. */
 int dg_queue_make_room(dg_queue *queue, size_t count, size_t bytes);
-/* The first `count` waiting datagrams, of `bytes` together, were handed over. */
+/* Notes that the kernel took the first `count` waiting datagrams, of `bytes` together. */
 void dg_queue_sent(dg_queue *queue, size_t count, size_t bytes);
 
 static inline int dg_queue_has_credit(const dg_queue *queue, size_t length)
@@ -100,8 +99,7 @@ static inline int dg_queue_has_credit(const dg_queue *queue, size_t length)
     return length <= queue->credit_bytes && queue->credit_count != 0;
 }
 
-static inline int dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to,
-                                  uint32_t callback)
+static inline int dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to, uint32_t tag)
 {
     dg_address *route = (dg_address *)(void *)(queue->routes.block + queue->routes.tail);
     dg_entry *entry = (dg_entry *)(void *)(queue->entries.block + queue->entries.tail);
@@ -114,23 +112,23 @@ static inline int dg_queue_append(dg_queue *queue, const char *data, size_t leng
     }
     memcpy(queue->payload.block + queue->payload.tail, data, length);
     dg_fifo_commit(&queue->payload, length);
-    *entry = (dg_entry){(uint32_t)length, callback, queue->end_route - 1, 0};
+    *entry = (dg_entry){(uint32_t)length, tag, queue->end_route - 1, 0};
     dg_fifo_commit(&queue->entries, sizeof *entry);
     queue->credit_bytes -= (uint32_t)length;
     queue->credit_count--;
     return dg_queue_has_credit(queue, length);
 }
 
-/* The next done entry that has something to tell, or NULL; those without are skipped and dropped. */
+/* Returns the next done entry that has something to report, or NULL. Entries that have nothing are skipped. */
 static inline dg_entry *dg_queue_report(dg_queue *queue);
-/* Drops the entry that dg_queue_report gave. */
+/* Marks the entry that dg_queue_report returned as reported. */
 void dg_queue_reported(dg_queue *queue);
 
 static inline dg_entry *dg_queue_report(dg_queue *queue)
 {
-    dg_entry *entry = (dg_entry *)dg_fifo_first(&queue->entries) + queue->told;
-    for (; queue->told < queue->next; queue->told++, entry++)
-        if (entry->callback != 0 || entry->error != 0)
+    dg_entry *entry = (dg_entry *)dg_fifo_first(&queue->entries) + queue->reported;
+    for (; queue->reported < queue->next; queue->reported++, entry++)
+        if (entry->tag != 0 || entry->error != 0)
             return entry;
     return NULL;
 }

@@ -61,7 +61,7 @@ void dg_rule_range(dg_rule *out, const dg_rule *first, const dg_rule *last)
     out->last = last->last;
 }
 
-/* The lowest `bits` of 64, set. */
+/* Returns a word with the lowest `bits` bits set. */
 static uint64_t low_bits(unsigned bits)
 {
     return bits >= 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
@@ -79,7 +79,7 @@ void dg_rule_subnet(dg_rule *out, const dg_rule *address, unsigned prefix)
     out->last = (dg_key){key.high | high, key.low | low};
 }
 
-/* A subnet of an address's text and its prefix as a number; what is out of its range is any that is greater. */
+/* Makes a subnet of an address's text and a prefix, which may be out of range. */
 static int read_subnet(dg_rule *out, int family, const char *text, size_t length, long prefix)
 {
     dg_rule address;
@@ -93,7 +93,7 @@ static int read_subnet(dg_rule *out, int family, const char *text, size_t length
     return DG_RULE_GOOD;
 }
 
-/* The number that so many digits write, or one that is greater than every prefix. */
+/* Returns the number that so many digits stand for, or one that is greater than every prefix. */
 static long number(const char *digits, size_t length)
 {
     long value = 0;
@@ -115,14 +115,14 @@ int dg_rule_cidr(dg_rule *out, int family, const char *text, size_t length)
     int negative = count != 0 && *digits == '-';
     digits += negative;
     count -= (size_t)negative;
-    /* A number as it is written shortest; the text ends with a NUL. */
+    /* The number must be written without leading zeros. The text ends with a NUL. */
     if (count == 0 || strspn(digits, DIGITS) != count || (*digits == '0' && (count > 1 || negative)))
         return DG_RULE_NO_PREFIX;
     family = memchr(text, ':', slash) != NULL ? AF_INET6 : AF_INET;
     return read_subnet(out, family, text, slash - 1, negative ? -1 : number(digits, count));
 }
 
-/* How much of a text is written as an address of the family is. */
+/* Returns how many characters from the start of a text may be an address of the family. */
 static size_t address_span(int family, const char *text)
 {
     if (family == AF_INET6)
@@ -139,7 +139,7 @@ static size_t address_span(int family, const char *text)
     return length;
 }
 
-/* What stands behind "Address: IPv4 " and the like. */
+/* Reads what stands behind "Address: IPv4 " and the like. */
 static int parse_behind(dg_rule *out, int kind, int family, const char *text)
 {
     dg_rule first, last;
@@ -168,7 +168,7 @@ static int parse_behind(dg_rule *out, int kind, int family, const char *text)
     return dg_key_less(last.first, first.first) ? DG_RULE_BAD_ORDER : DG_RULE_GOOD;
 }
 
-/* The first rule of a kind that stands in the text. */
+/* Finds the first rule of a kind in the text. */
 static int search(dg_rule *out, const char *word, int kind, int family, const char *text)
 {
     char head[20];
@@ -199,7 +199,7 @@ int dg_rule_parse(dg_rule *out, int family, const char *text, size_t length)
     return DG_RULE_NONE;
 }
 
-/* ---- And back */
+/* ---- To texts */
 
 static size_t format_key(dg_key key, int is_ipv6, char text[INET6_ADDRSTRLEN])
 {

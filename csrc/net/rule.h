@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A rule of a block list: which addresses it has, and its text. IPv4 addresses are their mapped IPv6 ones here, so that
- * either form of an address meets the rules of the other. Knows nothing of lists. */
+/* A rule of a block list: which addresses it contains, and its text. IPv4 addresses are mapped IPv6 addresses here, so
+ * that a rule contains both forms of an address. Lists of rules are blocklist.h's affair. */
 #ifndef DG_NET_RULE_H
 #define DG_NET_RULE_H
 
@@ -19,14 +19,14 @@ enum { DG_RULE_ADDRESS, DG_RULE_SUBNET, DG_RULE_RANGE, DG_RULE_KINDS }; /* in th
 
 typedef struct dg_rule {
     dg_key first, last;
-    dg_key written;                      /* of a subnet: the address that it was given by; elsewhere the first */
-    unsigned char kind, prefix, is_ipv6; /* the prefix counts the bits of the address's own family */
+    dg_key written;                      /* the address that a subnet was given by; of other rules the first one */
+    unsigned char kind, prefix, is_ipv6; /* the prefix counts bits of the rule's own family */
 } dg_rule;
 
 /* Room for any rule's text. */
 #define DG_RULE_TEXT (2 * INET6_ADDRSTRLEN + 16)
 
-/* What the readers of texts answer. */
+/* What the readers of texts return. */
 enum dg_rule_status {
     DG_RULE_GOOD,
     DG_RULE_NONE,        /* dg_rule_parse: the text is no rule's */
@@ -36,29 +36,30 @@ enum dg_rule_status {
     DG_RULE_BAD_ORDER,   /* dg_rule_parse: the end of a range comes before its start */
 };
 
-/* Reads one from the text of an address of `family` (AF_INET or AF_INET6); a zone is left out. */
+/* Reads a rule from the text of an address of `family` (AF_INET or AF_INET6); a zone is ignored. */
 int dg_rule_address(dg_rule *out, int family, const char *text, size_t length);
-/* From "192.0.2.0/24"; its own text says the family, which is told in the rule when something is wrong, too. */
+/* Reads a rule from a text like "192.0.2.0/24". The text says the family, which is stored even when it returns an
+ * error. */
 int dg_rule_cidr(dg_rule *out, int family, const char *text, size_t length);
-/* From what dg_rule_format writes, whatever stands around it. */
+/* Reads a rule from a text that dg_rule_format wrote, whatever stands around it. */
 int dg_rule_parse(dg_rule *out, int family, const char *text, size_t length);
 
-/* Of two addresses' rules: the range between them, the subnet around one. The prefix is in the family's range. */
+/* Make the range between two addresses' rules, and the subnet around one. The prefix is valid for the family. */
 void dg_rule_range(dg_rule *out, const dg_rule *first, const dg_rule *last);
 void dg_rule_subnet(dg_rule *out, const dg_rule *address, unsigned prefix);
 
 size_t dg_rule_format(const dg_rule *rule, char text[DG_RULE_TEXT]);
-/* Less than, equal to or greater than 0: by the first address, then by the last one, then by what else tells rules
- * apart. Rules for one address are equal whichever family they name. */
+/* Compares by the first address, then by the last one, then by what else distinguishes rules: less than, equal to or
+ * greater than 0. Rules for one address are equal whichever family they name. */
 int dg_rule_compare(const dg_rule *a, const dg_rule *b);
 
-/* Of an IPv4 or IPv6 address. */
+/* Returns the key of an IPv4 or IPv6 address. */
 dg_key dg_key_of(const dg_address *address);
 static inline int dg_key_less(dg_key a, dg_key b)
 {
     return a.high != b.high ? a.high < b.high : a.low < b.low;
 }
-/* The most that a prefix may be. */
+/* Returns the longest prefix of the rule's family. */
 static inline unsigned dg_rule_width(const dg_rule *rule)
 {
     return rule->is_ipv6 ? 128 : 32;

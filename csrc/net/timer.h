@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A descriptor that becomes readable some microseconds later: timerfd_create(2). Event loops' own timers count
- * milliseconds. */
+/* A descriptor that becomes readable after some microseconds (timerfd_create(2)), because the timers of event loops
+ * count milliseconds; and a clock. */
 #ifndef DG_NET_TIMER_H
 #define DG_NET_TIMER_H
 
@@ -10,13 +10,13 @@
 
 DG_HIDDEN_BEGIN
 
-/* Whether the system has such a thing. */
+/* Returns whether the system has such descriptors. */
 int dg_timer_exists(void);
-/* A descriptor, or a negative errno: -ENOSYS where it has not. */
+/* Returns a descriptor or a negative errno; -ENOSYS where the system has none. */
 int dg_timer_open(void);
-/* Sets it anew, whether it went off or not; 0: to never. Returns 0 or a negative errno. */
+/* Has it fire after so many microseconds (0: never), whatever was set before. Returns 0 or a negative errno. */
 int dg_timer_set(int fd, uint32_t microseconds);
-/* Microseconds from some time on (CLOCK_MONOTONIC), and modulo 2^32. */
+/* Returns microseconds since some fixed time (CLOCK_MONOTONIC); the second one modulo 2^32. */
 uint64_t dg_timer_now(void);
 uint32_t dg_timer_clock(void);
 

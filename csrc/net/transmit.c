@@ -4,17 +4,18 @@
 #include <errno.h>
 #include <string.h>
 
-/* A message in the making: so many of the queue's datagrams. */
-typedef struct run {
+/* A message: one or more of the queue's datagrams. */
+typedef struct message {
     unsigned count;
     size_t bytes;
-} run;
+} message;
 
-/* Segments of one send are equal but for the last, which may be shorter; none is empty. */
-static run longest_run(const dg_transmitter *transmitter, const dg_queue *queue, size_t at, size_t waiting)
+/* Returns the longest message from waiting datagram `at` on. The segments of a GSO batch have one length, but the last
+ * may be shorter; none is empty. */
+static message longest_message(const dg_transmitter *transmitter, const dg_queue *queue, size_t at, size_t waiting)
 {
     const dg_entry *first = dg_queue_waiting(queue, at);
-    run found = {1, first->length};
+    message found = {1, first->length};
     if (at < transmitter->single || transmitter->offloads.segments == 0 || first->length == 0)
         return found;
     size_t segments = transmitter->offloads.segments, most = waiting - at < segments ? waiting - at : segments;
@@ -30,7 +31,7 @@ static run longest_run(const dg_transmitter *transmitter, const dg_queue *queue,
     return found;
 }
 
-/* Lays out up to DG_BATCH messages; counts[i] is how many datagrams message i carries. */
+/* Lays out up to DG_BATCH messages; message i has counts[i] datagrams. Returns how many messages. */
 static unsigned lay_out(const dg_transmitter *transmitter, const dg_queue *queue, dg_outgoing *out, unsigned *counts)
 {
     size_t waiting = dg_queue_count(queue), at = 0;
@@ -40,7 +41,7 @@ static unsigned lay_out(const dg_transmitter *transmitter, const dg_queue *queue
         const dg_entry *first = dg_queue_waiting(queue, at);
         if (first->error != 0)
             break;
-        run next = longest_run(transmitter, queue, at, waiting);
+        message next = longest_message(transmitter, queue, at, waiting);
         out[messages].data = data;
         out[messages].length = (uint32_t)next.bytes;
         out[messages].segment = next.count > 1 ? first->length : 0;
@@ -52,22 +53,22 @@ static unsigned lay_out(const dg_transmitter *transmitter, const dg_queue *queue
     return messages;
 }
 
-/* So many datagrams of a refused batch, from its front, have gone or failed singly. */
+/* So many datagrams of a failed GSO batch, from its front, were sent or failed singly. */
 static void count_singles(dg_transmitter *transmitter, unsigned count)
 {
     transmitter->single -= transmitter->single < count ? transmitter->single : count;
 }
 
-static void settle_failed(dg_transmitter *transmitter, dg_queue *queue, int error)
+static void mark_failed(dg_transmitter *transmitter, dg_queue *queue, int error)
 {
     transmitter->errors++;
     dg_queue_failed(queue, error);
     count_singles(transmitter, 1);
 }
 
-/* The first `sent` messages of `out` went, which carry counts[i] datagrams each. */
-static void settle_sent(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out, const unsigned *counts,
-                        unsigned sent)
+/* The first `sent` messages of `out` were sent; message i has counts[i] datagrams. */
+static void mark_sent(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out, const unsigned *counts,
+                      unsigned sent)
 {
     unsigned datagrams = 0;
     size_t bytes = 0;
@@ -81,7 +82,7 @@ static void settle_sent(dg_transmitter *transmitter, dg_queue *queue, const dg_o
     count_singles(transmitter, datagrams);
 }
 
-/* What an ICMP message about an earlier datagram leaves on a connected socket (udp(7), ip(7)). */
+/* Returns whether an ICMP message about an earlier datagram may have left this error on the socket (udp(7), ip(7)). */
 static int may_be_late(int error)
 {
     return error == -ECONNREFUSED || error == -EHOSTUNREACH || error == -ENETUNREACH || error == -ENOPROTOOPT ||
@@ -93,10 +94,10 @@ static int is_blocked(int status)
     return status == -EAGAIN || status == -EWOULDBLOCK;
 }
 
-/* A segmented send failed, which proves nothing about its datagrams: they go again, and none is lost. EIO is what a
- * route says that cannot segment: the socket segments no more. EINVAL may mean that the batch was too long for this
- * kernel: shorter ones follow. Else its datagrams go singly. */
-static void take_batch_refusal(dg_transmitter *transmitter, unsigned count, int error)
+/* A segmented send failed. That proves nothing about its datagrams, so they are sent again and none is lost. EIO comes
+ * from a route that cannot segment: then the socket never segments again. EINVAL may mean that the batch was too long
+ * for this kernel: then shorter batches follow. After any other error its datagrams go singly. */
+static void handle_gso_error(dg_transmitter *transmitter, unsigned count, int error)
 {
     if (error == -EINVAL && count > DG_SAFE_SEGMENTS) {
         transmitter->offloads.segments = DG_SAFE_SEGMENTS;
@@ -107,67 +108,69 @@ static void take_batch_refusal(dg_transmitter *transmitter, unsigned count, int 
     transmitter->single = count;
 }
 
-/* The first message failed. An error that may be an earlier datagram's is reported by the kernel once: so the message
- * is sent again, and a second failure is its own. */
-static void take_refusal(dg_transmitter *transmitter, dg_queue *queue, unsigned count, int error)
+/* The first message failed. The kernel reports an earlier datagram's error only once. So the message is sent again; if
+ * it fails again, the error is its own. */
+static void handle_error(dg_transmitter *transmitter, dg_queue *queue, unsigned count, int error)
 {
     if (transmitter->hears_late && transmitter->deferred_error == 0 && may_be_late(error)) {
         transmitter->deferred_error = error;
         return;
     }
     if (transmitter->deferred_error != 0 && transmitter->deferred_error != error)
-        transmitter->late_error = transmitter->deferred_error; /* another error now: that one was not this datagram's */
+        transmitter->late_error =
+            transmitter->deferred_error; /* the errors differ: the first one was not the message's */
     transmitter->deferred_error = 0;
     if (count > 1)
-        take_batch_refusal(transmitter, count, error);
+        handle_gso_error(transmitter, count, error);
     else
-        settle_failed(transmitter, queue, error);
+        mark_failed(transmitter, queue, error);
 }
 
-/* The kernel took something, or had no room: then an error before that was an earlier datagram's. */
-static void clear_suspect(dg_transmitter *transmitter)
+/* The kernel took a message, or had no room for it. So the error before that was an earlier datagram's. */
+static void clear_deferred_error(dg_transmitter *transmitter)
 {
     if (transmitter->deferred_error != 0)
         transmitter->late_error = transmitter->deferred_error;
     transmitter->deferred_error = 0;
 }
 
-/* After a system call that sent `sent` of the messages, or failed. Returns whether the kernel takes no more now. */
-static int take_answer(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out, const unsigned *counts,
-                       int sent)
+/* Handles the result of a system call: `sent` messages, or a negative errno. Returns whether the kernel takes no more
+ * now. */
+static int handle_result(dg_transmitter *transmitter, dg_queue *queue, const dg_outgoing *out, const unsigned *counts,
+                         int sent)
 {
     transmitter->calls++;
     if (sent > 0 || is_blocked(sent))
-        clear_suspect(transmitter);
+        clear_deferred_error(transmitter);
     if (is_blocked(sent))
         return 1;
     if (sent > 0)
-        settle_sent(transmitter, queue, out, counts, (unsigned)sent);
+        mark_sent(transmitter, queue, out, counts, (unsigned)sent);
     else if (sent < 0)
-        take_refusal(transmitter, queue, counts[0], sent);
+        handle_error(transmitter, queue, counts[0], sent);
     return 0;
 }
 
-/* A lone datagram, as answers are. Returns what take_answer does. */
+/* Sends a lone datagram, as most answers are. Returns what handle_result does. */
 static int transmit_one(dg_transmitter *transmitter, dg_queue *queue, int fd)
 {
     const dg_entry *first = dg_queue_waiting(queue, 0);
     const dg_outgoing out = {dg_fifo_first(&queue->payload), first->length, 0, dg_queue_route(queue, first)};
     const unsigned count = 1;
     if (first->error == 0)
-        return take_answer(transmitter, queue, &out, &count, dg_os_send(fd, &out, 1));
-    settle_failed(transmitter, queue, first->error);
+        return handle_result(transmitter, queue, &out, &count, dg_os_send(fd, &out, 1));
+    mark_failed(transmitter, queue, first->error);
     return 0;
 }
 
-/* As many as fit into one system call. Returns what take_answer does. */
+/* Sends as many datagrams as fit into one system call. Returns what handle_result does. */
 static int transmit_several(dg_transmitter *transmitter, dg_queue *queue, int fd)
 {
     dg_outgoing out[DG_BATCH];
     unsigned counts[DG_BATCH], messages = lay_out(transmitter, queue, out, counts);
     if (messages != 0)
-        return take_answer(transmitter, queue, out, counts, dg_os_send(fd, out, messages));
-    settle_failed(transmitter, queue, dg_queue_waiting(queue, 0)->error);
+        return handle_result(transmitter, queue, out, counts, dg_os_send(fd, out, messages));
+    mark_failed(transmitter, queue, dg_queue_waiting(queue, 0)->error);
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From the queue to the kernel: makes runs for segmented sends, goes on after short counts, gives each datagram its own
- * verdict, and takes offloads back that fail. Calls nobody back; verdicts stay in the queue for its owner to report. */
+/* From the queue to the kernel: makes GSO batches, goes on after short counts, stores each datagram's own result in the
+ * queue, and turns off offloads that fail. It calls nobody back: the queue's owner reports the results. */
 #ifndef DG_NET_TRANSMIT_H
 #define DG_NET_TRANSMIT_H
 
@@ -11,18 +11,19 @@ DG_HIDDEN_BEGIN
 
 typedef struct dg_transmitter {
     dg_offloads offloads;
-    uint32_t single;          /* waiting datagrams from the front that must go singly: their batch was refused */
-    unsigned char hears_late; /* ICMP errors come late; a Unix socket's errors are the datagram's own */
-    int deferred_error;       /* an error that may be an earlier datagram's: the next call tells */
-    int late_error;           /* an error that belonged to an earlier datagram (ICMP), for the owner to take */
+    uint32_t single;          /* so many waiting datagrams from the front go singly, because their GSO batch failed */
+    unsigned char hears_late; /* an error may be an earlier datagram's (ICMP); it never is on a Unix socket */
+    int deferred_error;       /* an error that may be an earlier datagram's: the next call will show whose */
+    int late_error;           /* an error that was an earlier datagram's, for the owner to take */
     uint64_t calls, datagrams, bytes, errors;
 } dg_transmitter;
 
 typedef enum dg_transmit_status {
-    DG_TRANSMIT_EMPTY,   /* everything was handed over, or has failed */
-    DG_TRANSMIT_BLOCKED, /* the kernel takes no more now: wait until the descriptor is writable */
+    DG_TRANSMIT_EMPTY,   /* all datagrams were sent, or failed */
+    DG_TRANSMIT_BLOCKED, /* the kernel takes no more now */
 } dg_transmit_status;
 
+/* Sends what waits in the queue, as far as the kernel takes it. */
 dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int fd);
 
 DG_HIDDEN_END

@@ -13,20 +13,20 @@
 
 #include "descriptor.h"
 
-/* Milliseconds to wait for the folder's lock. Whoever binds with it holds it for less than one; but anybody who may
- * read the folder can hold it for ever. */
+/* Milliseconds to wait for the folder's lock. A bind holds it for less than one; but any process that may read the
+ * folder can hold it for ever. */
 enum { PATIENCE = 250 };
 
 enum { PERMISSIONS = 07777 };
 
-/* Whether the address is a path, whose text it writes then. */
+/* Returns whether the address is a path; writes its text then. */
 static int is_path(const dg_address *address, char text[DG_ADDRESS_TEXT])
 {
     return dg_address_format(address, text) != 0 && text[0] != '\0';
 }
 
-/* A copy of the path that stays true after chdir(2). Where the folder has no path any more it is the path itself. NULL
- * without memory. */
+/* Returns a copy of the path that holds after chdir(2), or NULL without memory. Where the current folder has no path
+ * any more the copy is the path itself. */
 static char *absolute(const char *path)
 {
     char *folder = path[0] != '/' ? getcwd(NULL, 0) : NULL;
@@ -48,7 +48,8 @@ static int is_same(const dg_unix_file *file, const struct stat *found)
     return found->st_dev == file->device && found->st_ino == file->inode;
 }
 
-/* 1 where connecting to the socket is refused, 0 where not, or a negative errno without a descriptor to try with. */
+/* Returns 1 where connecting to the socket is refused, 0 where not, or a negative errno if there is no descriptor to
+ * try it with. */
 static int is_dead(const dg_address *address)
 {
     int fd = dg_descriptor_open(AF_UNIX);
@@ -74,8 +75,8 @@ static int open_folder(const char *path)
     return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno : -EADDRINUSE;
 }
 
-/* Locks the folder of a path, and returns a descriptor that holds the lock. It is the kernel's: nothing is left of it
- * when the process ends. -EADDRINUSE where it cannot be had. */
+/* Locks the folder of a path, and returns a descriptor that holds the lock, or -EADDRINUSE. The lock is the kernel's,
+ * so nothing is left of it when the process ends. */
 static int lock_folder(const char *path)
 {
     const struct timespec millisecond = {0, 1000000};
@@ -92,16 +93,17 @@ static int lock_folder(const char *path)
     return fd;
 }
 
-/* The lock is undone, not only closed: a child that another thread forked meanwhile has it, too. */
+/* Unlocks the folder. Closing the descriptor would not be enough: a child that another thread forked meanwhile has it,
+ * too. */
 static void unlock_folder(int lock)
 {
     flock(lock, LOCK_UN);
     close(lock);
 }
 
-/* Binds where a file is in the way, which goes if it is a socket that nobody is bound to any more. Of several processes
- * that find the same one, only the holder of the lock removes it, and binds before the next one looks. So bind(2) has
- * to fail once more with the lock held: then the file is not one that somebody else is just binding to. */
+/* Binds where a file is in the way, and removes the file if it is a socket that no process is bound to any more. Of
+ * several processes that find the same file, only the holder of the lock removes it, and it binds before the next one
+ * looks. So bind(2) has to fail once more under the lock: then no other process has just bound to the file. */
 static int bind_over_dead(int fd, const dg_address *address, const char *path)
 {
     struct stat found;
@@ -129,7 +131,7 @@ static int bind_path(int fd, const dg_address *address, const char *path, int cl
 /* Remembers what bind(2) has made. */
 static void note(dg_unix_file *file, const char *path, struct stat *found)
 {
-    if (lstat(path, found) != 0) { /* somebody has removed it already */
+    if (lstat(path, found) != 0) { /* another process has removed it already */
         dg_unix_file_forget(file);
         return;
     }
@@ -138,7 +140,7 @@ static void note(dg_unix_file *file, const char *path, struct stat *found)
     file->maker = getpid();
 }
 
-/* chmod(2) follows links: it is only used where the system cannot be told not to, after another look. */
+/* chmod(2) follows links. So it is only used where the system has no call that does not, and after another look. */
 static int change_mode(const dg_unix_file *file, const char *path, int mode)
 {
     struct stat found;
@@ -165,9 +167,9 @@ static int bind_and_note(dg_unix_file *file, int fd, const dg_address *address, 
     return status;
 }
 
-/* The file is made with the mode of the descriptor, less the umask: so it is never more open than it shall be. What the
- * umask takes away is given back afterwards. A descriptor that is bound stays bound: where this fails, `spare` takes
- * its place. */
+/* bind(2) makes the file with the mode of the descriptor, less the umask, so the file is never more open than it shall
+ * be. What the umask takes away is given back afterwards. A bound descriptor cannot be unbound: where this fails,
+ * `spare` takes its place. */
 static int bind_with_mode(dg_unix_file *file, int fd, int spare, const dg_address *address, const char *path,
                           const dg_unix_wishes *wishes)
 {

@@ -9,6 +9,8 @@
 #include "../lua/error.h"
 #include "bind.h"
 #include "buffers.h"
+#include "connect.h"
+#include "intake.h"
 #include "watch.h"
 #include "work.h"
 
@@ -25,12 +27,12 @@ static void take_descriptor(dg_socket *s, int fd, const dg_descriptor_facts *fac
         dg_os_offloads(fd, &s->tx.transmitter.offloads);
     if (!s->may_segment)
         s->tx.transmitter.offloads.segments = 0;
-    s->tx.transmitter.offloads.can_coalesce = 0; /* it stays as it was set; who else has it may set it otherwise */
+    s->tx.transmitter.offloads.can_coalesce = 0; /* the others who have the descriptor do not expect UDP_GRO */
     s->tx.transmitter.offloads.shared = 1;
 }
 
-/* A bind that failed has left a stopped poll, which keeps the descriptor's number until it is closed: the socket goes
- * on with another one. 0 or a negative errno. */
+/* A bind that failed has left a stopped poll, which keeps the descriptor's number taken until it is closed. So the
+ * socket goes on with another number. Returns 0 or a negative errno. */
 static int leave_poll(lua_State *L, dg_socket *s)
 {
     if (!s->watch.has_handle)
@@ -45,18 +47,18 @@ static int leave_poll(lua_State *L, dg_socket *s)
     return 0;
 }
 
-/* Puts the descriptor in the place of the socket's own, unless luv does not watch it because somebody else does: then
- * nothing has changed, and this raises. */
+/* Puts the descriptor in the place of the socket's own one. Raises where luv does not watch it, because other code has
+ * a handle for it; then nothing has changed. */
 static void exchange_descriptor(lua_State *L, dg_socket *s, int fd, const dg_descriptor_facts *facts)
 {
     const dg_offloads offloads = s->tx.transmitter.offloads;
     const unsigned char shares_file = s->local.shares_file;
-    int own = s->fd, tells = 0;
+    int own = s->fd, has_event = 0;
     dg_descriptor_facts before;
     dg_descriptor_inspect(own, &before);
     take_descriptor(s, fd, facts);
     s->local.state = facts->bound ? DG_BOUND : DG_UNBOUND;
-    if (facts->bound && !dg_bind_prepare(L, 1, s, &tells)) {
+    if (facts->bound && !dg_bind_prepare(L, 1, s, &has_event)) {
         s->local.state = DG_UNBOUND;
         take_descriptor(s, own, &before);
         s->tx.transmitter.offloads = offloads;
@@ -65,15 +67,15 @@ static void exchange_descriptor(lua_State *L, dg_socket *s, int fd, const dg_des
         dg_watch_abandon(L, 1, s);
         lua_error(L);
     }
-    if (tells)
+    if (has_event)
         dg_work_commit(s->state);
     dg_descriptor_close(own); /* nothing watches it: the socket was unbound */
     dg_watch_update(L, 1, s);
 }
 
-/* core.adopt(socket, fd [, receive] [, send]): puts an open descriptor in the place of the socket's own, with these
- * buffer sizes; returns whether it is bound. Raises ERR_INVALID_FD_TYPE, ERR_SOCKET_ALREADY_BOUND, EBADF or
- * ERR_SOCKET_BUFFER_SIZE. */
+/* core.adopt(socket, fd [, receive] [, send] [, interface] [, multicastAll]): puts an open descriptor in the place of
+ * the socket's own, with these options; returns whether it is bound. Raises ERR_INVALID_FD_TYPE,
+ * ERR_SOCKET_ALREADY_BOUND, EBADF, ERR_SOCKET_BUFFER_SIZE, or what dg_intake_set does. */
 static int core_adopt(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -81,13 +83,13 @@ static int core_adopt(lua_State *L)
     int fd = dg_isinteger(L, 2, &number) && number >= 0 && number <= INT_MAX ? (int)number : -1;
     dg_descriptor_facts facts;
     if (s->local.state != DG_UNBOUND || s->watch.busy ||
-        s->local.will_bind) /* by a finalizer, since the caller looked */
+        s->local.will_bind) /* a finalizer may have bound it since the caller looked */
         return dg_error_raise(L, "Error", "ERR_SOCKET_ALREADY_BOUND", "Socket is already bound");
     int status = fd == s->fd ? -EBADF : dg_descriptor_inspect(fd, &facts);
     if (status == -ENOTSOCK)
         return dg_error_raise(L, "TypeError", "ERR_INVALID_FD_TYPE",
                               "Unsupported descriptor: %d is no datagram socket (UDP or Unix)", fd);
-    if (status == 0 && !dg_bind_make_peer(s))
+    if (status == 0 && !dg_connect_make_peer(s))
         status = -ENOMEM;
     if (status == 0)
         status = leave_poll(L, s);
@@ -96,6 +98,7 @@ static int core_adopt(lua_State *L)
     if (status != 0)
         return dg_error_raise_system(L, status, "bind", NULL);
     dg_buffers_set(L, 3, fd, facts.family);
+    dg_intake_set(L, 5, fd, facts.family);
     exchange_descriptor(L, s, fd, &facts);
     lua_pushboolean(L, facts.bound);
     return 1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors that come from elsewhere, as systemd hands them over: one takes the place of the socket's own. */
+/* bind{fd = n}: a descriptor that other code has opened, as systemd does, takes the place of the socket's own one. What
+ * such a descriptor is, net/descriptor.h finds out. */
 #ifndef DG_SOCKET_ADOPT_H
 #define DG_SOCKET_ADOPT_H
 

@@ -4,8 +4,8 @@
 #include <errno.h>
 
 enum {
-    MOST_BYTES = 256 * 1024, /* in a batch: more would leave the cache before it is delivered */
-    MANY = 4,                /* datagrams that waited together: the next ones may come as trains */
+    MOST_BYTES = 256 * 1024, /* of a batch: more would leave the CPU's cache before it is delivered */
+    ENOUGH_FOR_GRO = 4,      /* datagrams of one receive after which UDP_GRO is turned on */
 };
 
 static int receive_batch(dg_socket *s, unsigned wanted)
@@ -20,21 +20,21 @@ static int receive_batch(dg_socket *s, unsigned wanted)
     return dg_os_receive(s->fd, s->rx.batch, wanted, &s->tx.transmitter.offloads);
 }
 
-/* Most sockets never get there. */
+/* Turns UDP_GRO on after a receive that found several datagrams. It costs too much for sockets that never do. */
 static void coalesce_if_it_pays(dg_socket *s, int got)
 {
-    if (got >= MANY && s->tx.transmitter.offloads.can_coalesce)
+    if (got >= ENOUGH_FOR_GRO && s->tx.transmitter.offloads.can_coalesce)
         dg_os_coalesce(s->fd, &s->tx.transmitter.offloads);
 }
 
-/* How many slots there is a use for, by what the first one holds. */
+/* Returns how many slots a receive may offer, by the length of what the first slot holds. */
 static unsigned most_slots(const dg_socket *s)
 {
     uint32_t length = dg_arena_slot(s->rx.batch, 0)->length;
     return length > MOST_BYTES / DG_SLOTS ? MOST_BYTES / length : DG_SLOTS;
 }
 
-int dg_batch_adapt(dg_socket *s, unsigned got)
+int dg_batch_update_want(dg_socket *s, unsigned got)
 {
     unsigned most = got != 0 ? most_slots(s) : DG_SLOTS;
     int full = got == s->rx.want;
@@ -58,14 +58,14 @@ int dg_batch_receive(dg_socket *s)
     return got;
 }
 
-/* What the slot has from the cursor on. */
+/* Returns how many datagrams the slot has from the cursor on. */
 static unsigned datagrams_left(const dg_socket *s, const dg_received *slot)
 {
     return slot->segment == 0 ? 1 : (slot->length - s->rx.batch_offset + slot->segment - 1) / slot->segment;
 }
 
-/* Counts what is left of the slot and goes past it. */
-static void pass_over(dg_socket *s, const dg_received *slot, uint64_t *counter)
+/* Counts the datagrams that are left of the slot, and moves the cursor past them. */
+static void skip_slot(dg_socket *s, const dg_received *slot, uint64_t *counter)
 {
     *counter += datagrams_left(s, slot);
     s->rx.handed++;
@@ -78,9 +78,9 @@ void dg_batch_skip_refused(dg_socket *s)
     while (dg_batch_left(s)) {
         const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
         if (s->rx.has_strangers && !dg_address_same(&slot->from, s->peer.address))
-            pass_over(s, slot, &s->rx.strangers);
+            skip_slot(s, slot, &s->rx.strangers);
         else if (s->rx.block_list != NULL && s->rx.batch_offset == 0 && dg_blocklist_has(s->rx.block_list, &slot->from))
-            pass_over(s, slot, &s->rx.blocked);
+            skip_slot(s, slot, &s->rx.blocked);
         else
             return;
     }

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../net/descriptor.h"
@@ -14,10 +13,10 @@
 #include "watch.h"
 #include "work.h"
 
-enum { NO_MODE = -1 }; /* a file of that mode which the umask leaves */
+enum { NO_MODE = -1 }; /* the umask decides the file's mode */
 
-/* What a bind needs of luv and of Lua, and what may fail there: before bind(2), which cannot be undone. Arguments: the
- * socket, its light userdata. Returns whether `listening` can be told of. */
+/* Does what may fail in luv and in Lua before bind(2), which cannot be undone. Arguments: the socket, its light
+ * userdata. Returns whether `listening` will be emitted. */
 static int prepare_body(lua_State *L)
 {
     dg_watch_update(L, 1, lua_touserdata(L, 2));
@@ -25,8 +24,7 @@ static int prepare_body(lua_State *L)
     return 1;
 }
 
-/* Whether it worked; if not, the error is on top of the stack. Until finish_bind nothing of Lua's may be allocated. */
-int dg_bind_prepare(lua_State *L, int index, dg_socket *s, int *tells)
+int dg_bind_prepare(lua_State *L, int index, dg_socket *s, int *has_event)
 {
     index = dg_absindex(L, index);
     lua_pushcfunction(L, prepare_body);
@@ -37,7 +35,7 @@ int dg_bind_prepare(lua_State *L, int index, dg_socket *s, int *tells)
     s->local.will_bind = 0;
     if (status != 0)
         return 0;
-    *tells = lua_toboolean(L, -1);
+    *has_event = lua_toboolean(L, -1);
     lua_pop(L, 1);
     return 1;
 }
@@ -48,19 +46,20 @@ static int protected_update(lua_State *L)
     return 0;
 }
 
-/* Nothing was bound: luv need not watch. */
+/* Nothing was bound, so luv need not watch. */
 static void undo_watch(lua_State *L, int index, dg_socket *s)
 {
     index = dg_absindex(L, index);
     lua_pushcfunction(L, protected_update);
     lua_pushvalue(L, index);
     lua_pushlightuserdata(L, s);
-    if (lua_pcall(L, 2, 0, 0) != 0) /* without memory for that it is done with the next change of state */
+    if (lua_pcall(L, 2, 0, 0) != 0) /* without memory the next change of state stops the poll */
         lua_pop(L, 1);
 }
 
-/* What luv says for want of something in the kernel is bind's own failure. What else prepare_bind failed with is
- * raised: memory of Lua's that has run out, or somebody else's poll for the descriptor. Pops that error. */
+/* Pops the error that dg_bind_prepare failed with. An error of the kernel's that luv has passed on is bind's own
+ * failure, and returned as a negative errno. Any other error is raised: Lua has no memory, or other code has a poll for
+ * the descriptor. */
 static int failed_to_prepare(lua_State *L)
 {
     int status = 0;
@@ -76,7 +75,7 @@ static int failed_to_prepare(lua_State *L)
     return status;
 }
 
-/* The kernel's part. A finalizer that ran in the preparation may have closed the socket, or bound it. */
+/* Calls bind(2). A finalizer that ran in the preparation may have closed the socket, or bound it. */
 static int bind_descriptor(dg_socket *s, const dg_address *address, int mode)
 {
     const dg_unix_wishes wishes = {mode, s->local.clears_dead};
@@ -90,22 +89,22 @@ static int bind_descriptor(dg_socket *s, const dg_address *address, int mode)
                                 : dg_descriptor_bind(s->fd, address);
 }
 
-/* Without an address it only counts as bound. 0 or a negative errno; then nothing has changed. */
+/* Binds the socket; without an address it only counts as bound. Returns 0, or a negative errno with nothing changed. */
 static int bind_to(lua_State *L, int index, dg_socket *s, const dg_address *address, int mode)
 {
-    int tells;
-    if (!dg_bind_prepare(L, index, s, &tells)) {
+    int has_event;
+    if (!dg_bind_prepare(L, index, s, &has_event)) {
         undo_watch(L, index, s);
         return failed_to_prepare(L);
     }
     int status = bind_descriptor(s, address, mode);
     if (status == 0) {
         s->local.state = DG_BOUND;
-        if (tells)
+        if (has_event)
             dg_work_commit(s->state);
         dg_watch_update(L, index, s);
     } else {
-        if (tells)
+        if (has_event)
             dg_work_cancel(L, s->state);
         undo_watch(L, index, s);
     }
@@ -121,7 +120,7 @@ int dg_bind_bind_any(lua_State *L, int index, dg_socket *s)
         dg_address_any(&any, s->family, 0);
         return bind_to(L, index, s, &any, NO_MODE);
     }
-#if defined(__linux__) /* only Linux chooses names; elsewhere the socket has none, and nobody can reply */
+#if defined(__linux__) /* only Linux chooses a name; elsewhere the socket has none, and nobody can reply */
     dg_address_unix(&any, "", 0);
     return bind_to(L, index, s, &any, NO_MODE);
 #else
@@ -175,8 +174,9 @@ static int core_bind(lua_State *L)
     return dg_bind_answer(L, status, "bind", &address, port);
 }
 
-/* The arguments of a bind in its most common form, (self [, port] [, address]), to a literal: whether they are that. */
-static int plain_target(lua_State *L, const dg_socket *s, dg_address *out)
+/* Reads the arguments of a bind in its most common form, (self [, port] [, address]), to a literal. Returns 0 for any
+ * other form. */
+static int plain_destination(lua_State *L, const dg_socket *s, dg_address *out)
 {
     int64_t port = 0;
     if (lua_gettop(L) > 3 || s->family == AF_UNIX)
@@ -191,13 +191,13 @@ static int plain_target(lua_State *L, const dg_socket *s, dg_address *out)
            dg_address_parse(out, s->family, dg_socket_maps(s), lua_tostring(L, 3), (unsigned)port) == 0;
 }
 
-/* core.bindPlain(socket, ...): bind, where nothing is wrong, nothing is waited for and nobody is to be called. Returns
- * the socket; or nothing, and has changed nothing: then the Lua side does it, and finds out why. */
+/* core.bindPlain(socket, ...): binds to a literal, without a callback. Returns the socket; or returns nothing and has
+ * changed nothing: then bind.lua does it the general way, and finds the error. */
 static int core_bind_plain(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
     dg_address address;
-    if (!dg_luv_available(L) || s->local.state != DG_UNBOUND || !plain_target(L, s, &address) ||
+    if (!dg_luv_available(L) || s->local.state != DG_UNBOUND || !plain_destination(L, s, &address) ||
         bind_to(L, 1, s, &address, NO_MODE) != 0)
         return 0;
     lua_settop(L, 1);
@@ -215,7 +215,7 @@ static int core_bind_any(lua_State *L)
     return 1;
 }
 
-/* core.isAddress(socket, value): whether it is a literal that the socket can reach. */
+/* core.isAddress(socket, value): whether it is a literal of the socket's family. */
 static int core_is_address(lua_State *L)
 {
     const dg_socket *s = dg_socket_check(L);
@@ -226,8 +226,8 @@ static int core_is_address(lua_State *L)
     return 1;
 }
 
-/* core.lacksZone(socket, literal): whether it is a link-local address without its interface, and the socket is bound to
- * none either. */
+/* core.lacksZone(socket, literal): whether it is a link-local address without a zone, and the socket is not bound to an
+ * interface either. */
 static int core_lacks_zone(lua_State *L)
 {
     const dg_socket *s = dg_socket_check(L);
@@ -238,7 +238,7 @@ static int core_lacks_zone(lua_State *L)
     return 1;
 }
 
-/* core.isLiteral(text): whether it is an address of either family, and no name. */
+/* core.isLiteral(text): whether it is an address of any family, and not a name. */
 static int core_is_literal(lua_State *L)
 {
     dg_address address;
@@ -252,19 +252,12 @@ static int core_set_binding(lua_State *L)
     dg_socket *s = dg_socket_check(L);
     if (lua_toboolean(L, 2))
         s->local.state = DG_BINDING;
-    else if (s->local.state == DG_BINDING)
-        s->local.state = DG_UNBOUND;
+    else
+        dg_bind_end_lookup(s);
     if (s->local.state != DG_BINDING && dg_queue_count(&s->tx.queue) != 0)
         dg_work_add(L, 1, s, DG_WORK_FLUSH);
     dg_watch_update(L, 1, s);
     return 0;
-}
-
-int dg_bind_make_peer(dg_socket *s)
-{
-    if (s->peer.address == NULL)
-        s->peer.address = malloc(sizeof *s->peer.address);
-    return s->peer.address != NULL;
 }
 
 int dg_bind_push_address(lua_State *L, const dg_address *address)

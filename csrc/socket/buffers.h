@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The sizes of the kernel's buffers for a socket. */
+/* The methods that get and set the sizes of the kernel's buffers for a socket. */
 #ifndef DG_SOCKET_BUFFERS_H
 #define DG_SOCKET_BUFFERS_H
 

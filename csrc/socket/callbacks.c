@@ -22,13 +22,13 @@ static void push_slots(lua_State *L, const dg_callbacks *callbacks, int owner)
     lua_pop(L, 2);
 }
 
-/* Serial numbers have the bits that tags leave them. */
+/* Serials have as many bits as tags leave for them. */
 static unsigned next(unsigned serial)
 {
     return (serial + 1) & (UINT32_MAX >> DG_TAG_BITS);
 }
 
-/* Puts a ring of `room` places, which is on top of the stack, in the old one's stead; pops it. */
+/* Pops a table of `room` places, which replaces the ring. */
 static void replace_ring(lua_State *L, dg_callbacks *callbacks, int slots, unsigned room)
 {
     dg_callbacks wider = *callbacks;
@@ -62,7 +62,7 @@ unsigned dg_callbacks_wanted(const dg_callbacks *callbacks, unsigned more)
 
 void dg_callbacks_take_ring(lua_State *L, dg_callbacks *callbacks, int owner, unsigned room)
 {
-    if (callbacks->room >= room) { /* a finalizer sent something meanwhile, and made room itself */
+    if (callbacks->room >= room) { /* a finalizer has sent meanwhile, and made room itself */
         lua_pop(L, 1);
         return;
     }
@@ -108,7 +108,7 @@ static void clear(lua_State *L, int table, int at)
     lua_rawseti(L, table, at);
 }
 
-/* Nobody waits any more: the ring, at an index, must not keep anything alive. */
+/* No datagram with a callback waits any more. The ring, at an index, must not keep a function alive. */
 static void clear_rest(lua_State *L, dg_callbacks *callbacks, int ring)
 {
     for (; callbacks->head != callbacks->tail; callbacks->head = next(callbacks->head))
@@ -127,31 +127,31 @@ void dg_callbacks_give_away(lua_State *L, dg_callbacks *callbacks, int owner, un
     lua_pop(L, 2);
 }
 
-dg_taking dg_callbacks_begin(lua_State *L, const dg_callbacks *callbacks, int owner)
+dg_callback_cursor dg_callbacks_begin(lua_State *L, const dg_callbacks *callbacks, int owner)
 {
-    dg_taking taking = {lua_gettop(L) + 1, lua_gettop(L) + 2, callbacks->rings - 1, 0};
+    dg_callback_cursor cursor = {lua_gettop(L) + 1, lua_gettop(L) + 2, callbacks->rings - 1, 0};
     push_slots(L, callbacks, owner);
     lua_pushnil(L);
-    return taking;
+    return cursor;
 }
 
-/* The places before that of the one that is taken are cleared, and its own when nobody waits: then the ring must not
- * keep the last one alive, nor much memory. */
-void dg_callbacks_take_next(lua_State *L, dg_callbacks *callbacks, dg_taking *taking, unsigned serial)
+/* Clears the places before the one that is taken; and its own place when no other datagram waits, because then the ring
+ * must neither keep the function alive nor much memory. */
+void dg_callbacks_take_next(lua_State *L, dg_callbacks *callbacks, dg_callback_cursor *cursor, unsigned serial)
 {
-    lua_rawgeti(L, taking->slots, DG_SLOT_CALLBACKS);
+    lua_rawgeti(L, cursor->slots, DG_SLOT_CALLBACKS);
     int ring = lua_gettop(L);
     for (; callbacks->head != serial; callbacks->head = next(callbacks->head))
         clear(L, ring, place(callbacks, callbacks->head));
     lua_rawgeti(L, ring, place(callbacks, serial));
-    lua_replace(L, taking->callback);
-    taking->ring = callbacks->rings;
-    taking->head = serial;
+    lua_replace(L, cursor->callback);
+    cursor->ring = callbacks->rings;
+    cursor->head = serial;
     if (callbacks->waiting == 0)
         clear_rest(L, callbacks, ring);
     lua_pop(L, 1);
     if (callbacks->waiting == 0 && callbacks->room > KEPT_ROOM) {
-        clear(L, taking->slots, DG_SLOT_CALLBACKS);
+        clear(L, cursor->slots, DG_SLOT_CALLBACKS);
         callbacks->room = callbacks->head = callbacks->tail = 0;
         callbacks->rings++;
     }

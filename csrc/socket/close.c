@@ -6,6 +6,8 @@
 
 #include "../net/descriptor.h"
 #include "../lua/error.h"
+#include "bind.h"
+#include "connect.h"
 #include "lanes.h"
 #include "moderation.h"
 #include "receive.h"
@@ -14,7 +16,8 @@
 #include "watch.h"
 #include "work.h"
 
-/* Where somebody else has closed the descriptor, its file's inode may be another file's by now: it is left alone. */
+/* Removes the socket's file. Where other code has closed the descriptor, another file may have the inode by now, so the
+ * file is left alone. */
 static void remove_file(dg_socket *s)
 {
     dg_address name;
@@ -28,12 +31,12 @@ void dg_close_finish(lua_State *L, int index, dg_socket *s)
     if (s->life != DG_CLOSING || s->watch.busy || dg_send_queue_waiting(s) != 0)
         return;
     if (s->fd >= 0) {
-        s->tx.blocked = DG_NOT_BLOCKED;
+        dg_send_queue_unblock(s);
         remove_file(s);
         dg_receive_keep_dropped(s);
         dg_watch_release(L, index, s);
     }
-    if (dg_report_pending(s) != 0 || s->tx.telling != 0)
+    if (dg_report_pending(s) != 0 || s->tx.errors_in_making != 0)
         return;
     s->life = DG_CLOSED;
     dg_queue_free(&s->tx.queue);
@@ -43,9 +46,9 @@ void dg_close_finish(lua_State *L, int index, dg_socket *s)
     dg_socket_keep_alive(L, index, s);
 }
 
-/* What a Unix socket has left to send when it closes waits for peers, and they may wait for this one, which reads no
- * more: they must go on, or fail. shutdown(2) acts on the open file: where others may have it, too, what is left fails
- * instead. */
+/* What a Unix socket has left to send when it closes waits for peers. The peers may wait for room in this socket's
+ * queue, which it does not read any more, so their sends have to fail. shutdown(2) does that, but it acts on the open
+ * file: where others may have the file, too, this socket's own datagrams fail instead. */
 static void refuse_senders(lua_State *L, int index, dg_socket *s)
 {
     if (s->family != AF_UNIX || s->fd < 0 || dg_send_queue_waiting(s) == s->tx.awaiting_lookup)
@@ -62,12 +65,10 @@ static void begin_close(lua_State *L, int index, dg_socket *s)
     dg_socket_target_nobody(L, lua_gettop(L));
     lua_pop(L, 1);
     s->life = DG_CLOSING;
-    if (s->local.state == DG_BINDING)
-        s->local.state = DG_UNBOUND;
-    if (s->peer.state == DG_CONNECTING)
-        s->peer.state = DG_NO_PEER;
+    dg_bind_end_lookup(s);
+    dg_connect_end_lookup(s);
     dg_receive_drop(s);
-    /* What waits for nothing but its turn goes out now, and the port is free again when close() returns. */
+    /* What the kernel takes goes now, so that mostly the port is free when close() returns. */
     dg_work_add(L, index, s, DG_WORK_FLUSH | DG_WORK_CLOSE | (s->rx.has_calls ? (unsigned)DG_WORK_CALLS : 0));
     dg_send_queue_flush_all(L, index, s);
     refuse_senders(L, index, s);
@@ -84,7 +85,7 @@ static int core_close(lua_State *L)
     return 1;
 }
 
-/* core.closePlain(socket, ...): close, if there is no argument: else it returns nothing, and the Lua side does it. */
+/* core.closePlain(socket, ...): closes if there is no argument; else returns nothing, and bind.lua does it. */
 static int core_close_plain(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -94,7 +95,7 @@ static int core_close_plain(lua_State *L)
     return 1;
 }
 
-/* core.discard(socket): for one that nobody has seen yet; closes it without a word. */
+/* core.discard(socket): closes a socket that the program has not got yet, without an event. */
 static int core_discard(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -103,7 +104,7 @@ static int core_discard(lua_State *L)
     return 0;
 }
 
-/* Lua 5.4's to-be-closed variables; closed already is fine there. */
+/* For Lua 5.4's to-be-closed variables. The socket may be closed already. */
 static int socket_meta_close(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
@@ -115,14 +116,13 @@ static int socket_meta_close(lua_State *L)
 static int socket_gc(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
-    s->rx.reader_depth = 0;
     dg_moderation_forget(s);
-    if (s->fd >= 0 && !s->tx.blocked) /* without a loop, what nobody flushed goes now */
+    if (s->fd >= 0 && !s->tx.blocked) /* without a loop the program may not have flushed it */
         dg_transmit(&s->tx.transmitter, &s->tx.queue, s->fd);
     if (s->fd >= 0)
         dg_lanes_try(s);
     dg_lanes_free(s);
-    dg_receive_drop(s);
+    dg_receive_end(s);
     remove_file(s);
     dg_watch_forget(L, 1, s);
     s->life = DG_CLOSED;
@@ -138,14 +138,15 @@ static int set_referenced(lua_State *L, int referenced)
     dg_socket *s = dg_socket_check(L);
     dg_error_surplus(L, 1);
     lua_settop(L, 1);
-    s->watch.unreferenced = (unsigned char)!referenced;
+    dg_watch_set_referenced(s, referenced);
     if (!referenced && s->rx.moderated)
         dg_moderation_end(L, 1, s); /* the timer would keep the loop alive */
     dg_watch_update(L, 1, s);
     return 1;
 }
 
-/* socket:ref(), socket:unref(): whether the bound socket keeps the loop alive (it does at first). Return the socket. */
+/* socket:ref(), socket:unref(): set whether the bound socket keeps the loop alive (it does at first). Return the
+ * socket. */
 static int socket_ref(lua_State *L)
 {
     return set_referenced(L, 1);

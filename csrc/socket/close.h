@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of a socket's life, and what keeps the loop alive until then: close, ref, unref, collection. */
+/* close, collection, ref and unref. What is queued still goes before a socket closes; send_queue.h sends it. */
 #ifndef DG_SOCKET_CLOSE_H
 #define DG_SOCKET_CLOSE_H
 
@@ -7,7 +7,7 @@
 
 DG_HIDDEN_BEGIN
 
-/* Closes the descriptor if the socket is closing and has nothing left to send; emits `close` when all is reported. */
+/* Closes the descriptor if the socket is closing and nothing waits to be sent; emits `close` when all is reported. */
 void dg_close_finish(lua_State *L, int index, dg_socket *s);
 
 /* Adds ref, unref; core.close, core.discard; __gc, __close. The stack is as for dg_socket_open. */

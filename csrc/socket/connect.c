@@ -2,16 +2,18 @@
 #include "connect.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "../net/blocklist.h"
 #include "../net/descriptor.h"
 #include "../lua/error.h"
 #include "bind.h"
+#include "receive.h"
 #include "send_queue.h"
 #include "watch.h"
 #include "work.h"
 
-/* What is pending is the old peer's, or nobody's: it must not be told as the new one's. */
+/* Reports the pending error, which is the old peer's or nobody's. It must not be reported as the new peer's. */
 static void take_pending_error(lua_State *L, dg_socket *s)
 {
     int error = dg_descriptor_take_error(s->fd);
@@ -21,7 +23,14 @@ static void take_pending_error(lua_State *L, dg_socket *s)
     dg_work_emit(L, 1, "error");
 }
 
-/* The kernel's own name of the peer: that is what its datagrams carry. */
+int dg_connect_make_peer(dg_socket *s)
+{
+    if (s->peer.address == NULL)
+        s->peer.address = malloc(sizeof *s->peer.address);
+    return s->peer.address != NULL;
+}
+
+/* Notes the peer's address as the kernel writes it, because its datagrams come with that address. */
 static void note_peer(dg_socket *s, const dg_address *wanted)
 {
     if (dg_descriptor_peer(s->fd, s->peer.address) != 0)
@@ -33,8 +42,8 @@ static int has_zone(const dg_address *address)
     return address->length != 0 && address->u.any.sa_family == AF_INET6 && address->u.in6.sin6_scope_id != 0;
 }
 
-/* core.connect(socket, port | nil, address | nil): dg_bind_answer's values. What is queued goes where it was meant
- * to. */
+/* core.connect(socket, port | nil, address | nil): returns dg_bind_answer's values. What is queued is flushed first, so
+ * it goes to its own destination. */
 static int core_connect(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -55,11 +64,11 @@ static int core_connect(lua_State *L)
     take_pending_error(L, s);
     if (has_zone(&address))
         s->local.device = dg_descriptor_device(s->fd);
-    status = dg_bind_make_peer(s) ? dg_descriptor_connect(s->fd, &address) : -ENOMEM;
+    status = dg_connect_make_peer(s) ? dg_descriptor_connect(s->fd, &address) : -ENOMEM;
     if (status == 0) {
         s->peer.state = DG_CONNECTED;
         s->peer.serial++;
-        s->rx.has_strangers = 1;
+        dg_receive_expect_strangers(s, 1);
         note_peer(s, &address);
         lua_pushnil(L);
         dg_work_emit(L, 1, "connect");
@@ -67,8 +76,7 @@ static int core_connect(lua_State *L)
     return dg_bind_answer(L, status, "connect", &address, port);
 }
 
-/* For methods without arguments: the socket, which is connected. */
-static dg_socket *connected_socket(lua_State *L)
+dg_socket *dg_connect_check(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
     dg_error_surplus(L, 1);
@@ -77,14 +85,14 @@ static dg_socket *connected_socket(lua_State *L)
     return s;
 }
 
-/* Linux takes three things away together with the peer, which the socket keeps all the same: the interface that it was
- * bound to, with it the zone of its address, and an ephemeral port. Without the privileges that it takes before Linux
- * 5.7 the interface is lost. If somebody else has the port by now, the socket is unbound. */
+/* When a socket disconnects, Linux also unbinds it from its interface, takes the zone from its address, and takes an
+ * ephemeral port. This function gives all three back. Before Linux 5.7 binding to an interface takes privileges;
+ * without them it stays lost. If another socket has taken the port meanwhile, the socket is unbound. */
 static int disconnect(dg_socket *s)
 {
     dg_address before, after;
     int known = dg_descriptor_name(s->fd, &before);
-    /* A peer with a zone has bound the socket to that interface: what counts is what was before. */
+    /* connect(2) to a peer with a zone has bound the socket to that interface: the one before is given back. */
     unsigned device = has_zone(s->peer.address) ? s->local.device : dg_descriptor_device(s->fd);
     int status = dg_descriptor_disconnect(s->fd);
     if (status != 0 || known != 0 || s->family == AF_UNIX || dg_descriptor_name(s->fd, &after) != 0)
@@ -107,18 +115,18 @@ static int disconnect(dg_socket *s)
  * Raises ERR_SOCKET_DGRAM_NOT_CONNECTED. */
 static int socket_disconnect(lua_State *L)
 {
-    dg_socket *s = connected_socket(L);
+    dg_socket *s = dg_connect_check(L);
     dg_send_queue_flush(L, 1, s);
     dg_queue_name_peer(&s->tx.queue, s->peer.address);
-    if (s->family == AF_UNIX) { /* what the peer had no room for waits in its lane, before what is sent there next */
-        s->tx.blocked = DG_NOT_BLOCKED;
+    if (s->family == AF_UNIX) { /* what the peer had no room for moves to a lane, in front of what is sent there next */
+        dg_send_queue_unblock(s);
         dg_send_queue_flush(L, 1, s);
     }
     int status = disconnect(s);
     dg_address peer;
     take_pending_error(L, s);
     s->peer.serial++;
-    s->rx.has_strangers = 0;
+    dg_receive_expect_strangers(s, 0);
     s->peer.state = dg_descriptor_peer(s->fd, &peer) == 0 ? DG_CONNECTED : DG_NO_PEER;
     if (s->local.state != DG_BOUND)
         dg_watch_update(L, 1, s);
@@ -131,8 +139,8 @@ static int core_set_connecting(lua_State *L)
     dg_socket *s = dg_socket_check(L);
     if (lua_toboolean(L, 2))
         s->peer.state = DG_CONNECTING;
-    else if (s->peer.state == DG_CONNECTING)
-        s->peer.state = DG_NO_PEER;
+    else
+        dg_connect_end_lookup(s);
     dg_watch_update(L, 1, s);
     return 0;
 }
@@ -141,7 +149,7 @@ static int core_set_connecting(lua_State *L)
  * Raises ERR_SOCKET_DGRAM_NOT_CONNECTED. */
 static int socket_remote_address(lua_State *L)
 {
-    dg_socket *s = connected_socket(L);
+    dg_socket *s = dg_connect_check(L);
     dg_address peer;
     int status = dg_descriptor_peer(s->fd, &peer);
     if (status != 0)

@@ -13,10 +13,10 @@
 
 enum {
     QUEUE_LIMIT = 16 * 1024 * 1024, /* bytes */
-    SLOTS_AT_FIRST = 4,             /* as many datagrams as often wait for a loop that was asleep */
+    SLOTS_AT_FIRST = 4, /* slots of the first receive: a loop that was asleep often finds so many datagrams */
 };
 
-/* When the kernel is asked to coalesce. */
+/* When UDP_GRO is turned on. */
 enum coalescing { NEVER, AT_ONCE, WHEN_IT_PAYS };
 
 typedef struct creation {
@@ -30,7 +30,7 @@ static int apply_creation(dg_socket *s, const creation *wanted)
     s->local.clears_dead = (unsigned char)wanted->reuse_address;
     if (s->family == AF_UNIX)
         return 0;
-    if (s->family == AF_INET6) /* either way, so that the system's default (bindv6only) does not decide */
+    if (s->family == AF_INET6) /* it is set either way, so that the system's default (bindv6only) does not matter */
         status = dg_option_set_ipv6_only(s->fd, s->family, wanted->v6only);
     if (status == 0 && wanted->reuse_address)
         status = dg_option_set_reuse_address(s->fd, s->family, 1);
@@ -49,7 +49,7 @@ static void set_up_offloads(dg_socket *s, const creation *wanted)
         offloads->segments = 0;
     if (wanted->coalescing == AT_ONCE)
         dg_os_coalesce(s->fd, offloads);
-    if (wanted->coalescing != WHEN_IT_PAYS) /* else receive.c asks for it */
+    if (wanted->coalescing != WHEN_IT_PAYS) /* else receive.c turns it on */
         offloads->can_coalesce = 0;
     s->tx.transmitter.hears_late = 1;
 }
@@ -74,7 +74,7 @@ static void open_descriptor(lua_State *L, dg_socket *s, const creation *wanted)
                            status == -ENOTSUP ? "this system does not spread datagrams (reusePort)" : NULL);
 }
 
-/* Makes the userdata as a closed socket and pushes it: whatever fails from here on leaves nothing behind. */
+/* Makes and pushes the userdata, as a closed socket: its finalizer has nothing to do if a later step fails. */
 static dg_socket *new_socket(lua_State *L, int family)
 {
     dg_state *state = dg_state_of(L);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How a socket comes to be: its descriptor, with the options that must be set before bind. */
+/* Makes a socket: the userdata, its descriptor, and the options that must be set before bind. */
 #ifndef DG_SOCKET_CREATE_H
 #define DG_SOCKET_CREATE_H
 
@@ -8,7 +8,7 @@
 
 DG_HIDDEN_BEGIN
 
-/* Adds core.open and core.setLimits; core and the table of methods are on top of the stack. */
+/* Adds core.open. The stack is as for dg_socket_open. */
 void dg_create_open(lua_State *L);
 
 DG_HIDDEN_END

@@ -15,37 +15,38 @@
 #include "watch.h"
 #include "work.h"
 
-static void run_round(lua_State *L, dg_state *state)
+static void drain_work(lua_State *L, dg_state *state)
 {
-    if (!state->dispatch.opened)
+    if (!state->dispatch.drain_opened)
         dg_drain_open(state);
     dg_drain_run(L, state);
 }
 
-/* The work of a dispatch, under its protected call. Arguments: the socket, or nil for the tick; the state. Entered
- * again after an error, it goes on behind what raised. */
+/* The body of a dispatch, which runs in its protected call. Arguments: the socket, or nil for the idle callback; the
+ * state. After an error it is called again, and goes on behind the call that raised. */
 static int body(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, 1);
     dg_state *state = lua_touserdata(L, 2);
     state->dispatch.entered = 1;
-    if (!state->dispatch.begun) { /* what is deferred comes before what was received behind it */
+    if (!state->dispatch.begun) { /* deferred work is older than what is received now */
         state->dispatch.begun = 1;
         if (dg_work_has_work(state))
-            run_round(L, state);
+            drain_work(L, state);
     }
     if (s != NULL && s->fd >= 0) {
         dg_ready_serve(L, 1, s);
         if (dg_queue_count(&s->tx.queue) != 0)
             dg_send_queue_flush_now(L, 1, s);
     }
-    if (state->dispatch.opened || dg_work_has_work(state)) /* a lone datagram and its answer leave none */
-        run_round(L, state);
+    if (state->dispatch.drain_opened || dg_work_has_work(state)) /* a lone datagram and its answer make no work */
+        drain_work(L, state);
     return 0;
 }
 
-/* Runs the body for the socket, which is at `index`, or for the tick (NULL); again after each error. Without memory, or
- * where the C stack has no room for the body, it stops: what is left is still noted, and the next dispatch goes on. */
+/* Runs the body for the socket, which is at `index`, or for the idle callback (NULL), and again after each error. It
+ * gives up without memory, or where the C stack has no room for the body: the rest is still noted, and the next
+ * dispatch goes on. */
 static void run_body(lua_State *L, dg_state *state, dg_socket *s, int index)
 {
     const dg_dispatch outer = state->dispatch;
@@ -53,7 +54,7 @@ static void run_body(lua_State *L, dg_state *state, dg_socket *s, int index)
     int status;
     dg_turn_enter(state, &turn);
     state->dispatch.socket = s;
-    state->dispatch.begun = state->dispatch.opened = 0;
+    state->dispatch.begun = state->dispatch.drain_opened = 0;
     state->depth++;
     lua_pushvalue(L, DG_UP_MESSAGE_HANDLER);
     int handler = lua_gettop(L);
@@ -79,7 +80,7 @@ static void run_body(lua_State *L, dg_state *state, dg_socket *s, int index)
     dg_turn_leave(state, &turn);
 }
 
-static int settle(lua_State *L)
+static int finish_drain(lua_State *L)
 {
     dg_drain_finish(L, dg_state_of(L));
     return 0;
@@ -97,39 +98,39 @@ static int stop_idle_handle(lua_State *L)
     return 0;
 }
 
-static void protect(lua_State *L, dg_state *state, lua_CFunction function)
+static void run_protected(lua_State *L, dg_state *state, lua_CFunction function)
 {
     lua_pushcfunction(L, function);
-    if (lua_pcall(L, 0, 0, 0) != 0) { /* no memory to start the tick: dgram.run tries again */
+    if (lua_pcall(L, 0, 0, 0) != 0) { /* there was no memory to start the idle handle: dgram.run tries again */
         lua_pop(L, 1);
         state->dropped_errors++;
     }
 }
 
-/* Where the dispatch came from. libuv calls timers once more at the end of uv_run "once", behind the place where it
- * ends closed handles: none may be closed there, as the state may end before the loop runs again. */
+/* Which callback of luv's it is. At the end of uv_run "once" libuv calls timers once more, after it has finished closed
+ * handles. No handle may be closed there: the state may end before the loop runs again (watch.h). */
 enum origin { FROM_POLL, FROM_TIMER };
 
-/* Whether the tick is to run, where it is not for dg_drain_finish to say. */
+/* Returns whether the idle handle is needed, where dg_drain_finish does not run. */
 static int needs_idle(const dg_state *state)
 {
     return dg_work_has_work(state) || dg_turn_must_end(state) || (state->depth == 0 && state->pending_closes != 0);
 }
 
-/* The way out of a dispatch. Inside of a listener, in a nested loop, only the tick is started for what is left, and
- * stopped where nothing is: it would have that loop spin. */
+/* The way out of a dispatch. Inside of a listener, in a nested loop, it only starts the idle handle if work is left,
+ * and stops it if none is: an idle handle without work would make that loop spin. */
 static int leave(lua_State *L, dg_state *state, enum origin origin)
 {
     if (origin == FROM_POLL && dg_drain_unfinished(state))
-        protect(L, state, settle);
+        run_protected(L, state, finish_drain);
     else if (!state->idle_running && needs_idle(state))
-        protect(L, state, start_idle_handle);
+        run_protected(L, state, start_idle_handle);
     else if (state->idle_running && state->depth != 0 && origin == FROM_POLL && !needs_idle(state))
-        protect(L, state, stop_idle_handle);
+        run_protected(L, state, stop_idle_handle);
     return state->uncaught != 0 || state->dropped_errors != 0 ? dg_uncaught_raise(L, state) : 0;
 }
 
-/* luv names what came by letters: r, w, d, p. It is "r" nearly always. */
+/* Reads luv's event letters: r, w, d, p. They are nearly always "r". */
 static unsigned events_of(const char *events)
 {
     unsigned ready_events = 0;
@@ -140,23 +141,23 @@ static unsigned events_of(const char *events)
     return ready_events;
 }
 
-/* What luv's poll callback was told: error, events. */
-static unsigned told(lua_State *L)
+/* Returns the set of dg_ready_event that luv's arguments of a poll callback stand for: error, events. */
+static unsigned poll_status(lua_State *L)
 {
     return lua_type(L, 1) == LUA_TSTRING ? (unsigned)DG_STOPPED : events_of(lua_tostring(L, 2));
 }
 
 static void dispatch(lua_State *L, dg_socket *s, int index, unsigned ready_events)
 {
-    s->watch.ready_events |= (unsigned char)ready_events;
+    dg_ready_add(s, ready_events);
     run_body(L, s->state, s, index);
 }
 
-/* luv's callback for the poll of a socket that is read or written. */
+/* luv's callback for the poll of a socket that is kept alive. */
 static int on_poll(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, DG_UP_SOCKET);
-    dispatch(L, s, DG_UP_SOCKET, told(L));
+    dispatch(L, s, DG_UP_SOCKET, poll_status(L));
     if (s->rx.interval != 0 && s->state->depth == 0)
         dg_moderation_woken(L, DG_UP_SOCKET, s);
     return leave(L, s->state, FROM_POLL);
@@ -173,17 +174,18 @@ static int on_timer(lua_State *L)
             break;
         dg_socket_push(L, s);
         if (lua_isnil(L, -1)) {
-            dg_moderation_forget(s); /* it is being collected */
+            dg_moderation_forget(s); /* the socket is being collected */
         } else {
             dispatch(L, s, top + 1, DG_READABLE);
-            dg_moderation_judge(L, top + 1, s);
+            dg_moderation_review(L, top + 1, s);
         }
         lua_settop(L, top);
     }
     return leave(L, state, FROM_POLL);
 }
 
-/* Pushes a socket that may be gone: one that is being collected is nowhere to be found (NULL, nil). */
+/* Pushes and returns the socket that the callback's light userdata stands for; nil and NULL if it has been
+ * collected. */
 static dg_socket *push_if_there(lua_State *L)
 {
     dg_registry_get(L, DG_REGISTRY_SOCKETS);
@@ -191,10 +193,10 @@ static dg_socket *push_if_there(lua_State *L)
     return lua_touserdata(L, -1);
 }
 
-/* luv's callback for a poll that only keeps the loop alive. */
+/* luv's callback for a poll that only keeps the loop alive: its socket may have been collected. */
 static int on_alive(lua_State *L)
 {
-    const unsigned ready_events = told(L);
+    const unsigned ready_events = poll_status(L);
     dg_socket *s = push_if_there(L);
     if (s == NULL)
         return 0;
@@ -202,13 +204,14 @@ static int on_alive(lua_State *L)
     return leave(L, s->state, FROM_POLL);
 }
 
-/* luv's callback for a socket's timer. The work is the tick's, which comes next: its user code belongs to that turn. */
+/* luv's callback for a socket's retry timer. It notes the work for the idle callback, which comes next, so that user
+ * code runs on that turn's budget. */
 static int on_retry(lua_State *L)
 {
     dg_socket *s = push_if_there(L);
     if (s == NULL)
         return 0;
-    s->watch.ready_events |= DG_RETRY;
+    dg_ready_add(s, DG_RETRY);
     dg_ready_note_left(s);
     return leave(L, s->state, FROM_TIMER);
 }
@@ -224,6 +227,7 @@ static int on_deadline(lua_State *L)
     return leave(L, s->state, FROM_TIMER);
 }
 
+/* luv's callback for the idle handle: a turn begins. */
 static int on_idle(lua_State *L)
 {
     dg_state *state = dg_state_of(L);
@@ -251,7 +255,7 @@ static void check_mode(lua_State *L)
                    dg_error_received(L, 1));
 }
 
-/* luv has answered what is at the index: nil and why it runs nothing, or whether something is left to do. */
+/* The results of uv.run are at the index: nil and a message where luv refuses a nested run, else a boolean. */
 static void check_refused(lua_State *L, int answer)
 {
     if (lua_isnil(L, answer) && lua_type(L, answer + 1) == LUA_TSTRING)
@@ -298,7 +302,7 @@ void dg_dispatch_configure(lua_State *L)
     lua_pushcclosure(L, body, DG_RECEIVE_UPVALUES);
     dg_registry_set(L, DG_REGISTRY_BODY);
     dg_take_configure(L);
-    /* Made here, because it is needed where a finalizer that ran would undo what is being noted. */
+    /* This callback is made once, here, so that starting the idle handle allocates less. */
     lua_pushnil(L);
     dg_state_push_callback(L, dg_state_of(L)->on_idle);
     dg_registry_set(L, DG_REGISTRY_ON_IDLE);

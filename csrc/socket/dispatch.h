@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* From the loop into dgram and back: every callback that luv makes comes in here, does its work under one protected
- * call that is entered again after an error, and leaves with the loop in order. */
+/* From the loop into dgram and back. Every callback of luv's comes in here. It does its work in one protected call,
+ * which is entered again after an error, and on the way out it starts or stops the idle handle. What a socket does with
+ * its events is ready.h's affair. */
 #ifndef DG_SOCKET_DISPATCH_H
 #define DG_SOCKET_DISPATCH_H
 
@@ -8,11 +9,11 @@
 
 DG_HIDDEN_BEGIN
 
-/* core.run([mode]): uv.run, but raises what went uncaught in dgram's callbacks. */
+/* core.run([mode]): runs uv.run, then raises the errors that dgram's callbacks raised and no handler took. */
 int dg_dispatch_run(lua_State *L);
-/* Tells the state what luv's handles are to call. */
+/* Sets the functions of the state that luv's handles call. */
 void dg_dispatch_open(lua_State *L);
-/* Makes what dispatches need of the hooks, which are set. */
+/* Makes the body of dispatches. The hooks are set by then. */
 void dg_dispatch_configure(lua_State *L);
 
 DG_HIDDEN_END

@@ -15,7 +15,7 @@
 #include "watch.h"
 #include "work.h"
 
-/* Looks again at an event that was true when it was noted, and takes it: whether it is not to be told any more. */
+/* Returns whether a deferred event is not to be emitted any more, because the socket's state has changed since. */
 static int is_stale(lua_State *L, int index, const char *event)
 {
     dg_socket *s = lua_touserdata(L, index);
@@ -24,8 +24,8 @@ static int is_stale(lua_State *L, int index, const char *event)
     return s->life != DG_OPEN && (strcmp(event, "listening") == 0 || strcmp(event, "connect") == 0);
 }
 
-/* `close` comes when the descriptor's number is free, too: after the handles were closed at the end of this dispatch.
- * Inside a nested one that end is far. */
+/* `close` waits until the descriptor's number is free, which is after the handles were closed at the end of this
+ * dispatch. In a nested dispatch it does not wait, because the outer one may take long to end. */
 static int is_early(lua_State *L, const dg_state *state, int event)
 {
     const dg_socket *s = lua_touserdata(L, event - 1);
@@ -72,37 +72,37 @@ static void end_calls(lua_State *L, int index, dg_socket *s)
         dg_work_add(L, index, s, DG_WORK_CALLS);
 }
 
-/* One step of what the socket has to do. Each bit is cleared before its work, which may raise, but where the work is in
- * parts, and goes on when it is entered again. */
+/* Does one kind of the socket's running work. Its bit is cleared before, because the work may raise; DG_WORK_RESUME,
+ * DG_WORK_REPORT and DG_WORK_CALLS go on where they raised, so theirs are cleared after. */
 static void do_step(lua_State *L, int index, dg_socket *s)
 {
-    unsigned doing = s->job.running;
-    if (doing & DG_WORK_BIND) {
+    unsigned running = s->job.running;
+    if (running & DG_WORK_BIND) {
         s->job.running &= (unsigned char)~DG_WORK_BIND;
         int status = s->life == DG_OPEN ? dg_bind_bind_any(L, index, s) : 0;
         if (status != 0) {
             dg_error_push_system(L, status, "bind", NULL);
             dg_work_emit(L, index, "error");
         }
-    } else if (doing & DG_WORK_READY) {
-        s->job.running = (unsigned char)((doing & ~(unsigned)DG_WORK_READY) | DG_WORK_RESUME);
+    } else if (running & DG_WORK_READY) {
+        s->job.running = (unsigned char)((running & ~(unsigned)DG_WORK_READY) | DG_WORK_RESUME);
         if (s->fd >= 0)
             dg_ready_serve(L, index, s);
-    } else if (doing & DG_WORK_FLUSH) {
+    } else if (running & DG_WORK_FLUSH) {
         s->job.running &= (unsigned char)~DG_WORK_FLUSH;
         dg_send_queue_flush(L, index, s);
         s->job.report_limit = dg_report_pending(s);
         if (s->job.report_limit != 0)
             s->job.running |= DG_WORK_REPORT;
-    } else if (doing & DG_WORK_RESUME) {
-        dg_receive(L, index, s, 0); /* having raised it goes on behind that datagram */
+    } else if (running & DG_WORK_RESUME) {
+        dg_receive(L, index, s, 0);
         s->job.running &= (unsigned char)~DG_WORK_RESUME;
-    } else if (doing & DG_WORK_REPORT) {
+    } else if (running & DG_WORK_REPORT) {
         dg_report_run(L, index, s);
         s->job.running &= (unsigned char)~DG_WORK_REPORT;
         if (dg_report_pending(s) != 0)
             dg_work_add(L, index, s, DG_WORK_REPORT);
-    } else if (doing & DG_WORK_CALLS) {
+    } else if (running & DG_WORK_CALLS) {
         end_calls(L, index, s);
     } else {
         s->job.running = 0;
@@ -110,13 +110,12 @@ static void do_step(lua_State *L, int index, dg_socket *s)
     }
 }
 
-/* Serves the socket that state->current names until it has nothing left to do in this round. The dispatched socket, if
- * there is one, is at index 1. */
+/* Does all running work of state->current. The dispatch's socket, if there is one, is at index 1. */
 static void serve(lua_State *L, dg_state *state)
 {
     dg_socket *s = state->current;
     int top = lua_gettop(L), index = 1;
-    if (lua_touserdata(L, 1) != s) { /* it is not the one that is being dispatched */
+    if (lua_touserdata(L, 1) != s) {
         dg_socket_push(L, s);
         index = top + 1;
     }
@@ -132,22 +131,24 @@ static void serve(lua_State *L, dg_state *state)
 
 void dg_drain_open(dg_state *state)
 {
-    state->dispatch.opened = 1;
+    state->dispatch.drain_opened = 1;
     state->dispatch.sockets_first = state->sockets_first;
     state->dispatch.sockets = state->pending_count;
     state->dispatch.events = dg_work_deferred(state);
 }
 
-/* What listeners and callbacks have sent goes when they are done, though no user code may run any more. */
+/* Flushes the pending sockets, though the turn's time is used up: what listeners and callbacks have sent goes when they
+ * are done. The reports wait. */
 static void flush_pending(lua_State *L, dg_state *state)
 {
     for (unsigned left = state->pending_count; left != 0 && state->first_pending != NULL; left--) {
         dg_socket *s = dg_work_next(state);
-        unsigned due = s->job.pending;
-        s->job.pending = due & DG_WORK_FLUSH ? (unsigned char)((due & ~(unsigned)DG_WORK_FLUSH) | DG_WORK_REPORT)
-                                             : (unsigned char)due;
+        unsigned pending = s->job.pending;
+        s->job.pending = pending & DG_WORK_FLUSH
+                             ? (unsigned char)((pending & ~(unsigned)DG_WORK_FLUSH) | DG_WORK_REPORT)
+                             : (unsigned char)pending;
         dg_work_mark(s, 0);
-        if (due & DG_WORK_FLUSH) {
+        if (pending & DG_WORK_FLUSH) {
             dg_socket_push(L, s);
             dg_send_queue_flush(L, lua_gettop(L), s);
             lua_pop(L, 1);
@@ -160,7 +161,7 @@ static void run_events(lua_State *L, dg_state *state)
     while (state->dispatch.events != 0 && dg_work_deferred(state) != 0 && !state->turn.exhausted) {
         state->dispatch.events--;
         run_event(L, state);
-        dg_turn_look(state); /* each may be another one */
+        dg_turn_look(state); /* each call may be of another function */
     }
 }
 
@@ -173,15 +174,15 @@ static void serve_pending(lua_State *L, dg_state *state)
         s->job.pending = 0;
         s->job.report_limit = dg_report_pending(s);
         state->current = s;
-        while (state->current != NULL) /* a nested dispatch without memory has left another one */
+        while (state->current != NULL) /* a nested dispatch without memory may have left another socket */
             serve(L, state);
         if (state->first_pending != NULL)
             dg_turn_look(state);
     }
 }
 
-/* Deferred calls come before due sockets; but where they used up a turn, these are first in the next one. That is noted
- * before the calls, which may raise. */
+/* Deferred calls come before pending sockets. But if they use up a turn, pending sockets come first in the next one;
+ * that is noted before the calls, because they may raise. */
 static void run_open(lua_State *L, dg_state *state)
 {
     if (state->dispatch.sockets_first) {

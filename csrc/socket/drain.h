@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One round of the work that tick.h notes: the events and calls that are due, and what each due socket has to do. */
+/* Does the deferred work that work.h notes: deferred events and calls, and the pending work of sockets. (The event
+ * `drain` has nothing to do with it; send_queue.h emits that.) */
 #ifndef DG_SOCKET_DRAIN_H
 #define DG_SOCKET_DRAIN_H
 
@@ -8,17 +9,18 @@
 
 DG_HIDDEN_BEGIN
 
-/* How much the round may do: what is due now. Set once before it, so that work that makes work waits for the next. */
+/* Sets how much work dg_drain_run may do in this dispatch: what is noted now. So work that makes work waits for the
+ * next dispatch. */
 void dg_drain_open(dg_state *state);
-/* Does that work. May raise between two pieces of work; call it again then. */
+/* Does that work, as long as the turn has time. May raise what user code raises; to be called again then. */
 void dg_drain_run(lua_State *L, dg_state *state);
-/* Whether dg_drain_finish would do something. */
+/* Returns whether dg_drain_finish has something to do. */
 static inline int dg_drain_unfinished(const dg_state *state)
 {
     return state->depth == 0 && (state->pending_closes != 0 || dg_work_has_work(state) || state->idle_running ||
                                  state->watched == 0 || dg_turn_must_end(state));
 }
-/* At the end of a dispatch: closes handles, starts or stops the loop's tick. */
+/* Ends a dispatch: closes handles, and starts or stops the idle handle. */
 void dg_drain_finish(lua_State *L, dg_state *state);
 
 DG_HIDDEN_END

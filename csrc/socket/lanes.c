@@ -13,7 +13,7 @@ dg_lane *dg_lanes_find(const dg_socket *s, const dg_address *to)
     return found;
 }
 
-/* Whether an older lane of the same destination has to be emptied first. */
+/* Returns whether an older lane of the same destination has to be emptied first. */
 static int must_wait(const dg_socket *s, const dg_lane *lane)
 {
     for (const dg_lane *older = s->tx.lanes; older != lane; older = older->next)
@@ -31,7 +31,7 @@ static void push_tables(lua_State *L, int index)
     if (lua_isnil(L, -1)) {
         lua_newtable(L);
         lua_rawgeti(L, slots, DG_SLOT_LANES);
-        if (lua_isnil(L, -1)) { /* else a finalizer was first */
+        if (lua_isnil(L, -1)) { /* else a finalizer has made one */
             lua_pop(L, 1);
             lua_pushvalue(L, -1);
             lua_rawseti(L, slots, DG_SLOT_LANES);
@@ -41,7 +41,7 @@ static void push_tables(lua_State *L, int index)
     lua_settop(L, slots);
 }
 
-/* Allocates nothing: what is not there is not taken out. */
+/* Removes the lane's table, if there is one. Allocates nothing. */
 static void forget_table(lua_State *L, int index, const dg_lane *lane)
 {
     const int top = lua_gettop(L);
@@ -57,8 +57,8 @@ static void forget_table(lua_State *L, int index, const dg_lane *lane)
     lua_settop(L, top);
 }
 
-/* Arguments: the socket, the lane (a light userdata), places for callbacks. What is there from an earlier time stays.
- */
+/* Makes the lane's table and ring. Arguments: the socket, the lane (a light userdata), how many callbacks it has to
+ * hold. */
 static int make_tables(lua_State *L)
 {
     dg_lane *lane = lua_touserdata(L, 2);
@@ -90,18 +90,18 @@ static void free_lane(dg_lane *lane)
     free(lane);
 }
 
-/* Carries callbacks over from the socket's ring to the lane's. */
-typedef struct carrier {
+/* Moves callbacks from the socket's ring to the lane's. */
+typedef struct callback_move {
     lua_State *L;
     int index;
     dg_socket *socket;
     dg_lane *lane;
     unsigned carried;
-} carrier;
+} callback_move;
 
-static uint32_t carry(void *context, uint32_t tag)
+static uint32_t move_callback(void *context, uint32_t tag)
 {
-    carrier *c = context;
+    callback_move *c = context;
     dg_callbacks_push(c->L, &c->socket->tx.callbacks, c->index, tag);
     uint32_t carried = dg_callbacks_add(c->L, &c->lane->callbacks, c->index, lua_gettop(c->L));
     lua_pop(c->L, 1);
@@ -109,8 +109,8 @@ static uint32_t carry(void *context, uint32_t tag)
     return carried | (tag & DG_TAG_LIST);
 }
 
-/* Makes all room that the lane needs. The Lua part may run finalizers, which may change the socket's queue: it comes
- * first. Returns whether there is room for all that waits for the destination now, or -1 without memory. */
+/* Makes all room that the lane needs. The Lua part comes first, because it may run finalizers, which may change the
+ * socket's queue. Returns whether there is room for all that waits for the destination now, or -1 without memory. */
 static int make_room(lua_State *L, int index, dg_socket *s, dg_lane *lane, size_t places)
 {
     size_t bytes, count;
@@ -144,15 +144,15 @@ void dg_lanes_divert(lua_State *L, int index, dg_socket *s)
         places = dg_queue_count_to(&s->tx.queue, &to, &bytes);
         ready = make_room(L, index, s, lane, places);
     } while (ready == 0);
-    if (ready < 0 || dg_queue_count_to(&s->tx.queue, &to, &bytes) == 0) { /* a finalizer's flush may have moved them */
+    if (ready < 0 || dg_queue_count_to(&s->tx.queue, &to, &bytes) == 0) { /* a finalizer's flush may have sent them */
         forget_table(L, index, lane);
         free_lane(lane);
         if (ready < 0)
             lua_error(L);
         return;
     }
-    carrier c = {L, index, s, lane, 0};
-    dg_queue_move(&s->tx.queue, &to, &lane->queue, carry, &c);
+    callback_move c = {L, index, s, lane, 0};
+    dg_queue_move(&s->tx.queue, &to, &lane->queue, move_callback, &c);
     dg_callbacks_give_away(L, &s->tx.callbacks, index, c.carried);
     for (end = &s->tx.lanes; *end != NULL;)
         end = &(*end)->next;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* One callback for the datagrams of a list: it is called when all of them are done, with the first error and how many
- * went. The socket's ring of callbacks (callbacks.h) holds the group in the callback's place, so that lists which are
- * sent in the midst of each other, as finalizers may, keep their own counts. */
+/* The list callback: one callback for all datagrams of a list. It is called when all of them are done, with the first
+ * error and how many were sent. The socket's ring of callbacks (callbacks.h) holds this userdata in the callback's
+ * place. So two lists keep their own counts, even if a finalizer sends the second one while the first is being
+ * queued. */
 #ifndef DG_SOCKET_LIST_CALLBACK_H
 #define DG_SOCKET_LIST_CALLBACK_H
 
@@ -10,23 +11,22 @@
 
 DG_HIDDEN_BEGIN
 
-/* A userdata. */
 typedef struct dg_list_callback {
-    size_t pending; /* datagrams that are queued, and not told of yet */
-    size_t sent;
-    int complete; /* no more will be queued */
+    size_t pending; /* datagrams that are queued and not reported */
+    size_t sent;    /* datagrams that were sent */
+    int complete;   /* no more datagrams will be queued */
 } dg_list_callback;
 
-/* Makes one for the function at an index; pushes it. */
+/* Makes and pushes a list callback for the function at an index. */
 dg_list_callback *dg_list_callback_new(lua_State *L, int callback);
-/* Notes the error on top of the stack for the group at an index, unless there was one before; pops it. */
+/* Pops an error; it is the first error of the list callback at an index, unless there was one before. */
 void dg_list_callback_fail(lua_State *L, int index);
-/* Pushes its callback, and what that is called with: the error or nil, the count. */
+/* Pushes its function and that function's arguments: the first error or nil, the count. */
 void dg_list_callback_push_result(lua_State *L, int index);
 
-static inline int dg_list_callback_is_done(const dg_list_callback *group)
+static inline int dg_list_callback_is_done(const dg_list_callback *list_callback)
 {
-    return group->complete && group->pending == 0;
+    return list_callback->complete && list_callback->pending == 0;
 }
 
 DG_HIDDEN_END

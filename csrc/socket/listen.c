@@ -8,7 +8,7 @@
 #include "watch.h"
 #include "work.h"
 
-/* After a change that may let datagrams of a batch go on. */
+/* Is called after a change that may let delivery go on, or stop it. */
 static void changed(lua_State *L, dg_socket *s)
 {
     dg_watch_update(L, 1, s);
@@ -18,7 +18,8 @@ static void changed(lua_State *L, dg_socket *s)
 
 enum { SOCKET = 1, NEW, SLOTS, BEFORE };
 
-/* Most of what a datagram costs in a train is its rinfo: none is made for a function that could not see it. */
+/* Makes the value at `index` the receiver. In a GRO batch most of a datagram's cost is its rinfo, so none is made for a
+ * function with one parameter, which cannot see it. */
 static void put_receiver(lua_State *L, dg_socket *s, int index)
 {
     lua_pushvalue(L, index);
@@ -47,8 +48,8 @@ static void push_changed(lua_State *L, dg_socket *s)
     lua_pushlightuserdata(L, s);
 }
 
-/* The change failed, with the error on top of the stack: the receiver before has its place again, unless a finalizer
- * has put another one there, and the poll is told. */
+/* The change failed, with the error on top of the stack. The old receiver gets its place back, unless a finalizer has
+ * put another one there; then the error is raised. */
 static int undo(lua_State *L, dg_socket *s, int alone)
 {
     lua_pushliteral(L, "message");
@@ -56,7 +57,7 @@ static int undo(lua_State *L, dg_socket *s, int alone)
     if (lua_rawequal(L, -1, NEW)) {
         put_receiver(L, s, BEFORE);
         lua_rawgeti(L, SLOTS, DG_SLOT_EVENTS);
-        if (alone && !lua_isnil(L, -1)) { /* made meanwhile, with the new one in it */
+        if (alone && !lua_isnil(L, -1)) { /* a finalizer has made the table, with the new receiver in it */
             lua_pushvalue(L, -3);
             lua_pushnil(L);
             lua_rawset(L, -3);
@@ -70,8 +71,8 @@ static int undo(lua_State *L, dg_socket *s, int alone)
     return lua_error(L);
 }
 
-/* Arguments: the socket, its new receiver or nil. With `alone` only where there is none, and no table of listeners
- * either. Returns whether it did; what fails changes nothing. */
+/* Replaces the receiver. Arguments: the socket, its new receiver or nil. With `alone` it does so only where there is
+ * neither a receiver nor a table of listeners. Returns whether it did; if it raises, nothing has changed. */
 static int replace_receiver(lua_State *L, int alone)
 {
     dg_socket *s = dg_socket_check(L);
@@ -81,7 +82,7 @@ static int replace_receiver(lua_State *L, int alone)
     if (!lua_isnil(L, NEW) && s->local.state == DG_BOUND && s->life == DG_OPEN)
         dg_luv_need(L, "Listening for messages");
     push_changed(L, s);
-    /* Finalizers have run, perhaps; from here to the call none does. */
+    /* Finalizers may have run so far. From here to the call none runs. */
     lua_rawgeti(L, SLOTS, DG_SLOT_RECEIVER);
     lua_replace(L, BEFORE);
     if (alone) {
@@ -96,15 +97,15 @@ static int replace_receiver(lua_State *L, int alone)
     return 1;
 }
 
-/* core.setReceiver(socket, function | nil): where messages go. */
+/* core.setReceiver(socket, function | nil): sets the function that messages go to. */
 static int core_set_receiver(lua_State *L)
 {
     replace_receiver(L, 0);
     return 0;
 }
 
-/* core.listenAlone(socket, function): makes it the receiver where there is neither one nor a table of listeners: most
- * sockets need none. Returns whether it did. */
+/* core.listenAlone(socket, function): makes it the receiver, if there is neither a receiver nor a table of listeners.
+ * So most sockets need no such table. Returns whether it did. */
 static int core_listen_alone(lua_State *L)
 {
     lua_pushboolean(L, replace_receiver(L, 1));
@@ -118,9 +119,9 @@ static int core_set_waiting(lua_State *L)
     s->rx.has_calls = 1;
     const unsigned char before = s->rx.stopped;
     if (lua_toboolean(L, 2) || s->rx.lone)
-        s->rx.stopped &= (unsigned char)~DG_NO_CALL;
+        dg_receive_restart(s, DG_NO_CALL);
     else
-        s->rx.stopped |= DG_NO_CALL;
+        dg_receive_stop(s, DG_NO_CALL);
     if (s->rx.stopped == before)
         return 0;
     lua_settop(L, 1);
@@ -153,14 +154,14 @@ static int set_paused(lua_State *L, int paused)
     dg_error_surplus(L, 1);
     lua_settop(L, 1);
     if (paused)
-        s->rx.stopped |= DG_PAUSED;
+        dg_receive_stop(s, DG_PAUSED);
     else
-        s->rx.stopped &= (unsigned char)~DG_PAUSED;
+        dg_receive_restart(s, DG_PAUSED);
     changed(L, s);
     return 1;
 }
 
-/* socket:pause(): takes no more datagrams from the kernel, where they wait as long as its buffer has room. */
+/* socket:pause(): stops receiving. Datagrams wait in the kernel, as long as its buffer has room. */
 static int socket_pause(lua_State *L)
 {
     return set_paused(L, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who takes a socket's messages, and whether now: its receiver, which is the listener or what calls all of them; pause
- * and resume. Calls nobody (receive.h does), and keeps no list of listeners (that is Lua's part). */
+/* The receiver of a socket's messages: the only listener, or the function that calls all of them. And pause and resume.
+ * Nobody is called here (receive.h does that), and lists of listeners are kept by lua/dgram/emitter.lua. */
 #ifndef DG_SOCKET_LISTEN_H
 #define DG_SOCKET_LISTEN_H
 
@@ -8,7 +8,7 @@
 
 DG_HIDDEN_BEGIN
 
-/* core.setReceiver(socket, function | nil), core.listenAlone(socket, function); the methods pause and resume. */
+/* Adds pause and resume; core.setReceiver(socket, function | nil), core.listenAlone(socket, function). */
 void dg_listen_open(lua_State *L);
 
 DG_HIDDEN_END

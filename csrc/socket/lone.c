@@ -84,7 +84,7 @@ static int socket_receive(lua_State *L)
     if (dg_batch_left(s) && dg_take_one(L, s))
         return 2;
     if (s->rx.stopped & DG_NO_CALL) {
-        s->rx.stopped &= (unsigned char)~DG_NO_CALL;
+        dg_receive_restart(s, DG_NO_CALL);
         dg_watch_update(L, 1, s);
     }
     if (dg_receive_pending(s))
@@ -162,7 +162,7 @@ static int serve(lua_State *L)
         lua_rawseti(L, 3, DG_SLOT_LONE);
     }
     if (!s->rx.lone && !s->rx.queued && s->rx.may_be_lone) {
-        s->rx.stopped |= DG_NO_CALL;
+        dg_receive_stop(s, DG_NO_CALL);
         dg_watch_update(L, lua_upvalueindex(SERVED), s);
     }
     return 0;
@@ -222,7 +222,7 @@ static int core_leave(lua_State *L)
     s->rx.lone = 0;
     lua_pushnil(L);
     lua_rawseti(L, 3, DG_SLOT_LONE);
-    s->rx.stopped |= DG_NO_CALL;
+    dg_receive_stop(s, DG_NO_CALL);
     dg_watch_update(L, 2, s);
     return 0;
 }

@@ -9,21 +9,21 @@
 #include "watch.h"
 
 enum {
-    WINDOW = 64,                /* wake-ups after which a socket is judged */
+    WINDOW = 64,                /* wake-ups after which the rule is applied */
     LONGEST_INTERVAL = 1000000, /* microseconds */
-    SHORTEST_PART = 8,          /* of the interval that was asked for: below it the poll watches again */
-    OVERHEAD = 832,             /* what the kernel takes of a receive buffer for a small datagram */
+    SHORTEST_PART = 8,          /* moderation ends when the interval falls to this part of the option's */
+    OVERHEAD = 832,             /* bytes of the receive buffer that a small datagram fills */
 };
 
-/* How many datagrams the kernel gave it, modulo 2^32. */
-static uint32_t seen(const dg_socket *s)
+/* Returns how many datagrams the socket has received, modulo 2^32. */
+static uint32_t datagrams_received(const dg_socket *s)
 {
     return (uint32_t)(s->rx.messages + s->rx.blocked + s->rx.strangers);
 }
 
-/* ---- The list of those that are moderated */
+/* ---- The list of moderated sockets */
 
-static unsigned place_of(const dg_state *state, const dg_socket *s)
+static unsigned index_of(const dg_state *state, const dg_socket *s)
 {
     unsigned at = 0;
     while (at < state->moderated_count && state->moderated[at].socket != s)
@@ -41,11 +41,11 @@ static void set_interval(dg_state *state)
 
 static void count_from_here(dg_moderated *entry)
 {
-    entry->seen = seen(entry->socket);
+    entry->datagrams = datagrams_received(entry->socket);
     entry->bytes = (uint32_t)entry->socket->rx.bytes;
 }
 
-static void put_in(dg_state *state, dg_socket *s, uint32_t room)
+static void add_entry(dg_state *state, dg_socket *s, uint32_t room)
 {
     dg_moderated entry = {s, room, s->rx.interval, 0, 0, 0};
     count_from_here(&entry);
@@ -54,9 +54,9 @@ static void put_in(dg_state *state, dg_socket *s, uint32_t room)
     set_interval(state);
 }
 
-static void take_out(dg_state *state, const dg_socket *s)
+static void remove_entry(dg_state *state, const dg_socket *s)
 {
-    unsigned at = place_of(state, s);
+    unsigned at = index_of(state, s);
     if (at == state->moderated_count)
         return;
     state->moderated_count--;
@@ -65,22 +65,23 @@ static void take_out(dg_state *state, const dg_socket *s)
         state->moderated[at] = state->moderated[at + 1];
     set_interval(state);
     if (state->moderated_count == 0)
-        dg_interval_timer_arm(state, 1); /* it still keeps the loop alive: when it rings, nobody needs it */
+        dg_interval_timer_arm(state, 1); /* the timer still keeps the loop alive; its callback ends that */
 }
 
 void dg_moderation_forget(dg_socket *s)
 {
     if (s->state->moderated_count != 0)
-        take_out(s->state, s);
+        remove_entry(s->state, s);
     s->rx.moderated = 0;
 }
 
 /* ---- Work that may raise, under one protected call */
 
-enum work { BEGIN, END, REST };
+/* Begin to moderate a socket; start a socket's poll again; have the timer keep the loop alive no more. */
+enum step { START, RESTART_POLL, RELEASE_LOOP };
 
-/* Datagrams wait in the kernel's buffer, and must fit. Returns what they may take of it, 0 for nothing. */
-static uint32_t room_of(const dg_socket *s)
+/* Returns how many bytes of the receive buffer the datagrams of an interval may fill; 0: not known, so none. */
+static uint32_t buffer_share(const dg_socket *s)
 {
     int bytes;
     return dg_option_get_receive_buffer(s->fd, &bytes) == 0 && bytes > 0 ? (uint32_t)bytes / 2 : 0;
@@ -97,10 +98,10 @@ static void begin(lua_State *L, dg_socket *s)
     if (!dg_interval_timer_need(L, state))
         return;
     if (state->moderated_count == 0)
-        dg_interval_timer_reference(L, 1); /* in place of the polls that are stopped */
+        dg_interval_timer_reference(L, 1); /* the timer keeps the loop alive in place of the stopped polls */
     if (may_be_moderated(s) && !s->rx.moderated &&
         state->moderated_count < DG_MOST_MODERATED) { /* finalizers have run */
-        put_in(state, s, room_of(s));
+        add_entry(state, s, buffer_share(s));
         if (dg_interval_timer_arm(state, state->interval) != 0)
             dg_moderation_forget(s);
     }
@@ -109,26 +110,27 @@ static void begin(lua_State *L, dg_socket *s)
     dg_watch_update(L, 1, s);
 }
 
-/* Arguments: the socket, or nil; its light userdata; what to do. */
-static int do_work(lua_State *L)
+/* Arguments: the socket, or nil; its light userdata; the step. */
+static int run_step(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, 2);
-    switch ((enum work)lua_tointeger(L, 3)) {
-    case BEGIN:
+    switch ((enum step)lua_tointeger(L, 3)) {
+    case START:
         begin(L, s);
         break;
-    case END:
+    case RESTART_POLL:
         dg_watch_update(L, 1, s);
         break;
-    case REST:
+    case RELEASE_LOOP:
         dg_interval_timer_reference(L, 0);
         break;
     }
     return 0;
 }
 
-/* Returns whether it did not raise. The function is in the store, because making one may take memory. */
-static int protect(lua_State *L, enum work work, int index, dg_socket *s)
+/* Runs a step in a protected call. Returns whether it did not raise. The function is in the registry, because making it
+ * may take memory. */
+static int run_protected(lua_State *L, enum step step, int index, dg_socket *s)
 {
     dg_registry_get(L, DG_REGISTRY_MODERATE);
     if (s != NULL)
@@ -136,14 +138,14 @@ static int protect(lua_State *L, enum work work, int index, dg_socket *s)
     else
         lua_pushnil(L);
     lua_pushlightuserdata(L, s);
-    lua_pushinteger(L, (lua_Integer)work);
+    lua_pushinteger(L, (lua_Integer)step);
     int done = lua_pcall(L, 3, 0, 0) == 0;
     if (!done)
         lua_pop(L, 1);
     return done;
 }
 
-/* ---- When */
+/* ---- The rule */
 
 void dg_moderation_woken(lua_State *L, int index, dg_socket *s)
 {
@@ -156,18 +158,18 @@ void dg_moderation_woken(lua_State *L, int index, dg_socket *s)
     if (passed / (WINDOW / 2) >= s->rx.interval || s->rx.moderated || state->moderating || !may_be_moderated(s))
         return;
     state->moderating = 1;
-    if (!protect(L, BEGIN, index, s))
-        dg_moderation_forget(s); /* its poll watches as before */
+    if (!run_protected(L, START, index, s))
+        dg_moderation_forget(s); /* the poll watches as before */
     state->moderating = 0;
 }
 
 void dg_moderation_end(lua_State *L, int index, dg_socket *s)
 {
     s->rx.moderated = 0;
-    if (protect(L, END, index, s))
-        take_out(s->state, s);
-    else if (place_of(s->state, s) != s->state->moderated_count)
-        s->rx.moderated = 1; /* it has to be received from at intervals until its poll is started again */
+    if (run_protected(L, RESTART_POLL, index, s))
+        remove_entry(s->state, s);
+    else if (index_of(s->state, s) != s->state->moderated_count)
+        s->rx.moderated = 1; /* the poll could not be started: it is received from at intervals until that works */
     s->rx.wakes = 0;
     s->rx.window_at = dg_timer_clock();
 }
@@ -188,14 +190,14 @@ static void end_all(lua_State *L, dg_state *state)
 
 unsigned dg_moderation_fired(lua_State *L, dg_state *state)
 {
-    int needed = state->moderated_count != 0 || !protect(L, REST, 0, NULL);
+    int needed = state->moderated_count != 0 || !run_protected(L, RELEASE_LOOP, 0, NULL);
     if (dg_interval_timer_arm(state, needed ? state->interval : 0) != 0 && needed)
         end_all(L, state);
     state->next_moderated = 0;
     return state->moderated_count;
 }
 
-/* Those with longer intervals than the timer's wait until theirs is over. */
+/* A socket with a longer interval than the timer's waits until its own is over. */
 dg_socket *dg_moderation_next(dg_state *state)
 {
     while (state->next_moderated < state->moderated_count) {
@@ -209,23 +211,23 @@ dg_socket *dg_moderation_next(dg_state *state)
     return NULL;
 }
 
-/* How much of the receive buffer an interval's datagrams took; with some to spare, as the kernel takes twice a size
- * that is just above a power of two. */
-static uint64_t load_of(const dg_moderated *entry)
+/* Returns how many bytes of the receive buffer an interval's datagrams have filled, at most: the kernel takes twice a
+ * size that is just above a power of two. */
+static uint64_t buffer_used(const dg_moderated *entry)
 {
     return 2 * (uint64_t)((uint32_t)entry->socket->rx.bytes - entry->bytes) +
-           (uint64_t)OVERHEAD * (uint32_t)(seen(entry->socket) - entry->seen);
+           (uint64_t)OVERHEAD * (uint32_t)(datagrams_received(entry->socket) - entry->datagrams);
 }
 
-/* Halves the interval when it filled a half of what there is room for, and lets it grow again. Returns whether there
- * still is one. */
+/* Halves the interval when its datagrams filled half of the buffer's share, and doubles it again when they filled less
+ * than an eighth. Returns whether the interval is still long enough. */
 static int fit_interval(dg_state *state, dg_moderated *entry)
 {
     const uint32_t longest = entry->socket->rx.interval;
-    uint64_t load = load_of(entry);
-    if (load > entry->room / 2)
+    uint64_t load = buffer_used(entry);
+    if (load > entry->buffer_share / 2)
         entry->interval /= 2;
-    else if (load < entry->room / 8 && entry->interval < longest)
+    else if (load < entry->buffer_share / 8 && entry->interval < longest)
         entry->interval = 2 * entry->interval < longest ? 2 * entry->interval : longest;
     else
         return 1;
@@ -233,14 +235,14 @@ static int fit_interval(dg_state *state, dg_moderated *entry)
     return entry->interval > longest / SHORTEST_PART;
 }
 
-void dg_moderation_judge(lua_State *L, int index, dg_socket *s)
+void dg_moderation_review(lua_State *L, int index, dg_socket *s)
 {
     dg_state *state = s->state;
-    unsigned at = place_of(state, s);
+    unsigned at = index_of(state, s);
     if (at == state->moderated_count)
         return;
     dg_moderated *entry = &state->moderated[at];
-    if (may_be_moderated(s) && seen(s) != entry->seen && fit_interval(state, entry))
+    if (may_be_moderated(s) && datagrams_received(s) != entry->datagrams && fit_interval(state, entry))
         count_from_here(entry);
     else
         dg_moderation_end(L, index, s);
@@ -248,8 +250,7 @@ void dg_moderation_judge(lua_State *L, int index, dg_socket *s)
 
 void dg_moderation_close(lua_State *L, dg_state *state)
 {
-    if (state
-            ->moderating) /* a finalizer has closed the last socket while the timer is made: its maker will come here */
+    if (state->moderating) /* a finalizer has closed the last socket while the timer is made: it is closed after that */
         return;
     while (state->moderated_count != 0)
         dg_moderation_forget(state->moderated[0].socket);
@@ -267,7 +268,7 @@ static int core_set_moderation(lua_State *L)
         dg_error_arg_type(L, 2, "options.moderation", "a number of microseconds, or false");
     if (!dg_isinteger(L, 2, &interval) || interval < 1 || interval > LONGEST_INTERVAL)
         dg_error_range(L, 2, "options.moderation", "an integer >= 1 and <= 1000000");
-    if (s->family != AF_UNIX) /* what such a socket does not take holds its peers up */
+    if (s->family != AF_UNIX) /* a Unix socket that does not receive at once holds up its peers */
         s->rx.interval = (uint32_t)interval;
     return 0;
 }
@@ -278,6 +279,6 @@ static const luaL_Reg core[] = {{"setModeration", core_set_moderation}, {NULL, N
 void dg_moderation_open(lua_State *L)
 {
     dg_socket_add(L, methods, core);
-    lua_pushcfunction(L, do_work);
+    lua_pushcfunction(L, run_step);
     dg_registry_set(L, DG_REGISTRY_MODERATE);
 }

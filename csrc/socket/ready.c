@@ -5,57 +5,54 @@
 
 #include "../net/descriptor.h"
 #include "receive.h"
+#include "send_queue.h"
 #include "watch.h"
 #include "work.h"
 
-/* An error waits on the descriptor: an ICMP message's, most likely. An adopted descriptor may have an error queue in
- * use (ip(7), IP_RECVERR); libuv tells of it again and again until it is empty. */
+/* Reports the descriptor's pending error, which is mostly an ICMP message's. An adopted descriptor may have an error
+ * queue in use (ip(7), IP_RECVERR), which libuv reports again and again until it is empty. */
 static void report_pending_error(lua_State *L, int index, dg_socket *s)
 {
     int error = dg_descriptor_take_error(s->fd);
     dg_descriptor_drop_error_queue(s->fd);
     if (error == 0)
         return;
-    if (error == -EBADF || error == -ENOTSOCK) /* somebody closed it behind our back: watching it would spin */
-        s->rx.stopped |= DG_BAD_FD;
+    if (error == -EBADF || error == -ENOTSOCK) /* other code has closed the descriptor: watching it would spin */
+        dg_receive_stop(s, DG_BAD_FD);
     dg_socket_push_error(L, s, error, "recvmsg", NULL);
     dg_work_emit(L, index, "error");
 }
 
-/* Takes note of what luv tells of once: that the poll stopped (libuv stops one that has an error), that the timer ran
- * out. Returns whether the queue may go on. */
-static int take_ends(dg_socket *s, unsigned ready_events)
+/* Notes what luv reports only once: that the poll has stopped (libuv stops it on some errors), that the retry timer has
+ * fired. Returns whether the lanes are to be tried. */
+static int take_stop_and_retry(dg_socket *s, unsigned ready_events)
 {
     if (ready_events & DG_STOPPED)
         dg_watch_stopped(s);
     if (!(ready_events & DG_RETRY))
         return 0;
-    s->rx.stopped &= (unsigned char)~DG_NO_MEMORY;
-    if (!s->tx.waits_for_peers)
-        return 0;
-    s->tx.waits_for_peers = 0;
-    s->tx.tries_lanes = 1;
-    return 1;
+    dg_receive_restart(s, DG_NO_MEMORY);
+    return dg_send_queue_retry(s);
 }
 
-/* All but that it is readable; each thing is forgotten before it is looked at, because that may raise. */
-static void look_at(lua_State *L, int index, dg_socket *s)
+/* Handles all events but DG_READABLE. They are cleared before, because handling them may raise. */
+static void handle_rare_events(lua_State *L, int index, dg_socket *s)
 {
     unsigned ready_events = s->watch.ready_events;
     s->watch.ready_events &= DG_READABLE;
-    if (s->kept_alive && (ready_events & (DG_STOPPED | DG_RETRY))) /* told of only once, and what follows may raise */
+    if (s->kept_alive && (ready_events & (DG_STOPPED | DG_RETRY))) /* luv will not report them again if this raises */
         dg_work_mark(s, DG_WORK_RESUME);
-    int goes_on = take_ends(s, ready_events);
+    int may_flush = take_stop_and_retry(s, ready_events);
     if ((ready_events & DG_WRITABLE) && s->tx.blocked == DG_BLOCKED_POLL) {
-        s->tx.blocked = DG_NOT_BLOCKED;
-        goes_on = 1;
+        dg_send_queue_unblock(s);
+        may_flush = 1;
     }
-    if (goes_on)
+    if (may_flush)
         dg_work_add(L, index, s, DG_WORK_FLUSH);
     if (ready_events & (DG_ERROR | DG_STOPPED))
         report_pending_error(L, index, s);
-    int in_vain = (ready_events & DG_WRITABLE) && s->tx.blocked == DG_NOT_BLOCKED && !(s->job.pending & DG_WORK_FLUSH);
-    if ((ready_events & (DG_ERROR | DG_STOPPED | DG_RETRY)) || in_vain)
+    int spurious = (ready_events & DG_WRITABLE) && s->tx.blocked == DG_NOT_BLOCKED && !(s->job.pending & DG_WORK_FLUSH);
+    if ((ready_events & (DG_ERROR | DG_STOPPED | DG_RETRY)) || spurious)
         dg_watch_update(L, index, s);
 }
 
@@ -66,18 +63,18 @@ void dg_ready_serve(lua_State *L, int index, dg_socket *s)
         return;
     }
     if (s->watch.ready_events & ~(unsigned)DG_READABLE)
-        look_at(L, index, s);
+        handle_rare_events(L, index, s);
     int readable = (s->watch.ready_events & DG_READABLE) != 0;
     s->watch.ready_events = 0;
     if (readable || dg_receive_pending(s))
         dg_receive(L, index, s, readable);
-    if (readable && !dg_socket_takes_messages(s)) /* what should have stopped the poll failed, perhaps */
+    if (readable && !dg_socket_takes_messages(s)) /* stopping the poll may have failed before */
         dg_watch_update(L, index, s);
 }
 
 void dg_ready_note_left(dg_socket *s)
 {
-    take_ends(s, s->watch.ready_events);
+    take_stop_and_retry(s, s->watch.ready_events);
     if (s->kept_alive && (s->watch.ready_events & (DG_STOPPED | DG_RETRY)))
         dg_work_mark(s, DG_WORK_FLUSH | DG_WORK_RESUME);
     else if (dg_receive_pending(s))

@@ -7,19 +7,21 @@
 #include "../lua/advice.h"
 #include "../lua/arguments.h"
 #include "../lua/error.h"
+#include "destination.h"
 #include "send_queue.h"
 #include "work.h"
 
 enum { MESSAGE = 2, RINFO, CALLBACK, ADDRESS, PORT };
 
-/* A connected Unix socket hears nobody but its peer: so a sender without a name is the peer that has none. */
+/* Returns whether the socket is connected to a peer without a name. A connected Unix socket receives from its peer
+ * only, so a sender without a name is that peer. */
 static int is_nameless_peer(const dg_socket *s)
 {
     char name[DG_ADDRESS_TEXT];
     return s->family == AF_UNIX && s->peer.state == DG_CONNECTED && dg_address_format(s->peer.address, name) == 0;
 }
 
-/* Reads the sender's address and port, which are on the stack. Returns 0, or why nothing can be sent there. */
+/* Parses the sender's address and port, which are on the stack. Returns 0 or a negative errno. */
 static int find_sender(lua_State *L, const dg_socket *s, dg_address *out)
 {
     int64_t port = 0;
@@ -35,11 +37,11 @@ static int find_sender(lua_State *L, const dg_socket *s, dg_address *out)
         return dg_address_unix(out, text, length);
     if (strlen(text) != length || !dg_isinteger(L, PORT, &port) || port < 1 || port > 65535)
         return -EDESTADDRREQ;
-    int status = dg_address_parse(out, s->family, dg_socket_maps(s), text, (unsigned)port);
+    int status = dg_destination_parse(s, text, length, (unsigned)port, out);
     return status == DG_NOT_A_LITERAL ? -EINVAL : status;
 }
 
-/* Pushes the error of a sender that cannot be answered, with what the rinfo says of it. */
+/* Pushes the error for a sender that cannot be answered, with the address and port of the rinfo. */
 static void push_failure(lua_State *L, const dg_socket *s, int status)
 {
     const char *text = lua_type(L, ADDRESS) == LUA_TSTRING ? lua_tostring(L, ADDRESS) : NULL;
@@ -56,9 +58,9 @@ static void push_failure(lua_State *L, const dg_socket *s, int status)
     dg_error_push_system_text(L, status, "send", lua_gettop(L), (unsigned)port, advice);
 }
 
-/* socket:reply(msg, rinfo [, cb]) -> whether the queue is below its mark: to the sender of a message, by its rinfo. A
- * sender that cannot be answered (port 0, no name) is EDESTADDRREQ to cb or the `error` event; only a wrong msg, and a
- * rinfo that is no table, raise. On a socket that is connected to the sender it is a plain send. */
+/* socket:reply(msg, rinfo [, cb]) -> whether at most half of sendQueueLimit is used: to the sender of a message, by its
+ * rinfo. A sender that cannot be answered (port 0, no name) is EDESTADDRREQ to cb or the `error` event; only a wrong
+ * msg, and a rinfo that is no table, raise. On a socket that is connected to the sender it is a plain send. */
 static int socket_reply(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -75,7 +77,7 @@ static int socket_reply(lua_State *L)
         to.length = 0;
     if (status == 0)
         return dg_send_queue_answer(L, s, dg_send_queue_send(L, s, &payload, &to, callback));
-    s->tx.transmitter.errors++;
+    dg_send_queue_count_errors(s, 1);
     push_failure(L, s, status);
     dg_work_fail(L, 1, callback, (lua_Integer)payload.length);
     return dg_send_queue_answer(L, s, dg_send_queue_has_room(s));

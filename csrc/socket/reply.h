@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* socket:reply: an answer to the sender of a message. What is in the message's rinfo came off the wire: it never makes
- * the method raise. */
+/* socket:reply: an answer to the sender of a message. The contents of the rinfo came from the network, so they never
+ * make the method raise. */
 #ifndef DG_SOCKET_REPLY_H
 #define DG_SOCKET_REPLY_H
 

@@ -13,100 +13,100 @@ void dg_report_push_error(lua_State *L, const dg_socket *s, int error, const dg_
 {
     if (error == DG_REFUSED_BY_LIST)
         dg_error_push_blocked(L, to);
-    else if (s->family == AF_UNIX && error == -EPIPE) /* Linux' word for a peer that is closing */
+    else if (s->family == AF_UNIX && error == -EPIPE) /* Linux says so for a peer that is closing */
         dg_socket_push_send_error(L, s, -ECONNREFUSED, to, length);
     else
         dg_socket_push_send_error(L, s, error, to, length);
 }
 
-/* A datagram that is done, taken off its queue: what is told of it must not depend on what finalizers and callbacks do.
- */
-typedef struct verdict {
+/* A datagram that is done, copied from its queue: finalizers and callbacks may change the queue while it is
+ * reported. */
+typedef struct result {
     dg_socket *socket;
     dg_entry entry;
     dg_address to;
-} verdict;
+} result;
 
 static int make_error(lua_State *L)
 {
-    const verdict *v = lua_touserdata(L, 1);
-    dg_report_push_error(L, v->socket, v->entry.error, &v->to, v->entry.length);
+    const result *r = lua_touserdata(L, 1);
+    dg_report_push_error(L, r->socket, r->entry.error, &r->to, r->entry.length);
     return 1;
 }
 
-/* Pushes its error, or nil. Without the memory for an error object it is what Lua says then. A finalizer that runs
- * meanwhile may close the socket, which ends behind what is told here. */
-static void push_verdict(lua_State *L, int index, verdict *v)
+/* Pushes the datagram's error or nil. Without the memory for an error object it pushes Lua's own error. A finalizer
+ * that runs meanwhile may close the socket; errors_in_making has `close` wait for this report. */
+static void push_error_or_nil(lua_State *L, int index, result *r)
 {
-    dg_socket *s = v->socket;
-    if (v->entry.error == 0) {
+    dg_socket *s = r->socket;
+    if (r->entry.error == 0) {
         lua_pushnil(L);
         return;
     }
-    s->tx.telling++;
+    s->tx.errors_in_making++;
     lua_pushcfunction(L, make_error);
-    lua_pushlightuserdata(L, v);
+    lua_pushlightuserdata(L, r);
     lua_pcall(L, 1, 1, 0);
-    s->tx.telling--;
+    s->tx.errors_in_making--;
     if (s->life == DG_CLOSING)
         dg_work_add(L, index, s, DG_WORK_CLOSE);
 }
 
-/* A datagram of a list, whose group is on top of the stack, is done; the last one's end is the callback's turn. What
- * allocates comes first: a finalizer may run the loop, and others of the list may be reported in it. */
-static void report_to_group(lua_State *L, int socket, verdict *v)
+/* Reports a datagram of a list, whose list callback is on top of the stack; after the last one the callback is called.
+ * All allocating comes first: a finalizer may run the loop, which may report others of the list. */
+static void report_to_list(lua_State *L, int socket, result *r)
 {
     const int index = lua_gettop(L);
-    dg_list_callback *group = lua_touserdata(L, index);
-    if (v->entry.error != 0) {
-        push_verdict(L, socket, v);
+    dg_list_callback *list_callback = lua_touserdata(L, index);
+    if (r->entry.error != 0) {
+        push_error_or_nil(L, socket, r);
         dg_list_callback_fail(L, index);
     }
-    group->sent += v->entry.error == 0;
-    group->pending--;
-    if (dg_list_callback_is_done(group)) {
+    list_callback->sent += r->entry.error == 0;
+    list_callback->pending--;
+    if (dg_list_callback_is_done(list_callback)) {
         dg_list_callback_push_result(L, index);
         lua_call(L, 2, 0);
     }
     lua_settop(L, index - 1);
 }
 
-/* What went well, with a callback of its own: nearly all reports are such. */
+/* Returns whether the datagram was sent, and has a callback of its own. Nearly all reports are such. */
 static int is_plain(const dg_entry *entry)
 {
-    return entry->error == 0 && (entry->callback & (DG_TAG_CALLBACK | DG_TAG_LIST)) == DG_TAG_CALLBACK;
+    return entry->error == 0 && (entry->tag & (DG_TAG_CALLBACK | DG_TAG_LIST)) == DG_TAG_CALLBACK;
 }
 
-static void report_plain(lua_State *L, dg_taking *taking, dg_queue *queue, dg_callbacks *callbacks,
+static void report_plain(lua_State *L, dg_callback_cursor *cursor, dg_queue *queue, dg_callbacks *callbacks,
                          const dg_entry *entry)
 {
     lua_Integer length = (lua_Integer)entry->length;
-    uint32_t tag = entry->callback;
+    uint32_t tag = entry->tag;
     dg_queue_reported(queue);
-    dg_callbacks_take(L, callbacks, taking, tag);
+    dg_callbacks_take(L, callbacks, cursor, tag);
     lua_pushnil(L);
     lua_pushinteger(L, length);
     lua_call(L, 2, 0);
 }
 
-/* Takes the first report off the queue and makes its call: the callback's, or an `error` event's. */
-static void report(lua_State *L, int index, dg_taking *taking, dg_socket *s, dg_queue *queue, dg_callbacks *callbacks,
-                   const dg_entry *entry)
+/* Takes the first report off the queue; calls the callback, or notes an `error` event. */
+static void report(lua_State *L, int index, dg_callback_cursor *cursor, dg_socket *s, dg_queue *queue,
+                   dg_callbacks *callbacks, const dg_entry *entry)
 {
-    verdict v = {s, *entry, {0, {{0}}}};
-    dg_address_copy(&v.to, dg_queue_route(queue, entry));
+    result r = {s, *entry, {0, {{0}}}};
+    dg_address_copy(&r.to, dg_queue_route(queue, entry));
     dg_queue_reported(queue);
-    if (v.entry.callback == DG_TAG_NONE) {
-        push_verdict(L, index, &v);
+    if (r.entry.tag == DG_TAG_NONE) {
+        push_error_or_nil(L, index, &r);
         dg_work_emit(L, index, "error");
         return;
     }
-    dg_callbacks_take(L, callbacks, taking, v.entry.callback);
-    if (v.entry.callback & DG_TAG_LIST) {
-        report_to_group(L, index, &v);
+    dg_callbacks_take(L, callbacks, cursor, r.entry.tag);
+    if (r.entry.tag & DG_TAG_LIST) {
+        report_to_list(L, index, &r);
     } else {
-        push_verdict(L, index, &v);
-        lua_pushinteger(L, (lua_Integer)v.entry.length);
+        push_error_or_nil(L, index, &r);
+        lua_pushinteger(L, (lua_Integer)r.entry.length);
         lua_call(L, 2, 0);
     }
 }
@@ -114,7 +114,7 @@ static void report(lua_State *L, int index, dg_taking *taking, dg_socket *s, dg_
 void dg_report_lone_failure(lua_State *L, int index, dg_socket *s)
 {
     const dg_entry *entry = s->tx.queue.to_report == 1 ? dg_queue_report(&s->tx.queue) : NULL;
-    if (entry != NULL && entry->error != 0 && entry->callback == DG_TAG_NONE)
+    if (entry != NULL && entry->error != 0 && entry->tag == DG_TAG_NONE)
         report(L, index, NULL, s, &s->tx.queue, &s->tx.callbacks, entry);
 }
 
@@ -126,26 +126,26 @@ static int may_report(const dg_socket *s)
 static void report_queue(lua_State *L, int index, dg_socket *s)
 {
     const dg_entry *entry;
-    dg_taking taking = dg_callbacks_begin(L, &s->tx.callbacks, index);
+    dg_callback_cursor cursor = dg_callbacks_begin(L, &s->tx.callbacks, index);
     while (may_report(s) && s->tx.queue.to_report != 0 && (entry = dg_queue_report(&s->tx.queue)) != NULL) {
         s->job.report_limit--;
         if (is_plain(entry))
-            report_plain(L, &taking, &s->tx.queue, &s->tx.callbacks, entry);
+            report_plain(L, &cursor, &s->tx.queue, &s->tx.callbacks, entry);
         else
-            report(L, index, &taking, s, &s->tx.queue, &s->tx.callbacks, entry);
+            report(L, index, &cursor, s, &s->tx.queue, &s->tx.callbacks, entry);
         dg_turn_called(s->state);
     }
-    lua_settop(L, taking.slots - 1);
+    lua_settop(L, cursor.slots - 1);
 }
 
-/* One of them: its call may run the loop, which may free the lane. */
+/* Reports one datagram of a lane. The call may run the loop, which may free the lane. */
 static void report_lane(lua_State *L, int index, dg_socket *s, dg_lane *lane)
 {
-    dg_taking taking = dg_callbacks_begin(L, &lane->callbacks, index);
+    dg_callback_cursor cursor = dg_callbacks_begin(L, &lane->callbacks, index);
     s->job.report_limit--;
-    report(L, index, &taking, s, &lane->queue, &lane->callbacks, dg_queue_report(&lane->queue));
+    report(L, index, &cursor, s, &lane->queue, &lane->callbacks, dg_queue_report(&lane->queue));
     dg_turn_called(s->state);
-    lua_settop(L, taking.slots - 1);
+    lua_settop(L, cursor.slots - 1);
 }
 
 size_t dg_report_pending(const dg_socket *s)

@@ -7,39 +7,15 @@
 #include "../lua/advice.h"
 #include "../lua/arguments.h"
 #include "../lua/error.h"
-#include "close.h"
+#include "destination.h"
 #include "report.h"
 #include "send_many.h"
+#include "send_names.h"
 #include "send_queue.h"
 #include "watch.h"
 #include "work.h"
 
-/* Parses a literal that is not at hand. Returns what dg_address_parse does. */
-static int parse_destination(lua_State *L, const dg_socket *s, const dg_arguments *arguments, dg_address *out)
-{
-    const char *text = dg_argument_address(L, arguments->address, "address");
-    int maps = dg_socket_maps(s), status = dg_address_parse(out, s->family, maps, text, arguments->port);
-    if (s->state->addresses == NULL)
-        s->state->addresses = dg_cache_new();
-    if (status == 0)
-        dg_cache_keep(s->state->addresses, out, s->family, maps, text, strlen(text), arguments->port);
-    return status;
-}
-
-static int put_list(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
-{
-    int now = dg_send_queue_goes_now(L, s), below = dg_send_many_put(L, s, list, to, callback);
-    return now ? dg_send_queue_go_now(L, s, below) : below;
-}
-
-/* A literal that was parsed lately. NULL for all others. */
-static inline const dg_inet *known_destination(const dg_socket *s, const char *text, size_t length, unsigned port)
-{
-    return dg_cache_find(s->state->addresses, s->family, dg_socket_maps(s), text, length, port);
-}
-
-/* Finds out where the arguments say that the datagram goes; length 0: to the peer. Returns what dg_address_parse does.
- */
+/* Finds the destination that the arguments name; length 0: the peer. Returns what dg_address_parse does. */
 static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments *arguments, dg_address *out)
 {
     size_t length;
@@ -53,81 +29,19 @@ static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments
     const char *text = lua_tolstring(L, arguments->address, &length);
     if (s->family == AF_UNIX)
         return dg_address_unix(out, text, length);
-    const dg_inet *known = known_destination(s, text, length, arguments->port);
+    const dg_inet *known = dg_destination_known(s, text, length, arguments->port);
     if (known == NULL)
-        return parse_destination(L, s, arguments, out);
+        return dg_destination_parse(s, dg_argument_address(L, arguments->address, "address"), length, arguments->port,
+                                    out);
     dg_inet_load(out, known);
     return 0;
 }
 
-/* What is sent: the string or list at an index as `count` datagrams of `bytes` together. */
-typedef struct load {
-    int index;
-    size_t count;
-    uint64_t bytes; /* of a list more than a size_t may count */
-} load;
-
-static void push_or_nil(lua_State *L, int index)
-{
-    if (index != 0)
-        lua_pushvalue(L, index);
-    else
-        lua_pushnil(L);
-}
-
-/* Arguments: those of the hook, the socket first. */
-static int start_look_up(lua_State *L)
-{
-    dg_watch_update(L, 1, lua_touserdata(L, 1));
-    dg_registry_get(L, DG_REGISTRY_HOOKS);
-    lua_getfield(L, -1, "sendToName");
-    lua_insert(L, 1);
-    lua_pop(L, 1);
-    lua_call(L, lua_gettop(L) - 1, 0);
-    return 0;
-}
-
-/* A name: the Lua side looks it up, and comes back through core.sendResolved with what is at load->index. */
-static void hold(lua_State *L, dg_socket *s, const dg_arguments *arguments, const load *held)
-{
-    lua_pushcfunction(L, start_look_up);
-    lua_pushvalue(L, 1);
-    lua_pushvalue(L, held->index);
-    lua_pushinteger(L, (lua_Integer)arguments->port);
-    lua_pushvalue(L, arguments->address);
-    push_or_nil(L, arguments->callback);
-    s->tx.awaiting_lookup += (unsigned)held->count;
-    s->tx.awaiting_bytes += (size_t)held->bytes;
-    dg_queue_revoke(&s->tx.queue); /* what is held counts against the limit */
-    if (lua_pcall(L, 5, 0, 0) == 0)
-        return;
-    s->tx.awaiting_lookup -= (unsigned)held->count;
-    s->tx.awaiting_bytes -= (size_t)held->bytes;
-    dg_watch_update(L, 1, s);
-    lua_error(L);
-}
-
-/* Binds first if need be, then lets the name be looked up. Returns whether there is room for more. */
-static int send_to_name(lua_State *L, dg_socket *s, const dg_arguments *arguments, const load *held, size_t value)
-{
-    int status = dg_send_queue_admit(L, s, held->count == 1 ? (size_t)held->bytes : 0, NULL);
-    if (status == 0 && dg_send_queue_is_over(s, held->count, held->bytes))
-        status = -ENOBUFS;
-    if (s->fd < 0) /* a finalizer has closed it meanwhile: a look-up would come too late */
-        status = -ECANCELED;
-    if (status != 0) {
-        s->tx.transmitter.errors += held->count - 1; /* a list is refused as a whole; the last one is counted there */
-        return dg_send_queue_fail(L, s, status, NULL, arguments->callback, value);
-    }
-    hold(L, s, arguments, held);
-    return dg_send_queue_has_room(s);
-}
-
-/* The destination of `count` datagrams is a literal that will not do. */
+/* Reports `count` datagrams whose destination is a literal that the socket cannot send to. */
 static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, int status, size_t count,
                             size_t value)
 {
-    s->tx.transmitter.errors += count;
+    dg_send_queue_count_errors(s, count);
     dg_error_push_system_text(L, status, "send", arguments->address, arguments->port,
                               dg_advice_for_text(status, s->family, lua_tostring(L, arguments->address)));
     dg_work_fail(L, 1, arguments->callback, (lua_Integer)value);
@@ -137,21 +51,21 @@ static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *argu
 static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *arguments)
 {
     dg_address to;
-    int status = find_destination(L, s, arguments, &to), below;
+    int status = find_destination(L, s, arguments, &to), has_room;
     size_t length = arguments->payload.length;
     if (status == 0) {
-        below = dg_send_queue_send(L, s, &arguments->payload, &to, arguments->callback);
+        has_room = dg_send_queue_send(L, s, &arguments->payload, &to, arguments->callback);
     } else if (status == DG_NOT_A_LITERAL) {
-        load held = {0, 1, length};
-        if (length <= UINT16_MAX) { /* what is longer is refused: there may be no memory to put its parts together */
+        dg_payloads payloads = {0, 1, length};
+        if (length <= UINT16_MAX) { /* a longer one is refused, and its parts need not be put together */
             dg_payload_push(L, &arguments->payload);
-            held = (load){lua_gettop(L), 1, dg_rawlen(L, -1)};
+            payloads = (dg_payloads){lua_gettop(L), 1, dg_rawlen(L, -1)};
         }
-        below = send_to_name(L, s, arguments, &held, length);
+        has_room = dg_send_names(L, s, arguments, &payloads, length);
     } else {
-        below = fail_destination(L, s, arguments, status, 1, length);
+        has_room = fail_destination(L, s, arguments, status, 1, length);
     }
-    return dg_send_queue_answer(L, s, below);
+    return dg_send_queue_answer(L, s, has_room);
 }
 
 static enum dg_form form_of(const dg_socket *s)
@@ -161,9 +75,9 @@ static enum dg_form form_of(const dg_socket *s)
     return s->family == AF_UNIX ? DG_FORM_PATH : DG_FORM_PORT;
 }
 
-/* All but the first two strings of a batch to a literal, or to the peer, go this way: these say how much more the
- * queue may be given without a look at anything else. Returns what dg_send_queue_put does, or -1 for all else. */
-static int append_plain(lua_State *L, dg_socket *s)
+/* Sends a string to a literal in the cache, or to the peer, with the slow part skipped: while the queue has credit, the
+ * string is only copied. Returns what dg_send_queue_put does, or -1 for anything else, having changed nothing. */
+static int append_within_credit(lua_State *L, dg_socket *s)
 {
     static const dg_inet peer; /* length 0 */
     const dg_inet *to = &peer;
@@ -178,22 +92,22 @@ static int append_plain(lua_State *L, dg_socket *s)
         if (!dg_arguments_plain(L, &arguments))
             return -1;
         const char *text = lua_tolstring(L, arguments.address, &length);
-        to = known_destination(s, text, length, arguments.port);
+        to = dg_destination_known(s, text, length, arguments.port);
         if (to == NULL)
             return -1;
     }
-    return dg_send_queue_put_plain(L, s, &arguments.payload, to, arguments.callback);
+    return dg_send_queue_append(L, s, &arguments.payload, to, arguments.callback);
 }
 
-/* socket:send(msg [, offset, length], port [, address] [, cb]) -> whether the queue is below its mark.
+/* socket:send(msg [, offset, length], port [, address] [, cb]) -> whether at most half of sendQueueLimit is used.
  * Connected: without port and address. unix_dgram: with a path in their place. sendmsg(2) */
 static int socket_send(lua_State *L)
 {
     dg_arguments arguments;
     dg_socket *s = dg_socket_running(L);
-    int below = append_plain(L, s);
-    if (below >= 0)
-        return dg_send_queue_answer(L, s, below);
+    int has_room = append_within_credit(L, s);
+    if (has_room >= 0)
+        return dg_send_queue_answer(L, s, has_room);
     if (s->peer.state == DG_CONNECTING && lua_gettop(L) <= 3 && !lua_isnumber(L, 3))
         return dg_error_raise(
             L, "RangeError", "ERR_SOCKET_BAD_PORT",
@@ -203,7 +117,7 @@ static int socket_send(lua_State *L)
     return send_checked(L, s, &arguments);
 }
 
-/* socket:sendto(msg, offset, length, port, address [, cb]): the old form, all of it required. */
+/* socket:sendto(msg, offset, length, port, address [, cb]): the old form, in which only cb may be absent. */
 static int socket_sendto(lua_State *L)
 {
     dg_arguments arguments;
@@ -212,191 +126,36 @@ static int socket_sendto(lua_State *L)
     return send_checked(L, s, &arguments);
 }
 
-/* Pushes a copy of the list at index 2, which its owner may change while a name is looked up: a finalizer may already.
- */
-static load push_copy(lua_State *L)
-{
-    load copy = {0, dg_rawlen(L, 2), 0};
-    lua_createtable(L, (int)copy.count, 0);
-    copy.index = lua_gettop(L);
-    for (size_t i = 1; i <= copy.count; i++) {
-        if (dg_rawgeti(L, 2, i) != LUA_TSTRING) {
-            lua_pop(L, 1);
-            lua_pushliteral(L, "");
-        }
-        copy.bytes += dg_rawlen(L, -1);
-        lua_rawseti(L, copy.index, (int)i);
-    }
-    return copy;
-}
-
-/* socket:sendMany(list [, port] [, address] [, cb]) -> whether the queue is below its mark. Each string of the list is
- * a datagram to the one destination; cb(err, count) comes once, with the first error and how many went. */
+/* socket:sendMany(list [, port] [, address] [, cb]) -> whether at most half of sendQueueLimit is used. Each string of
+ * the list is a datagram to the one destination; cb(err, count) comes once, with the first error and how many were
+ * sent. */
 static int socket_send_many(lua_State *L)
 {
     dg_arguments arguments;
     dg_socket *s = dg_socket_running(L);
     dg_address to;
-    int below = 1;
+    int has_room = 1;
     dg_arguments_of_send_many(L, form_of(s), &arguments);
     int status = find_destination(L, s, &arguments, &to);
     if (status == 0 || arguments.payload.parts == 0) {
-        below = put_list(L, s, 2, &to, arguments.callback);
+        has_room = dg_send_many(L, s, 2, &to, arguments.callback);
     } else if (status == DG_NOT_A_LITERAL) {
-        load held = push_copy(L);
-        below = send_to_name(L, s, &arguments, &held, 0);
+        dg_payloads payloads = dg_send_names_copy(L);
+        has_room = dg_send_names(L, s, &arguments, &payloads, 0);
     } else {
-        below = fail_destination(L, s, &arguments, status, dg_rawlen(L, 2), 0);
+        has_room = fail_destination(L, s, &arguments, status, dg_rawlen(L, 2), 0);
     }
-    return dg_send_queue_answer(L, s, below);
-}
-
-/* socket:flush() -> whether all of the queue has gone to the kernel, which happens now and not on the tick. */
-static int socket_flush(lua_State *L)
-{
-    dg_socket *s = dg_socket_running(L);
-    dg_error_surplus(L, 1);
-    dg_send_queue_flush_all(L, 1, s);
-    if (dg_report_pending(s) != 0)
-        dg_work_add(L, 1, s, DG_WORK_REPORT);
-    lua_pushboolean(L, dg_send_queue_waiting(s) == 0);
-    return 1;
-}
-
-/* socket:discard() -> how many datagrams: gives up what waits to be sent, look-ups included. Each callback gets
- * ECANCELED; those without one are counted in sendErrors. `drain` comes. */
-static int socket_discard(lua_State *L)
-{
-    dg_socket *s = dg_socket_check(L);
-    dg_error_surplus(L, 1);
-    size_t held = s->tx.awaiting_lookup;
-    if (held != 0) {
-        dg_registry_get(L, DG_REGISTRY_HOOKS);
-        lua_getfield(L, -1, "cancelHeld");
-        lua_pushvalue(L, 1);
-        lua_call(L, 1, 0); /* comes back through core.sendResolved */
-    }
-    size_t count = held - s->tx.awaiting_lookup + dg_send_queue_give_up(L, 1, s, -ECANCELED, 1);
-    if (s->life == DG_CLOSING) {
-        dg_work_add(L, 1, s, DG_WORK_CLOSE);
-        dg_close_finish(L, 1, s); /* the descriptor is free, as behind a close() that has nothing to wait for */
-    }
-    dg_watch_update(L, 1, s);
-    lua_pushinteger(L, (lua_Integer)count);
-    return 1;
-}
-
-/* The string or list at index 2, as it was held. */
-static load held_load(lua_State *L)
-{
-    load held = {2, 1, dg_rawlen(L, 2)};
-    if (!lua_istable(L, 2))
-        return held;
-    held.count = dg_rawlen(L, 2);
-    held.bytes = 0;
-    for (size_t i = 1; i <= held.count; i++) {
-        lua_rawgeti(L, 2, (int)i);
-        held.bytes += dg_rawlen(L, -1);
-        lua_pop(L, 1);
-    }
-    return held;
-}
-
-static void send_held(lua_State *L, dg_socket *s, const dg_address *to)
-{
-    dg_payload payload = {2, 0, NULL, 0};
-    int callback = lua_isfunction(L, 5) ? 5 : 0;
-    if (lua_istable(L, 2)) {
-        put_list(L, s, 2, to, callback);
-        return;
-    }
-    payload.text = lua_tolstring(L, 2, &payload.length);
-    dg_send_queue_send(L, s, &payload, to, callback);
-}
-
-/* Tells that what was held was given up: who has a callback. */
-static void cancel_held(lua_State *L, dg_socket *s, const load *held)
-{
-    s->tx.transmitter.errors += held->count;
-    if (!lua_isfunction(L, 5))
-        return;
-    dg_socket_push_error(L, s, -ECANCELED, "send", NULL);
-    dg_work_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)held->bytes);
-}
-
-/* core.sendResolved(socket, msg | list, port, address, callback): a look-up's answer for what was held.
- * address nil: it failed with the error object in the sixth argument; false: it was given up. The socket may be closing
- * by now. */
-static int core_send_resolved(lua_State *L)
-{
-    dg_socket *s = dg_socket_check(L);
-    dg_address to;
-    lua_settop(L, 6);
-    load held = held_load(L);
-    s->tx.awaiting_lookup -= (unsigned)held.count;
-    s->tx.awaiting_bytes -= (size_t)held.bytes;
-    if (s->life == DG_CLOSED) /* finalized: the state is being closed */
-        return 0;
-    if (lua_isboolean(L, 4)) {
-        cancel_held(L, s, &held);
-    } else if (lua_isnil(L, 4)) {
-        s->tx.transmitter.errors += held.count;
-        lua_pushvalue(L, 6);
-        dg_work_fail(L, 1, 5, lua_istable(L, 2) ? 0 : (lua_Integer)held.bytes);
-    } else {
-        /* the look-up has checked that it is a literal for this socket */
-        dg_address_parse(&to, s->family, dg_socket_maps(s), luaL_checkstring(L, 4), (unsigned)luaL_checkinteger(L, 3));
-        send_held(L, s, &to);
-    }
-    dg_send_queue_tell_drain(L, 1, s);
-    if (s->life == DG_CLOSING)
-        dg_work_add(L, 1, s, DG_WORK_FLUSH | DG_WORK_CLOSE);
-    dg_watch_update(L, 1, s);
-    return 0;
-}
-
-/* core.cancelQueue(socket): the bind that the queued datagrams waited for failed; each fails with ECANCELED. */
-static int core_cancel_queue(lua_State *L)
-{
-    dg_socket *s = dg_socket_check(L);
-    s->tx.transmitter.errors += dg_queue_count(&s->tx.queue);
-    while (dg_queue_count(&s->tx.queue) != 0)
-        dg_queue_failed(&s->tx.queue, -ECANCELED);
-    dg_send_queue_tell_drain(L, 1, s);
-    dg_work_add(L, 1, s, DG_WORK_REPORT);
-    return 0;
-}
-
-/* socket:getSendQueueSize(): bytes accepted and not yet handed to the kernel. */
-static int socket_get_send_queue_size(lua_State *L)
-{
-    const dg_socket *s = dg_socket_check(L);
-    dg_error_surplus(L, 1);
-    lua_pushinteger(L, (lua_Integer)(dg_queue_bytes(&s->tx.queue) + s->tx.awaiting_bytes + dg_lanes_bytes(s)));
-    return 1;
-}
-
-/* socket:getSendQueueCount(): datagrams likewise. */
-static int socket_get_send_queue_count(lua_State *L)
-{
-    const dg_socket *s = dg_socket_check(L);
-    dg_error_surplus(L, 1);
-    lua_pushinteger(L, (lua_Integer)(dg_send_queue_waiting(s) - s->tx.queue.refused));
-    return 1;
+    return dg_send_queue_answer(L, s, has_room);
 }
 
 static const luaL_Reg methods[] = {
     {"send", socket_send},
     {"sendto", socket_sendto},
     {"sendMany", socket_send_many},
-    {"flush", socket_flush},
-    {"discard", socket_discard},
-    {"getSendQueueSize", socket_get_send_queue_size},
-    {"getSendQueueCount", socket_get_send_queue_count},
     {NULL, NULL},
 };
 
-static const luaL_Reg core[] = {{"sendResolved", core_send_resolved}, {"cancelQueue", core_cancel_queue}, {NULL, NULL}};
+static const luaL_Reg core[] = {{NULL, NULL}};
 
 void dg_send_open(lua_State *L)
 {

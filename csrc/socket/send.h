@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The send methods, and what waits for a name between them and the outbox. */
+/* The methods that send: arguments to destination, and the sends that wait for a name. What happens to a datagram after
+ * that is send_queue.h's affair. */
 #ifndef DG_SOCKET_SEND_H
 #define DG_SOCKET_SEND_H
 

@@ -4,16 +4,16 @@
 #include "send_queue.h"
 #include "work.h"
 
-/* Puts strings of the list, from the first up to the last of these numbers, as long as the queue allows it. All else is
- * left to the other way: so is what is no string, in a list that a finalizer has changed. Returns how many it put. */
-static size_t append_allowed(lua_State *L, dg_socket *s, int list, size_t first, size_t last, const dg_inet *to,
-                             const dg_reporting *reporting)
+/* Queues strings of the list, from number `first` up to number `last`, while the queue has credit. It stops at anything
+ * else, such as a value that is no string in a list that a finalizer has changed. Returns how many it queued. */
+static size_t append_within_credit(lua_State *L, dg_socket *s, int list, size_t first, size_t last, const dg_inet *to,
+                                   const dg_reporting *reporting)
 {
     const int top = lua_gettop(L);
-    dg_list_callback *group = reporting->group;
+    dg_list_callback *list_callback = reporting->list_callback;
     size_t i = first, length = 0;
-    /* One place is enough: nobody else can add a callback meanwhile, so all but the first share it. */
-    int more = s->tx.queue.credit_count != 0 && (group == NULL || dg_callbacks_have_room(&s->tx.callbacks));
+    /* One place is enough: no other callback can be added meanwhile, so all datagrams but the first share it. */
+    int more = s->tx.queue.credit_count != 0 && (list_callback == NULL || dg_callbacks_have_room(&s->tx.callbacks));
     for (; more && i <= last; i++) {
         uint32_t tag = DG_TAG_NONE;
         if ((i - first) % DG_POP_AT_ONCE == 0)
@@ -21,9 +21,9 @@ static size_t append_allowed(lua_State *L, dg_socket *s, int list, size_t first,
         const char *text = dg_rawgeti(L, list, i) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
         if (text == NULL || !dg_queue_has_credit(&s->tx.queue, length))
             break;
-        if (group != NULL) {
+        if (list_callback != NULL) {
             tag = dg_callbacks_add(L, &s->tx.callbacks, 1, reporting->callback) | (uint32_t)DG_TAG_LIST;
-            group->pending++;
+            list_callback->pending++;
         }
         more = dg_queue_append(&s->tx.queue, text, length, to, tag);
     }
@@ -33,29 +33,29 @@ static size_t append_allowed(lua_State *L, dg_socket *s, int list, size_t first,
     return i - first;
 }
 
-/* The call is over. If there is nothing to wait for, its callback is due. */
+/* The whole list is queued. If nothing of it waits, its callback is called later. */
 static void complete(lua_State *L, const dg_reporting *reporting)
 {
-    dg_list_callback *group = reporting->group;
-    if (group == NULL)
+    dg_list_callback *list_callback = reporting->list_callback;
+    if (list_callback == NULL)
         return;
-    group->complete = 1;
-    if (!dg_list_callback_is_done(group))
+    list_callback->complete = 1;
+    if (!dg_list_callback_is_done(list_callback))
         return;
     dg_list_callback_push_result(L, reporting->callback);
     dg_work_call(L);
 }
 
-/* Where a list goes, as it was when the call came: finalizers may run between its datagrams, and connect the socket to
- * another peer. */
-typedef struct target {
-    dg_address to; /* length 0: the peer */
-    dg_inet plain; /* the same; of no use for Unix, where the queue never allows more */
-    dg_address peer;
-    unsigned connection;
-} target;
+/* The destination of a list when the method was called. A finalizer that runs between two datagrams may connect the
+ * socket to another peer; the rest of the list still goes to the first one. */
+typedef struct destination {
+    dg_address to;       /* length 0: the peer */
+    dg_inet plain;       /* the same for append_within_credit; unused for Unix, where there is no credit */
+    dg_address peer;     /* the connected peer; length 0: none */
+    unsigned connection; /* peer.serial of the socket */
+} destination;
 
-static void set_target(target *t, const dg_socket *s, const dg_address *to)
+static void use_address(destination *t, const dg_socket *s, const dg_address *to)
 {
     dg_address_copy(&t->to, to);
     t->plain.length = 0;
@@ -63,9 +63,9 @@ static void set_target(target *t, const dg_socket *s, const dg_address *to)
         dg_inet_store(&t->plain, to);
 }
 
-static void aim(target *t, const dg_socket *s, const dg_address *to)
+static void set_destination(destination *t, const dg_socket *s, const dg_address *to)
 {
-    set_target(t, s, to);
+    use_address(t, s, to);
     t->connection = s->peer.serial;
     if (to->length == 0 && s->peer.state == DG_CONNECTED)
         dg_address_copy(&t->peer, s->peer.address);
@@ -73,34 +73,40 @@ static void aim(target *t, const dg_socket *s, const dg_address *to)
         t->peer.length = 0;
 }
 
-static void keep_aim(target *t, const dg_socket *s)
+static void keep_destination(destination *t, const dg_socket *s)
 {
     if (t->connection != s->peer.serial && t->to.length == 0 && t->peer.length != 0)
-        set_target(t, s, &t->peer);
+        use_address(t, s, &t->peer);
 }
 
-int dg_send_many_put(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
+static int put_all(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
 {
     const size_t count = dg_rawlen(L, list);
     dg_reporting reporting = {0, NULL};
-    target t;
-    int below = 1;
-    aim(&t, s, to);
+    destination t;
+    int has_room = 1;
+    set_destination(&t, s, to);
     if (callback != 0) {
-        reporting.group = dg_list_callback_new(L, callback);
+        reporting.list_callback = dg_list_callback_new(L, callback);
         reporting.callback = lua_gettop(L);
     }
     for (size_t i = 1; i <= count; i++) {
         dg_payload payload = {0, 0, NULL, 0};
-        keep_aim(&t, s);
+        keep_destination(&t, s);
         lua_rawgeti(L, list, (int)i);
         payload.text = lua_tolstring(L, -1, &payload.length);
-        below = dg_send_queue_put(L, s, &payload, &t.to, &reporting);
+        has_room = dg_send_queue_put(L, s, &payload, &t.to, &reporting);
         lua_pop(L, 1);
-        keep_aim(&t, s);
-        if (i + 1 < count) /* the last one is put as all are: its answer is the call's */
-            i += append_allowed(L, s, list, i + 1, count - 1, &t.plain, &reporting);
+        keep_destination(&t, s);
+        if (i + 1 < count) /* the last one goes through dg_send_queue_put, which returns the method's result */
+            i += append_within_credit(L, s, list, i + 1, count - 1, &t.plain, &reporting);
     }
     complete(L, &reporting);
-    return below;
+    return has_room;
+}
+
+int dg_send_many(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
+{
+    int now = dg_send_queue_goes_now(L, s), has_room = put_all(L, s, list, to, callback);
+    return now ? dg_send_queue_go_now(L, s, has_room) : has_room;
 }

@@ -13,15 +13,15 @@
 enum {
     FULL_COUNT = DG_MOST_SEGMENTS, /* so many datagrams, or bytes, go to the kernel at once */
     FULL_BYTES = DG_MAX_PAYLOAD_IPV4,
-    FULL_UNIX = DG_BATCH,      /* nothing goes in trains there: more than one call takes need not wait for each other */
+    FULL_UNIX = DG_BATCH,      /* there is no GSO: waiting for more than one call takes would gain nothing */
     LONGEST_BACKOFF = 64,      /* milliseconds */
-    LARGEST_UNIX = 0x7ffffffe, /* less than what stands for sums that 32 bits do not hold; the kernel takes far less */
-    LARGEST = 65535,           /* no UDP datagram is longer; what the kernel says of those below is its affair */
+    LARGEST_UNIX = 0x7ffffffe, /* less than the length that stands for sums beyond 32 bits; the kernel takes far less */
+    LARGEST = 65535,           /* no UDP datagram is longer; what the kernel says of shorter ones is its affair */
 };
 
 /* ---- What waits */
 
-size_t dg_send_queue_lanes_load(const dg_socket *s)
+size_t dg_send_queue_lanes_used(const dg_socket *s)
 {
     return dg_lanes_bytes(s) + DG_ENTRY_COST * dg_lanes_count(s);
 }
@@ -31,7 +31,7 @@ size_t dg_send_queue_waiting(const dg_socket *s)
     return dg_queue_count(&s->tx.queue) + s->tx.awaiting_lookup + dg_lanes_count(s);
 }
 
-void dg_send_queue_tell_drain(lua_State *L, int index, dg_socket *s)
+void dg_send_queue_emit_drain(lua_State *L, int index, dg_socket *s)
 {
     if (s->tx.drains != DG_DRAIN_PENDING || dg_send_queue_waiting(s) != 0)
         return;
@@ -49,16 +49,16 @@ int dg_send_queue_take_drain(dg_socket *s)
     return s->tx.drains == DG_DRAIN_NONE;
 }
 
-void dg_send_queue_owe_drain(lua_State *L, int index, dg_socket *s)
+void dg_send_queue_need_drain(lua_State *L, int index, dg_socket *s)
 {
     if (s->tx.drains == DG_DRAIN_NONE)
         s->tx.drains = DG_DRAIN_PENDING;
-    dg_send_queue_tell_drain(L, index, s);
+    dg_send_queue_emit_drain(L, index, s);
 }
 
 /* ---- To the kernel */
 
-/* An ICMP error that a send tripped over belongs to an earlier datagram: it is nobody's callback's. */
+/* Reports an ICMP error that a send returned: it is an earlier datagram's, so no callback gets it. */
 static void report_late_error(lua_State *L, int index, dg_socket *s)
 {
     dg_socket_push_error(L, s, s->tx.transmitter.late_error, "recvmsg", NULL);
@@ -67,12 +67,12 @@ static void report_late_error(lua_State *L, int index, dg_socket *s)
 }
 
 /* The kernel took no more of the socket's queue. A Unix datagram with a destination of its own has to wait for that
- * peer, in a lane; everything else waits until the descriptor is writable. Returns whether the queue may go on. */
+ * peer, in a lane; anything else waits until the descriptor is writable. Returns whether the rest may be sent. */
 static int wait_for_room(lua_State *L, int index, dg_socket *s)
 {
     const dg_entry *first = dg_queue_waiting(&s->tx.queue, 0);
     if (s->family == AF_UNIX && dg_queue_route(&s->tx.queue, first)->length != 0) {
-        dg_work_add(L, index, s, DG_WORK_FLUSH); /* without memory the next turn tries again */
+        dg_work_add(L, index, s, DG_WORK_FLUSH); /* if there is no memory for a lane, the next turn tries again */
         dg_lanes_divert(L, index, s);
         return 1;
     }
@@ -83,7 +83,7 @@ static int wait_for_room(lua_State *L, int index, dg_socket *s)
     return 0;
 }
 
-/* Has the lanes tried again, the later the less they moved. */
+/* Starts the timer that has the lanes tried again. Its time doubles, up to a bound, while no lane makes progress. */
 static void wait_for_peers(lua_State *L, int index, dg_socket *s, int progress)
 {
     if (s->tx.waits_for_peers || dg_lanes_count(s) == 0 || !dg_luv_available(L))
@@ -91,10 +91,10 @@ static void wait_for_peers(lua_State *L, int index, dg_socket *s, int progress)
     s->tx.backoff = (unsigned char)(progress || s->tx.backoff == 0    ? 1
                                     : s->tx.backoff < LONGEST_BACKOFF ? 2 * s->tx.backoff
                                                                       : s->tx.backoff);
-    dg_work_add(L, index, s, DG_WORK_FLUSH); /* without the memory for a timer the next turn tries again */
+    dg_work_add(L, index, s, DG_WORK_FLUSH); /* if there is no memory for a timer, the next turn tries again */
     dg_timers_retry(L, index, s, s->tx.backoff);
     s->tx.waits_for_peers = 1;
-    s->job.pending &= (unsigned char)~DG_WORK_FLUSH;
+    dg_work_unmark(s, DG_WORK_FLUSH);
     dg_watch_update(L, index, s);
 }
 
@@ -105,24 +105,23 @@ static int may_send(const dg_socket *s)
 
 static void flush(lua_State *L, int index, dg_socket *s, int tries_lanes)
 {
+    const size_t count = dg_queue_count(&s->tx.queue);
     int progress = 0;
     index = dg_absindex(L, index);
-    dg_queue_revoke(&s->tx.queue); /* the next send has to see that another flush is noted */
-    if (!may_send(s) || (dg_queue_count(&s->tx.queue) == 0 && s->tx.lanes == NULL))
+    dg_queue_revoke(&s->tx.queue); /* the next send must note another flush */
+    if (!may_send(s) || (count == 0 && s->tx.lanes == NULL))
         return;
-    size_t count = dg_queue_count(&s->tx.queue);
     if (tries_lanes && s->tx.lanes != NULL)
         progress = dg_lanes_try(s);
-    while (may_send(s) && !s->tx.blocked && dg_queue_count(&s->tx.queue) != 0 &&
-           dg_transmit(&s->tx.transmitter, &s->tx.queue, s->fd) == DG_TRANSMIT_BLOCKED)
-        if (!wait_for_room(L, index, s))
+    while (!s->tx.blocked && dg_transmit(&s->tx.transmitter, &s->tx.queue, s->fd) == DG_TRANSMIT_BLOCKED)
+        if (!wait_for_room(L, index, s) || !may_send(s))
             break;
     if (s->tx.lanes != NULL) {
         dg_lanes_sweep(L, index, s);
         wait_for_peers(L, index, s, progress);
     }
     if (s->tx.drains != DG_DRAIN_NONE)
-        dg_send_queue_tell_drain(L, index, s);
+        dg_send_queue_emit_drain(L, index, s);
     if (s->tx.transmitter.late_error != 0)
         report_late_error(L, index, s);
     if (count == 1 && s->tx.queue.to_report != 0 && s->state->current != s)
@@ -151,7 +150,7 @@ void dg_send_queue_flush_now(lua_State *L, int index, dg_socket *s)
 
 size_t dg_send_queue_give_up(lua_State *L, int index, dg_socket *s, int error, int silent)
 {
-    const size_t refused = s->tx.queue.refused; /* their errors are told, but they waited for nothing */
+    const size_t refused = s->tx.queue.refused; /* they are counted as errors, but not as given up */
     size_t count = dg_queue_give_up(&s->tx.queue, error, silent) + dg_lanes_give_up(s, error, silent);
     s->tx.transmitter.errors += count + refused;
     s->tx.transmitter.single = 0;
@@ -159,14 +158,14 @@ size_t dg_send_queue_give_up(lua_State *L, int index, dg_socket *s, int error, i
     dg_lanes_sweep(L, index, s);
     if (dg_report_pending(s) != 0)
         dg_work_add(L, index, s, DG_WORK_REPORT);
-    dg_send_queue_tell_drain(L, index, s);
+    dg_send_queue_emit_drain(L, index, s);
     return count;
 }
 
 /* ---- What is accepted */
 
-/* The lane in which a datagram has to wait behind others, or NULL. It may have come to be before the socket was
- * connected to that peer. */
+/* Returns the lane in which a datagram has to wait behind others, or NULL. The lane may be older than the connection to
+ * that peer. */
 static dg_lane *lane_of(const dg_socket *s, const dg_address *to)
 {
     if (s->tx.lanes == NULL)
@@ -186,7 +185,7 @@ int dg_send_queue_fail(lua_State *L, dg_socket *s, int error, const dg_address *
     s->tx.transmitter.errors++;
     dg_report_push_error(L, s, error, to, value);
     dg_work_fail(L, 1, callback, (lua_Integer)value);
-    return error != -ENOBUFS && dg_send_queue_has_room(s);
+    return error != DG_OVER_LIMIT && dg_send_queue_has_room(s);
 }
 
 static int is_full(const dg_socket *s, size_t length)
@@ -195,10 +194,10 @@ static int is_full(const dg_socket *s, size_t length)
            dg_queue_bytes(&s->tx.queue) + length > FULL_BYTES;
 }
 
-/* A lone datagram counts its bytes only: whatever fits into the limit may be sent. */
+/* A lone datagram uses its own bytes only, so that any datagram may be sent that fits into the limit. */
 int dg_send_queue_is_over(const dg_socket *s, size_t count, size_t bytes)
 {
-    size_t load = dg_send_queue_load(s);
+    size_t load = dg_send_queue_used(s);
     return load + bytes + (load == 0 && count == 1 ? 0 : count * DG_ENTRY_COST) > s->tx.limit;
 }
 
@@ -215,12 +214,12 @@ int dg_send_queue_admit(lua_State *L, dg_socket *s, size_t length, const dg_addr
         return -EMSGSIZE;
     if (!dg_send_queue_is_over(s, 1, length))
         return 0;
-    dg_send_queue_flush(L, 1, s); /* what was only collected so far may go */
-    return dg_send_queue_is_over(s, 1, length) ? -ENOBUFS : 0;
+    dg_send_queue_flush(L, 1, s); /* what waits for a batch may go now */
+    return dg_send_queue_is_over(s, 1, length) ? DG_OVER_LIMIT : 0;
 }
 
-/* Puts the datagram, or what refused it, at the end of its queue: all room is made before anything changes. Nothing of
- * Lua's is allocated: no finalizer can send in between. */
+/* Queues the datagram, or its refusal, at the end of its queue. Room is made before anything changes, and no Lua memory
+ * is allocated, so no finalizer can send in between. */
 static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int refusal,
                 const dg_reporting *reporting)
 {
@@ -229,7 +228,7 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
     dg_queue *queue = lane != NULL ? &lane->queue : &s->tx.queue;
     dg_callbacks *callbacks = lane != NULL ? &lane->callbacks : &s->tx.callbacks;
     uint32_t tag = DG_TAG_NONE;
-    if (s->fd < 0) /* a finalizer that ran in what was allocated so far has closed it */
+    if (s->fd < 0) /* a finalizer has closed the socket while memory was allocated before */
         return -ECANCELED;
     char *place = dg_queue_reserve(queue, refusal == 0 ? payload->length : 0);
     if (place == NULL)
@@ -237,10 +236,11 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
     if (refusal == 0 && dg_payload_copy(L, payload, place) != 0)
         return -EINVAL;
     if (callback != 0)
-        tag = dg_callbacks_add(L, callbacks, 1, callback) | (reporting->group != NULL ? (uint32_t)DG_TAG_LIST : 0);
-    if (reporting->group != NULL)
-        reporting->group->pending++;
-    if (lane != NULL && dg_queue_count(queue) == 0) /* as far as is known there is room again */
+        tag = dg_callbacks_add(L, callbacks, 1, callback) |
+              (reporting->list_callback != NULL ? (uint32_t)DG_TAG_LIST : 0);
+    if (reporting->list_callback != NULL)
+        reporting->list_callback->pending++;
+    if (lane != NULL && dg_queue_count(queue) == 0) /* the lane is empty, so the peer may have room */
         s->tx.tries_lanes = 1;
     if (refusal == 0)
         dg_queue_push(queue, payload->length, lane != NULL ? &lane->to : to, tag);
@@ -249,10 +249,11 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
     return 0;
 }
 
-/* A refusal is told in its turn; but where the queue stands still, or is full, at once. */
-static int is_told_at_once(const dg_socket *s, int refusal, const dg_reporting *reporting)
+/* Returns whether a refusal is reported without being queued. It is mostly reported in the order of the sends; but not
+ * where the queue is full, or blocked. */
+static int fails_at_once(const dg_socket *s, int refusal, const dg_reporting *reporting)
 {
-    return reporting->group == NULL && (refusal == -ENOBUFS || (refusal != 0 && s->tx.blocked));
+    return reporting->list_callback == NULL && (refusal == DG_OVER_LIMIT || (refusal != 0 && s->tx.blocked));
 }
 
 static dg_callbacks *callbacks_for(dg_socket *s, const dg_address *to)
@@ -261,7 +262,8 @@ static dg_callbacks *callbacks_for(dg_socket *s, const dg_address *to)
     return lane != NULL ? &lane->callbacks : &s->tx.callbacks;
 }
 
-/* The lane may be gone when there is a table for its ring: finalizers may have run the loop. */
+/* Makes room for a callback in the lane's ring. The lane may be gone when the table is made, because a finalizer may
+ * run the loop. */
 static void make_lane_room(lua_State *L, dg_socket *s, const dg_address *to)
 {
     dg_lane *lane = lane_of(s, to);
@@ -282,8 +284,8 @@ static int lacks_place(dg_socket *s, const dg_address *to, int callback)
            (!dg_callbacks_have_room(&s->tx.callbacks) || !dg_callbacks_have_room(callbacks_for(s, to)));
 }
 
-/* Whether the socket's queue will be handed over without anybody's asking: a flush is noted, or is the end of the
- * running dispatch. */
+/* Returns whether the socket's queue will be flushed: a flush is noted, or the running dispatch is the socket's and
+ * ends with one. */
 static int will_flush(const dg_socket *s)
 {
     return (s->job.pending & DG_WORK_FLUSH) || s->state->dispatch.socket == s;
@@ -294,9 +296,9 @@ static int lacks_flush(const dg_socket *s)
     return !will_flush(s) && !s->tx.blocked;
 }
 
-/* Makes a place for the callback and notes the flush, before there is something to flush: this may fail for want of
- * memory, and then nothing is queued. Each allocates, and a finalizer that sends or runs the loop meanwhile may undo
- * the other: so until both are there. Without luv there is no flush to note. */
+/* Makes a place for the callback and notes the flush, before anything is queued: both may fail for want of memory. Both
+ * allocate, and a finalizer that runs meanwhile may undo the other one, so this repeats until both are there. Without
+ * luv there is no flush to note. */
 static void prepare(lua_State *L, dg_socket *s, const dg_address *to, int callback)
 {
     do {
@@ -314,14 +316,15 @@ static size_t up_to(size_t most, size_t used)
     return used < most ? most - used : 0;
 }
 
-/* Says how much more may be put without a look at anything but the queue: until a batch is full or send has to return
- * false, and only while the flush is noted. For a lone datagram, as answers are, this would be in vain. */
+/* Grants credit: how much more may be queued without looking at anything but the queue. It lasts until a batch is full
+ * or send has to return false, and only while a flush is noted. A queue with one datagram gets none: most such
+ * datagrams are answers, and remain alone. */
 static void grant_credit(dg_socket *s)
 {
     size_t bytes = dg_queue_bytes(&s->tx.queue), count = dg_queue_count(&s->tx.queue);
     if (count <= 1)
         return;
-    size_t batch = up_to(FULL_BYTES, bytes), room = up_to(s->tx.limit / 2, dg_send_queue_load(s)) / 2;
+    size_t batch = up_to(FULL_BYTES, bytes), room = up_to(s->tx.limit / 2, dg_send_queue_used(s)) / 2;
     size_t places = up_to(FULL_COUNT, count), bearable = room / DG_ENTRY_COST;
     if (bearable != 0 && will_flush(s) && s->local.state == DG_BOUND && s->tx.awaiting_lookup == 0 &&
         s->tx.block_list == NULL && s->family != AF_UNIX)
@@ -337,11 +340,11 @@ int dg_send_queue_go_on(lua_State *L, dg_socket *s, size_t length)
     return dg_send_queue_has_room(s);
 }
 
-/* Tells of a datagram that could not be queued: its group, or who dg_send_queue_fail tells. */
-static int fail_one(lua_State *L, dg_socket *s, int status, const dg_address *to, const dg_reporting *reporting,
-                    size_t length)
+/* Reports a datagram that was not queued: to its list callback, or as dg_send_queue_fail does. */
+static int report_rejected(lua_State *L, dg_socket *s, int status, const dg_address *to, const dg_reporting *reporting,
+                           size_t length)
 {
-    if (reporting->group == NULL)
+    if (reporting->list_callback == NULL)
         return dg_send_queue_fail(L, s, status, to, reporting->callback, length);
     s->tx.transmitter.errors++;
     dg_report_push_error(L, s, status, to, length);
@@ -354,14 +357,14 @@ static int put_in_queue(lua_State *L, dg_socket *s, const dg_payload *payload, c
 {
     int refusal = dg_send_queue_admit(L, s, payload->length, to), status = refusal;
     prepare(L, s, to, reporting->callback);
-    if (!is_told_at_once(s, refusal, reporting))
+    if (!fails_at_once(s, refusal, reporting))
         status = push(L, s, payload, to, refusal, reporting);
     if (status != 0)
-        return fail_one(L, s, status, to, reporting, payload->length);
+        return report_rejected(L, s, status, to, reporting, payload->length);
     return dg_send_queue_go_on(L, s, payload->length);
 }
 
-/* To the peer, where finalizers may run first: one of them may connect the socket to another one. */
+/* Queues a datagram for the peer where finalizers may run before: one may connect the socket to another peer. */
 static int put_to_peer(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
                        const dg_reporting *reporting)
 {
@@ -380,16 +383,16 @@ int dg_send_queue_put(lua_State *L, dg_socket *s, const dg_payload *payload, con
     return put_in_queue(L, s, payload, to, reporting);
 }
 
-int dg_send_queue_go_now(lua_State *L, dg_socket *s, int below)
+int dg_send_queue_go_now(lua_State *L, dg_socket *s, int has_room)
 {
     int waits = dg_queue_count(&s->tx.queue) != 0;
     dg_send_queue_flush(L, 1, s);
-    return below || (waits && dg_send_queue_has_room(s));
+    return has_room || (waits && dg_send_queue_has_room(s));
 }
 
 int dg_send_queue_send(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int callback)
 {
     const dg_reporting reporting = {callback, NULL};
-    int now = dg_send_queue_goes_now(L, s), below = dg_send_queue_put(L, s, payload, to, &reporting);
-    return now ? dg_send_queue_go_now(L, s, below) : below;
+    int now = dg_send_queue_goes_now(L, s), has_room = dg_send_queue_put(L, s, payload, to, &reporting);
+    return now ? dg_send_queue_go_now(L, s, has_room) : has_room;
 }

@@ -10,7 +10,7 @@
 
 const char dg_socket_tag = 0;
 
-/* The socket at any index, or NULL. */
+/* Returns the socket at any index, or NULL. */
 static dg_socket *test(lua_State *L, int index)
 {
     if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index))
@@ -38,13 +38,13 @@ static void push_advised(lua_State *L, const dg_socket *s, int error, const char
                          size_t length)
 {
     char text[DG_ADVICE_TEXT];
-    const dg_trouble trouble = {error, syscall, s->fd, s->family, s->v6only, to, length};
-    const char *advice = dg_advice_find(&trouble, text);
-    if (error == -ENOBUFS && dg_queue_bytes(&s->tx.queue) + s->tx.awaiting_bytes + length > s->tx.limit) {
+    if (error == DG_OVER_LIMIT) {
         snprintf(text, sizeof text, "sendQueueLimit is %zu bytes", s->tx.limit);
-        advice = text;
+        dg_error_push_advised(L, -ENOBUFS, syscall, to, text);
+        return;
     }
-    dg_error_push_advised(L, error, syscall, to, advice);
+    const dg_trouble trouble = {error, syscall, s->fd, s->family, s->v6only, to, length};
+    dg_error_push_advised(L, error, syscall, to, dg_advice_find(&trouble, text));
 }
 
 static const dg_address *or_peer(const dg_socket *s, const dg_address *to)
@@ -129,8 +129,10 @@ static int socket_tostring(lua_State *L)
         lua_pushfstring(L, "dgram.Socket (%s %s)", type_name(s), s->life != DG_OPEN ? "closed" : "unbound");
         return 1;
     }
-    dg_address_format(&name, text);
-    if (s->family == AF_UNIX) /* abstract names are written with an @ */
+    size_t length = dg_address_format(&name, text);
+    if (length == 0) /* one of a pair */
+        lua_pushfstring(L, "dgram.Socket (%s unnamed)", type_name(s));
+    else if (s->family == AF_UNIX) /* abstract names are written with an @ */
         lua_pushfstring(L, "dgram.Socket (unix_dgram %s%s)", text[0] == '\0' ? "@" : "", text + (text[0] == '\0'));
     else
         lua_pushfstring(L, s->family == AF_INET6 ? "dgram.Socket (%s [%s]:%d)" : "dgram.Socket (%s %s:%d)",
@@ -158,7 +160,7 @@ static int core_family(lua_State *L)
     return 1;
 }
 
-/* Pushes the socket's own table in a slot, which is made when it is first asked for. Arguments: the socket. */
+/* Pushes the table in a slot of the socket, which is made when it is first asked for. Arguments: the socket. */
 static int push_own_table(lua_State *L, int slot)
 {
     dg_socket_check(L);
@@ -170,10 +172,10 @@ static int push_own_table(lua_State *L, int slot)
     lua_createtable(L, 0, 1);
     lua_pushliteral(L, "message");
     lua_rawgeti(L, 2, slot);
-    if (!lua_isnil(L, -1)) /* a finalizer was first; what follows runs none */
+    if (!lua_isnil(L, -1)) /* a finalizer has made it; what follows runs none */
         return 1;
     lua_settop(L, 5);
-    if (slot == DG_SLOT_EVENTS) { /* slots.h: the receiver is the one listener so far */
+    if (slot == DG_SLOT_EVENTS) { /* so far the receiver is the only listener (slots.h) */
         lua_rawgeti(L, 2, DG_SLOT_RECEIVER);
         lua_rawset(L, 4);
     }
@@ -189,7 +191,7 @@ static int core_events(lua_State *L)
     return push_own_table(L, DG_SLOT_EVENTS);
 }
 
-/* core.kept(socket, event): what that table has, or would have, for an event. Makes none. */
+/* core.kept(socket, event): what that table has for an event, or would have if it were made. Does not make it. */
 static int core_kept(lua_State *L)
 {
     dg_socket_check(L);
@@ -206,7 +208,7 @@ static int core_kept(lua_State *L)
     return 1;
 }
 
-/* core.private(socket): a table for what the Lua side keeps. */
+/* core.private(socket): a table in which the Lua side keeps values. */
 static int core_private(lua_State *L)
 {
     return push_own_table(L, DG_SLOT_PRIVATE);
@@ -219,8 +221,8 @@ static int core_is_socket(lua_State *L)
     return 1;
 }
 
-/* socket:fileno() -> the descriptor's number, which stays the socket's own. Whoever uses it, another process perhaps,
- * would be surprised by datagrams that come in one piece from some time on: so it is left as it is. */
+/* socket:fileno() -> the descriptor's number; the descriptor stays the socket's. Other code that receives from it does
+ * not expect GRO batches, so UDP_GRO is not turned on after this. */
 static int socket_fileno(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -231,8 +233,37 @@ static int socket_fileno(lua_State *L)
     return 1;
 }
 
+/* socket:state() -> {type, bound, connected, paused, closing, closed}; works on a closed socket, too. All is read
+ * before anything is allocated, because a finalizer may close the socket then. */
+static int socket_state(lua_State *L)
+{
+    const dg_socket *s = dg_socket_check(L);
+    dg_error_surplus(L, 1);
+    const int has_descriptor = s->life != DG_CLOSED;
+    const struct {
+        const char *name;
+        int value;
+    } flags[] = {
+        {"bound", has_descriptor && s->local.state == DG_BOUND},
+        {"connected", has_descriptor && s->peer.state == DG_CONNECTED},
+        {"paused", has_descriptor && (s->rx.stopped & DG_PAUSED) != 0},
+        {"closing", s->life == DG_CLOSING},
+        {"closed", s->life == DG_CLOSED},
+    };
+    const char *type = type_name(s);
+    lua_createtable(L, 0, 6);
+    lua_pushstring(L, type);
+    lua_setfield(L, -2, "type");
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        lua_pushboolean(L, flags[i].value);
+        lua_setfield(L, -2, flags[i].name);
+    }
+    return 1;
+}
+
 static const luaL_Reg methods[] = {
     {"fileno", socket_fileno},
+    {"state", socket_state},
     {NULL, NULL},
 };
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The socket userdata. Its methods reach the struct through dg_socket_check or dg_socket_running.
+/* The socket: the userdata, its parts, and how methods reach it (dg_socket_check, dg_socket_running). What is done with
+ * a part is the affair of the file that the part's comment names.
  *
  *     unbound --bind--> bound --close--> closing --all sent--> closed
  *
- * A socket that the program has forgotten lives on while it is kept_alive: while datagrams can still reach a listener
- * or its work is not done. */
+ * A socket that the program has forgotten is kept alive by a strong reference (kept_alive) while datagrams can still
+ * reach a listener, or while it has work to do. */
 #ifndef DG_SOCKET_SOCKET_H
 #define DG_SOCKET_SOCKET_H
 
@@ -20,132 +21,137 @@ DG_HIDDEN_BEGIN
 
 typedef enum dg_life { DG_OPEN, DG_CLOSING, DG_CLOSED } dg_life;
 
-/* How a socket waits until the kernel takes more. (A Unix socket that is not connected is writable all the time, though
- * its peer's queue be full: lanes.h.) */
+/* Whether a socket waits until its descriptor is writable. (An unconnected Unix socket is always writable, though its
+ * peer's queue is full. Its datagrams wait in lanes.h.) */
 enum dg_blocked { DG_NOT_BLOCKED, DG_BLOCKED_POLL };
 
-/* Whether a `drain` is to come: owed since a method that sends returned false, until nothing waits; noted then, and
- * owed again if something waits by the time it would be told. */
+/* Whether a `drain` event will come. It is pending from the time that a method returns false until nothing waits; then
+ * the deferred event is noted. If something waits when the event would be emitted, it is pending again. */
 enum dg_drains { DG_DRAIN_NONE, DG_DRAIN_PENDING, DG_DRAIN_NOTED };
 
-/* What a tick does for a socket that is due. */
+/* What deferred work does for a socket. */
 enum dg_work_kind {
     DG_WORK_FLUSH = 1,  /* hand the queue to the kernel */
-    DG_WORK_REPORT = 2, /* run the callbacks of datagrams that are done */
-    DG_WORK_RESUME = 4, /* deliver what a pause or an error left of a batch */
-    DG_WORK_CLOSE = 8,  /* see whether a closing socket can close */
-    DG_WORK_BIND = 16,  /* bind to any port, unless somebody has bound it by then */
-    DG_WORK_READY = 32, /* look at what luv told of it, in a turn that was used up */
+    DG_WORK_REPORT = 2, /* call the callbacks of datagrams that are done */
+    DG_WORK_RESUME = 4, /* deliver the rest of a batch */
+    DG_WORK_CLOSE = 8,  /* close a closing socket, if nothing waits */
+    DG_WORK_BIND = 16,  /* bind to any port, unless the program has bound it by then */
+    DG_WORK_READY = 32, /* handle ready_events, which came in a turn that was used up */
     DG_WORK_CALLS = 64, /* end calls of receive whose time is over, or all after a close */
 };
 
-/* A bind, and a connect, may wait for a name. */
+/* Bind and connect take time only while a name is looked up. */
 enum dg_bind_state { DG_UNBOUND, DG_BINDING, DG_BOUND };
 enum dg_peer_state { DG_NO_PEER, DG_CONNECTING, DG_CONNECTED };
 
-/* Why a socket takes nothing from the kernel: the program has paused it; somebody has closed its descriptor, which the
- * loop must not be asked to watch then; there was no memory to receive into, and a timer goes on; its receiver stands
- * for calls of receive, and none waits now. */
+/* Why a socket receives nothing: the program has paused it; other code has closed its descriptor, which the loop must
+ * not watch then; there was no memory to receive into, and a timer will start it again; its receiver stands for calls
+ * of receive, and none waits now. */
 enum dg_stopped { DG_PAUSED = 1, DG_BAD_FD = 2, DG_NO_MEMORY = 4, DG_NO_CALL = 8 };
 
-/* What luv's callbacks tell. */
+/* What luv's callbacks report: events of the poll, that the poll has stopped by itself, that the retry timer has
+ * fired. */
 enum dg_ready_event { DG_READABLE = 1, DG_WRITABLE = 2, DG_ERROR = 4, DG_STOPPED = 8, DG_RETRY = 16 };
 
-/* What is on the other side of a connect; a datagram socket's peer is only noted, nobody is asked. (connect.c) */
+/* The connected peer. (connect.c; adopt.c) */
 typedef struct dg_peer {
-    dg_address *address; /* the connected one, once there was one */
+    dg_address *address; /* its address; NULL until the first connect, and old after a disconnect */
     unsigned serial;     /* changes with each connect and disconnect */
     unsigned char state; /* dg_peer_state */
 } dg_peer;
 
-/* Where the socket is bound, and whose its descriptor is. (bind.c) */
+/* Where the socket is bound, and who else may have its descriptor. (bind.c; adopt.c and connect.c, which bind it,
+ * too) */
 typedef struct dg_binding {
     dg_unix_file file;
     unsigned device;           /* the interface that it was bound to before it was connected to a peer with a zone */
     int made_by;               /* the process that made the descriptor */
     unsigned char state;       /* dg_bind_state */
-    unsigned char will_bind;   /* bind(2) comes next: luv is already to watch */
-    unsigned char clears_dead; /* a Unix socket's reuseAddr */
-    unsigned char shares_file; /* the open file may be others', too: it was adopted, or its number was handed out */
+    unsigned char will_bind;   /* bind(2) comes next: luv has to watch the descriptor already */
+    unsigned char clears_dead; /* the option reuseAddr of a Unix socket: a dead socket file may be removed */
+    unsigned char shares_file; /* others may have the open file, too: it was adopted, or fileno() was called */
 } dg_binding;
 
-/* From the kernel to the receiver. (receive.c; the last four: moderation.c) */
+/* From the kernel to the receiver. (receive.c, batch.c, listen.c; calls of receive: lone.c, timers.c; from
+ * `interval` on moderation.c) */
 typedef struct dg_rx {
-    dg_arena *batch; /* received and not yet delivered: slots [at .. count), the first from `offset` on */
+    dg_arena *batch; /* received and not yet delivered: slots [batch_at .. batch_count) */
     unsigned batch_count, batch_at;
-    uint32_t batch_offset;
-    unsigned reader_depth;     /* the dispatch (by depth) that reads the batch: it must not be given away; 0 for none */
-    unsigned char receiving;   /* there is a receiver */
-    unsigned char takes_rinfo; /* it may see more than the message */
-    unsigned char stopped;     /* set of dg_stopped: why nothing is received */
-    unsigned char want;        /* slots for the next receive */
-    unsigned char has_strangers; /* what others than the peer had sent before connect may still come */
-    unsigned char knows_dropped;
-    unsigned char has_calls;    /* calls of receive have waited: its close is to end those that wait then */
-    unsigned char may_be_lone;  /* a call may wait by itself (lone.c): there is no listener, and nothing was put back */
-    unsigned char lone;         /* one does: the coroutine in DG_SLOT_LONE */
-    unsigned char queued;       /* others wait in the Lua side's queue */
-    unsigned char has_deadline; /* a timer is started for one of them */
-    uint32_t dropped;           /* by the kernel, when it was last asked */
-    uint32_t handed, handed_in; /* datagrams that were handed out in a turn of the loop; its serial number */
-    uint32_t sender_serial;     /* changes with the sender */
-    dg_inet sender;             /* of the last rinfo; its text is in DG_SLOT_SENDER, a Unix socket's is only there */
-    const dg_blocklist *block_list; /* NULL without */
-    uint64_t calls, messages, bytes, blocked, strangers, truncated;
-    uint32_t interval;       /* the option moderation: microseconds, 0 for never */
-    uint32_t window_at;      /* when wake-ups were last counted from 0 (dg_timer_clock) */
-    unsigned char wakes;     /* wake-ups since then */
-    unsigned char moderated; /* its poll is silent, the timer has it looked at */
+    uint32_t batch_offset;       /* bytes of the first of these slots that are delivered */
+    unsigned reader_depth;       /* depth of the dispatch that reads the batch, which must stay then; 0: none does */
+    unsigned char receiving;     /* there is a receiver */
+    unsigned char takes_rinfo;   /* the receiver may have a second parameter */
+    unsigned char stopped;       /* set of dg_stopped: why nothing is received */
+    unsigned char want;          /* slots that the next receive offers */
+    unsigned char has_strangers; /* datagrams that others sent before connect may still wait in the kernel */
+    unsigned char knows_dropped; /* `dropped` is known */
+    unsigned char has_calls;     /* calls of receive have waited: close ends those that wait then */
+    unsigned char may_be_lone;   /* a call may wait alone (lone.c): there is no listener, and nothing was put back */
+    unsigned char lone;          /* a call waits alone: the coroutine in DG_SLOT_LONE */
+    unsigned char queued;        /* other calls wait in the Lua side's queue */
+    unsigned char has_deadline;  /* a timer is started for one of the calls (timers.c) */
+    uint32_t dropped;            /* datagrams that the kernel had dropped when it was last asked */
+    uint32_t handed, handed_in;  /* datagrams that were handed out in a turn of the loop; the turn's serial */
+    uint32_t sender_serial;      /* changes when `sender` does */
+    dg_inet sender; /* sender of the last rinfo; its text is in DG_SLOT_SENDER. Unused for a Unix socket. */
+    const dg_blocklist *block_list;                                 /* the option receiveBlockList, or NULL */
+    uint64_t calls, messages, bytes, blocked, strangers, truncated; /* what stats() counts */
+    uint32_t interval;                                              /* the option moderation: microseconds; 0: never */
+    uint32_t window_at;      /* when the window of wake-ups began (dg_timer_clock) */
+    unsigned char wakes;     /* wake-ups in the window */
+    unsigned char moderated; /* its poll is stopped, and the timer's callback receives */
 } dg_rx;
 
-/* From send to the kernel. (send_queue.c; lanes.c) */
+/* From send to the kernel. (send_queue.c; awaiting_*: send_names.c; lanes: lanes.c; errors_in_making: report.c; the
+ * transmitter's offloads: create.c, adopt.c, and whoever shares the descriptor) */
 typedef struct dg_tx {
     dg_queue queue;
     dg_transmitter transmitter;
     dg_callbacks callbacks;
-    struct dg_lane *lanes;          /* what waits for Unix peers (lanes.h) */
-    const dg_blocklist *block_list; /* NULL without */
-    size_t limit;                   /* bytes that may wait */
-    size_t awaiting_bytes;          /* of sends that wait for a name */
-    unsigned awaiting_lookup;       /* how many these are */
+    struct dg_lane *lanes;          /* datagrams that wait for Unix peers (lanes.h), or NULL */
+    const dg_blocklist *block_list; /* the option sendBlockList, or NULL */
+    size_t limit;                   /* the option sendQueueLimit: bytes that may wait */
+    size_t awaiting_bytes;          /* bytes of the datagrams that wait for a look-up */
+    unsigned awaiting_lookup;       /* datagrams that wait for a look-up */
     unsigned char blocked;          /* dg_blocked: the kernel took no more */
     unsigned char drains;           /* dg_drains */
-    unsigned char waits_for_peers;  /* a timer has the lanes tried again, */
-    unsigned char backoff;          /* after so many milliseconds */
-    unsigned char tries_lanes;      /* the next flush tries them */
-    unsigned char telling;          /* callbacks whose error object is being made: `close` comes behind them */
+    unsigned char waits_for_peers;  /* the retry timer runs: the lanes are tried when it fires */
+    unsigned char backoff;          /* its milliseconds */
+    unsigned char tries_lanes;      /* the next flush tries the lanes */
+    unsigned char errors_in_making; /* callbacks whose error object is being made: `close` comes after them */
 } dg_tx;
 
-/* luv's poll handle for the descriptor, and what it told. (watch.c) */
+/* luv's poll handle for the descriptor, and what it reported. (watch.c; ready_events: ready.c) */
 typedef struct dg_watch {
-    unsigned close_serial; /* of the request to close the handle; 0 if there was none */
-    unsigned char has_handle;
-    unsigned char watching;            /* what it watches (watch.c) */
-    unsigned char busy;                /* luv is being told of the descriptor: it must not be closed now */
-    unsigned char unreferenced;        /* socket:unref() */
-    unsigned char handle_unreferenced; /* what luv knows of that */
-    unsigned char ready_events;        /* set of dg_ready_event: what luv told, and nobody has looked at yet */
+    unsigned close_serial;             /* serial of the request to close the handle; 0: there was none */
+    unsigned char has_handle;          /* DG_SLOT_POLL has a handle */
+    unsigned char watching;            /* set of dg_watch_for: what the handle watches; 0: it is stopped */
+    unsigned char busy;                /* luv is being called for the descriptor, which must not be closed now */
+    unsigned char unreferenced;        /* socket:unref() was called */
+    unsigned char handle_unreferenced; /* the handle does not keep the loop alive */
+    unsigned char ready_events;        /* set of dg_ready_event: what luv reported and has not been handled */
 } dg_watch;
 
-/* Deferred work. (work.c, drain.c) */
+/* Deferred work. (work.c, drain.c; report_limit: report.c, too) */
 typedef struct dg_job {
-    struct dg_socket *next;
-    size_t report_limit;   /* callbacks that may still run now */
-    unsigned char pending; /* set of dg_work_kind: for the next time */
-    unsigned char running; /* set of dg_work_kind: what is being done, and not done yet */
-    unsigned char queued;  /* it is in the state's list */
+    struct dg_socket *next; /* in the state's list of pending sockets */
+    uint32_t report_limit;  /* callbacks that may still be called in this dispatch */
+    unsigned char pending;  /* set of dg_work_kind: work for the next drain */
+    unsigned char running;  /* set of dg_work_kind: work of this drain that is not done yet */
+    unsigned char queued;   /* the socket is in the list of pending sockets */
 } dg_job;
 
-/* Each part has one file that changes it, named above; others use its functions, or only read. */
+/* Each part has one file that changes it, named above. Others call that file's functions, or only read. create.c sets
+ * all parts up. */
 typedef struct dg_socket {
-    const void *tag; /* says that it is one: the address of something of this module's own */
+    const void *tag; /* &dg_socket_tag: no other userdata begins with it */
     dg_state *state;
-    int fd; /* -1 once closed */
+    int fd; /* -1: closed */
     int family;
-    unsigned char life; /* dg_life */
-    unsigned char v6only;
+    unsigned char life;        /* dg_life */
+    unsigned char v6only;      /* the option ipv6Only */
     unsigned char may_segment; /* the option gso */
-    unsigned char kept_alive;  /* Lua's registry has it: it lives though the program may have forgotten it */
+    unsigned char kept_alive;  /* registry[DG_REGISTRY_KEPT_ALIVE] has it */
     dg_job job;
     dg_watch watch;
     dg_rx rx;
@@ -154,42 +160,43 @@ typedef struct dg_socket {
     dg_binding local;
 } dg_socket;
 
-extern const char dg_socket_tag; /* its address is the tag */
+extern const char dg_socket_tag; /* only its address is used */
 
-/* The socket at index 1, in whatever state; raises ERR_INVALID_ARG_TYPE for anything else. */
+/* Returns the socket at index 1, in any state; raises ERR_INVALID_ARG_TYPE for anything else. */
 static inline dg_socket *dg_socket_check(lua_State *L);
-/* The same for methods that need it open: raises ERR_SOCKET_DGRAM_NOT_RUNNING after close(). */
+/* Does the same for methods that need an open socket: raises ERR_SOCKET_DGRAM_NOT_RUNNING after close(). */
 static inline dg_socket *dg_socket_running(lua_State *L);
-/* The rare halves of these: for what has no tag, and for one that is closed. */
+/* The rare halves of these: for a value that has no tag, and for a closed socket. */
 dg_socket *dg_socket_check_metatable(lua_State *L);
 void dg_socket_raise_closed(lua_State *L);
 
-/* Pushes the userdata of a socket, or nil when it is being collected. */
+/* Pushes the userdata of a socket, or nil while it is being collected. */
 void dg_socket_push(lua_State *L, const dg_socket *s);
 
-/* Keeps it from being collected while it has work, or may receive; lets it go else. For changes that the poll need not
- * hear of (poll.h has the function for the others). */
+/* Keeps the socket at `index` from being collected while it has work or may receive, and else ends that. Changes that
+ * also matter to the poll call dg_watch_update, which calls this. */
 void dg_socket_keep_alive(lua_State *L, int index, dg_socket *s);
 
-/* Messages go to nobody from now on, even one whose rinfo is just being made: a finalizer that runs meanwhile may close
- * the socket. `slots` is the index of its table. Allocates nothing. */
+/* From now on nobody gets messages, not even the one whose rinfo is just being made: a finalizer that runs meanwhile
+ * may have closed the socket. `slots` is the index of the socket's table. Allocates nothing. */
 void dg_socket_target_nobody(lua_State *L, int slots);
 
-/* Pushes the error of a system call, with what is to be done about it. */
+/* Pushes the error of a system call; its message says what to do, where that is known (advice.h). */
 void dg_socket_push_advised(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to);
-/* The same of one on a datagram's way, with the connected peer's address where `to` is NULL or empty. */
+/* Does the same for an error of a datagram; the connected peer's address is used where `to` is NULL or empty. */
 void dg_socket_push_error(lua_State *L, const dg_socket *s, int error, const char *syscall, const dg_address *to);
-/* The same of a datagram of `length` bytes (0: not known) that does not go. */
+/* Reasons of dgram itself to refuse a datagram; they are used in the place of negative errno values. */
+enum dg_refusal { DG_REFUSED_BY_LIST = -100000, DG_OVER_LIMIT };
+/* Does the same for a datagram of `length` bytes (0: not known) that was not sent; not for DG_REFUSED_BY_LIST. */
 void dg_socket_push_send_error(lua_State *L, const dg_socket *s, int error, const dg_address *to, size_t length);
 
-/* Whether an IPv4 literal is meant for it as a mapped address. */
+/* Returns whether the socket takes an IPv4 literal as a mapped IPv6 address. */
 static inline int dg_socket_maps(const dg_socket *s)
 {
     return s->family == AF_INET6 && !s->v6only;
 }
 
-/* The tag is the fast way: nobody else's userdata of this size begins with it, and it costs a third of comparing
- * metatables. */
+/* No other userdata of this size begins with the tag, and reading it costs a third of comparing metatables. */
 static inline dg_socket *dg_socket_check(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, 1);
@@ -206,25 +213,26 @@ static inline dg_socket *dg_socket_running(lua_State *L)
     return s;
 }
 
-/* Whether datagrams would go to somebody. */
+/* Returns whether a datagram would be delivered now. */
 static inline int dg_socket_takes_messages(const dg_socket *s)
 {
     return s->life == DG_OPEN && s->rx.receiving && s->rx.stopped == 0;
 }
 
-/* What is still to be sent keeps the loop alive, unreferenced or not. */
+/* Returns whether the poll handle may not keep the loop alive. Datagrams that wait to be sent keep it alive even after
+ * unref(). */
 static inline int dg_socket_unreferenced(const dg_socket *s)
 {
     return s->watch.unreferenced && !s->tx.blocked && !s->tx.waits_for_peers && s->tx.awaiting_lookup == 0;
 }
 
-/* Adds functions to the table of methods and to core, which are on top of the stack (core, methods). */
+/* Adds functions to core and to the table of methods, which are on top of the stack in this order. */
 void dg_socket_add(lua_State *L, const luaL_Reg *methods, const luaL_Reg *core);
-/* Adds a method whose one upvalue is a light userdata: `data`. The methods are on top of the stack. */
+/* Adds a method whose only upvalue is the light userdata `data`. The table of methods is on top of the stack. */
 void dg_socket_add_closure(lua_State *L, const char *name, lua_CFunction function, const void *data);
-/* Adds metamethods, in the same way. */
+/* Adds metamethods to the sockets' metatable. */
 void dg_socket_add_meta(lua_State *L, const luaL_Reg *metamethods);
-/* Adds this room's own. */
+/* Adds this file's methods, metamethods and core functions. */
 void dg_socket_open(lua_State *L);
 
 DG_HIDDEN_END

@@ -25,9 +25,9 @@ static int find_next(dg_socket *s, unsigned from)
             return 0;
         int got = dg_batch_receive(s);
         if (got == -EBADF || got == -ENOTSOCK)
-            s->rx.stopped |= DG_BAD_FD;
+            dg_receive_stop(s, DG_BAD_FD);
         if (got > 0 && s->family != AF_UNIX)
-            dg_batch_adapt(s, (unsigned)got);
+            dg_batch_update_want(s, (unsigned)got);
         if (got <= 0)
             return got;
     }
@@ -43,9 +43,9 @@ int dg_take_one(lua_State *L, dg_socket *s)
 {
     const int top = lua_gettop(L);
     int taken = 0;
-    dg_kept k = dg_receive_begin(L, 1, s);
+    dg_receive_frame frame = dg_receive_push_frame(L, 1, s);
     while (!taken && find_next(s, IN_TURN) > 0)
-        taken = dg_receive_take(L, &k, s, 0);
+        taken = dg_receive_take(L, &frame, s, 0);
     leave_batch(s);
     if (!taken)
         lua_settop(L, top);
@@ -70,10 +70,10 @@ static int core_take(lua_State *L)
     if (!(from & FROM_KERNEL) && !dg_batch_left(s))
         return 0;
     lua_settop(L, 1);
-    dg_kept k = dg_receive_begin(L, 1, s);
+    dg_receive_frame frame = dg_receive_push_frame(L, 1, s);
     int found;
     while ((found = find_next(s, from)) > 0)
-        if (dg_receive_take(L, &k, s, 0))
+        if (dg_receive_take(L, &frame, s, 0))
             break;
     leave_batch(s);
     if (found > 0)
@@ -97,7 +97,7 @@ static int core_take_many(lua_State *L)
     dg_address sender = {0, {{0}}};
     int truncated = 0, found = 0;
     lua_settop(L, MOST);
-    dg_kept k = dg_receive_begin(L, 1, s);
+    dg_receive_frame frame = dg_receive_push_frame(L, 1, s);
     lua_pushnil(L);
     const int shared = lua_gettop(L);
     while (count < most && (found = find_next(s, from)) > 0) {
@@ -107,7 +107,7 @@ static int core_take_many(lua_State *L)
             sender = slot->from;
             truncated = slot->truncated;
         }
-        if (!dg_receive_take(L, &k, s, same ? shared : 0)) {
+        if (!dg_receive_take(L, &frame, s, same ? shared : 0)) {
             lua_pushnil(L);
             lua_replace(L, shared);
             continue;

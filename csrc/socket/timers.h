@@ -7,7 +7,7 @@
 
 DG_HIDDEN_BEGIN
 
-/* Comes back after so many milliseconds, to send what a full peer did not take. */
+/* Has on_retry called after so many milliseconds. */
 void dg_timers_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds);
 /* Has calls of receive looked at after so many milliseconds from now, and no more; the socket is open. */
 void dg_timers_deadline(lua_State *L, int index, dg_socket *s, lua_Number milliseconds);

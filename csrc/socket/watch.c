@@ -6,11 +6,11 @@
 #include "../loop/luv.h"
 #include "work.h"
 
-/* What to watch a descriptor for. Disconnection never comes for a datagram socket: watched alone, it keeps the loop
- * alive and wakes nobody. */
+/* What the poll watches for. A datagram socket is never disconnected, so a poll that watches for that alone keeps the
+ * loop alive and wakes nobody. */
 enum dg_watch_for { DG_WATCH_READ = 1, DG_WATCH_WRITE = 2, DG_WATCH_ALIVE = 4, DG_WATCH_UNKNOWN = 8 };
 
-/* Prioritized data never comes on a datagram socket, but with it in the set libuv tells of a socket error as an event,
+/* Prioritized data never comes on a datagram socket. But with it in the set libuv reports a socket error as an event,
  * where otherwise it stops the handle and luv prints. */
 #if defined(__linux__)
 static const char *const modes[] = {NULL, "rp", "wp", "rwp", "dp", "rdp", "wdp", "rwdp"};
@@ -18,7 +18,7 @@ static const char *const modes[] = {NULL, "rp", "wp", "rwp", "dp", "rdp", "wdp",
 static const char *const modes[] = {NULL, "r", "w", "rw", "d", "rd", "wd", "rwd"};
 #endif
 
-enum { UNKNOWN = 2 }; /* of handle_unreferenced */
+enum { UNKNOWN = 2 }; /* handle_unreferenced of a handle that another socket had */
 
 void dg_watch_make(lua_State *L, int index, dg_socket *s)
 {
@@ -41,8 +41,8 @@ static void push_poll(lua_State *L, int index)
     lua_remove(L, -2);
 }
 
-/* A socket that is to be read or written is kept_alive: the callback may hold it, and finds it at once. One that only
- * keeps the loop alive must still be collected when the program forgets it. */
+/* A socket that is to be read or written is kept alive anyway, so its callback may have it as an upvalue. A socket
+ * whose poll only keeps the loop alive must be collected when the program forgets it. */
 static void push_callback(lua_State *L, int index, dg_socket *s, unsigned watch)
 {
     if (watch & (DG_WATCH_READ | DG_WATCH_WRITE)) {
@@ -93,7 +93,7 @@ static int watch_body(lua_State *L)
     if (!s->watch.has_handle)
         dg_watch_make(L, 1, s);
     if (watch != s->watch.watching) {
-        s->watch.watching = DG_WATCH_UNKNOWN; /* where that raises */
+        s->watch.watching = DG_WATCH_UNKNOWN; /* it stays unknown if this raises */
         start_poll(L, 1, s, watch);
         s->watch.watching = (unsigned char)watch;
     }
@@ -116,7 +116,7 @@ static void watch_for(lua_State *L, int index, dg_socket *s, unsigned watch)
     lua_pushvalue(L, index);
     lua_pushlightuserdata(L, s);
     lua_pushinteger(L, (lua_Integer)watch);
-    s->watch.busy = 1; /* a finalizer that closes the socket while luv allocates has to wait for the end of this */
+    s->watch.busy = 1; /* a finalizer that closes the socket while luv allocates must not close the descriptor yet */
     int status = lua_pcall(L, 3, 0, 0);
     s->watch.busy = 0;
     if (status != 0)
@@ -142,7 +142,7 @@ void dg_watch_update(lua_State *L, int index, dg_socket *s)
     if (s->watch.busy ||
         (wanted_watch(s) == s->watch.watching && dg_socket_unreferenced(s) == s->watch.handle_unreferenced))
         return;
-    do { /* again where a finalizer that ran while luv allocated has changed its mind: it was not served */
+    do { /* again if a finalizer has changed the state while luv allocated: its own call has done nothing */
         watch = wanted_watch(s);
         unreferenced = dg_socket_unreferenced(s);
         watch_for(L, index, s, watch);
@@ -156,8 +156,8 @@ void dg_watch_stopped(dg_socket *s)
     s->watch.watching = 0;
 }
 
-/* Notes the handle in a slot for closing, behind `queued_closes` others; returns how many there are then. */
-static unsigned queue_close(lua_State *L, int index, int slot, int fd, unsigned queued_closes)
+/* Adds the handle in a slot to the close queue, behind `queued_closes` others; returns how many there are then. */
+static unsigned add_to_close_queue(lua_State *L, int index, int slot, int fd, unsigned queued_closes)
 {
     dg_getuservalue(L, index);
     lua_rawgeti(L, -1, slot);
@@ -185,9 +185,8 @@ static void forget_handles(lua_State *L, int index)
     lua_pop(L, 1);
 }
 
-/* luv 1.44 crashes at the end of a state whose loop did not run again after a handle was closed. So a handle is only
- * stopped here, and closed from inside the loop; until then its descriptor's number must be nobody else's, because
- * closing the handle makes libuv forget that number. */
+/* The handle is only stopped here (watch.h). Until it is closed its descriptor's number is kept taken: closing the
+ * handle makes libuv forget the number, which must not be a new socket's by then. */
 void dg_watch_release(lua_State *L, int index, dg_socket *s)
 {
     dg_state *state = s->state;
@@ -199,11 +198,11 @@ void dg_watch_release(lua_State *L, int index, dg_socket *s)
         dg_descriptor_close(fd);
         return;
     }
-    unsigned queued_closes = queue_close(L, index, DG_SLOT_TIMER, -1, state->pending_closes);
-    queued_closes = queue_close(L, index, DG_SLOT_DEADLINE, -1, queued_closes);
-    queued_closes = queue_close(L, index, DG_SLOT_POLL, fd, queued_closes);
+    unsigned queued_closes = add_to_close_queue(L, index, DG_SLOT_TIMER, -1, state->pending_closes);
+    queued_closes = add_to_close_queue(L, index, DG_SLOT_DEADLINE, -1, queued_closes);
+    queued_closes = add_to_close_queue(L, index, DG_SLOT_POLL, fd, queued_closes);
     stop_poll(L, index, s);
-    dg_descriptor_retire(fd); /* where it fails, the socket stays open until its handle is closed */
+    dg_descriptor_retire(fd); /* if this fails, the kernel's socket stays open until its handle is closed */
     s->fd = -1;
     s->watch.has_handle = 0;
     state->pending_closes = queued_closes;
@@ -214,8 +213,9 @@ void dg_watch_release(lua_State *L, int index, dg_socket *s)
         dg_idle_start(L, state);
 }
 
-/* Takes the handle of a place, counted from 0, for the socket; the last place takes its place. Allocates nothing. */
-static void reuse_pending(lua_State *L, int index, dg_socket *s, unsigned place)
+/* Takes the handle at a place of the close queue, counted from 0, for the socket. The last handle moves to that place.
+ * Allocates nothing. */
+static void reuse_handle(lua_State *L, int index, dg_socket *s, unsigned place)
 {
     dg_state *state = s->state;
     int last = (int)(2 * --state->pending_closes), at = (int)(2 * place);
@@ -235,9 +235,9 @@ static void reuse_pending(lua_State *L, int index, dg_socket *s, unsigned place)
     s->watch.handle_unreferenced = UNKNOWN;
 }
 
-/* The number that a place of the table on top of the stack keeps; -1 where there is none, or where somebody else has
- * closed the handle. */
-static int reusable_number(lua_State *L, unsigned place)
+/* Returns the descriptor's number that a place of the close queue keeps taken; -1: there is none, or the program has
+ * closed the handle itself. The queue is on top of the stack. */
+static int reusable_fd(lua_State *L, unsigned place)
 {
     lua_rawgeti(L, -1, (int)(2 * place + 2));
     int number = (int)lua_tointeger(L, -1);
@@ -256,11 +256,11 @@ int dg_watch_open(lua_State *L, int index, dg_socket *s)
     index = dg_absindex(L, index);
     dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
     while (number < 0 && place-- != 0)
-        number = reusable_number(L, place);
+        number = reusable_fd(L, place);
     int fd = number >= 0 ? dg_descriptor_open_as(s->family, number) : dg_descriptor_open(s->family);
     if (number >= 0 && fd == number) {
-        reuse_pending(L, index, s, place);
-    } else if (number >= 0 && !dg_descriptor_is_open(number)) { /* another thread was faster */
+        reuse_handle(L, index, s, place);
+    } else if (number >= 0 && !dg_descriptor_is_open(number)) { /* another thread has taken the number meanwhile */
         lua_pushinteger(L, -1);
         lua_rawseti(L, -2, (int)(2 * place + 2));
     }
@@ -302,7 +302,7 @@ void dg_watch_abandon(lua_State *L, int index, dg_socket *s)
     if (!s->watch.has_handle)
         return;
     index = dg_absindex(L, index);
-    s->state->pending_closes = queue_close(L, index, DG_SLOT_POLL, -1, s->state->pending_closes);
+    s->state->pending_closes = add_to_close_queue(L, index, DG_SLOT_POLL, -1, s->state->pending_closes);
     stop_poll(L, index, s);
     s->watch.has_handle = 0;
     s->state->watched--;

@@ -5,8 +5,8 @@
 #include "../loop/luv.h"
 #include "../loop/turn.h"
 
-/* A deferred call takes EVENT_PLACES places of store[DG_REGISTRY_EVENTS]: socket (or false), event name or function,
- * and two arguments. A table of more than KEPT_PLACES is let go when it is empty: ten thousand binds leave one of a
+/* A deferred call takes EVENT_PLACES places of registry[DG_REGISTRY_EVENTS]: socket (or false), event name or function,
+ * and two arguments. A table of more than KEPT_PLACES is freed when it is empty: after ten thousand binds it has a
  * megabyte. */
 enum { EVENT_PLACES = 4, KEPT_PLACES = 1024 };
 
@@ -29,17 +29,17 @@ static void wake(lua_State *L, dg_state *state)
         dg_idle_start(L, state);
 }
 
-void dg_work_mark(dg_socket *s, unsigned due)
+void dg_work_mark(dg_socket *s, unsigned kinds)
 {
-    s->job.pending |= (unsigned char)due;
+    s->job.pending |= (unsigned char)kinds;
     append_pending(s->state, s);
 }
 
-void dg_work_add(lua_State *L, int index, dg_socket *s, unsigned due)
+void dg_work_add(lua_State *L, int index, dg_socket *s, unsigned kinds)
 {
     if (s->state->depth == 0 && !s->state->idle_running && !dg_luv_available(L))
         return;
-    dg_work_mark(s, due);
+    dg_work_mark(s, kinds);
     if (!s->kept_alive)
         dg_socket_keep_alive(L, index, s);
     wake(L, s->state);
@@ -54,7 +54,7 @@ static void push_events(lua_State *L)
     lua_newtable(L);
     lua_replace(L, -2);
     dg_registry_get(L, DG_REGISTRY_EVENTS);
-    if (!lua_isnil(L, -1)) { /* a finalizer was first */
+    if (!lua_isnil(L, -1)) { /* a finalizer has made one */
         lua_replace(L, -2);
         return;
     }
@@ -67,7 +67,7 @@ int dg_work_defer(lua_State *L)
 {
     dg_state *state = dg_state_of(L);
     if (state->depth == 0 && !state->idle_running && !dg_luv_available(L)) {
-        lua_pop(L, EVENT_PLACES); /* without a loop there are no events, and nothing may pile up */
+        lua_pop(L, EVENT_PLACES); /* without a loop there are no events, and they must not pile up */
         return 0;
     }
     push_events(L);
@@ -90,8 +90,8 @@ int dg_work_emit(lua_State *L, int index, const char *event)
     return dg_work_defer(L);
 }
 
-/* Writes the event behind the last one, where it does not count yet; its arguments' places there are empty. Finalizers
- * that run before may run the loop, which stops the tick. */
+/* Writes the event behind the last one, where it does not count yet. The places of its arguments are empty. A finalizer
+ * may run the loop, which stops the idle handle, so this repeats until the handle runs. */
 int dg_work_prepare(lua_State *L, int index, const char *event)
 {
     dg_state *state = dg_state_of(L);
@@ -186,8 +186,11 @@ dg_socket *dg_work_next(dg_state *state)
 
 void dg_work_resume(lua_State *L, dg_state *state)
 {
-    if (dg_work_has_work(state))
-        dg_idle_start(L, state);
+    if (!dg_work_has_work(state))
+        return;
+    if (state->idle_running)
+        dg_idle_check(L, state);
+    dg_idle_start(L, state);
 }
 
 void dg_work_rest(lua_State *L, dg_state *state)

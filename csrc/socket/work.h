@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is due but must not happen inside the call that caused it: events, callbacks, flushes, the end of a close. Work
- * is noted here, and done by the round (round.h) at the end of a dispatch or from the loop's next turn. */
+/* Deferred work: events, callbacks, flushes and the end of a close, which must not happen inside the call that caused
+ * them. The work is noted here. It is done by drain.h, at the end of the running dispatch or in the idle callback. */
 #ifndef DG_SOCKET_WORK_H
 #define DG_SOCKET_WORK_H
 
@@ -8,42 +8,47 @@
 
 DG_HIDDEN_BEGIN
 
-/* Notes work (a set of dg_work_kind) for the socket at `index`. */
-void dg_work_add(lua_State *L, int index, dg_socket *s, unsigned due);
-/* The same inside a dispatch, for a socket that is kept_alive: allocates nothing. */
-void dg_work_mark(dg_socket *s, unsigned due);
+/* Notes work (a set of dg_work_kind) for the socket at `index`, and starts the idle handle if no dispatch is
+ * running. */
+void dg_work_add(lua_State *L, int index, dg_socket *s, unsigned kinds);
+/* Does the same inside a dispatch, for a socket that is kept alive. Allocates nothing. */
+void dg_work_mark(dg_socket *s, unsigned kinds);
 
-/* Emits `event` from the socket later, with the value on top of the stack, which is popped. Returns whether: without a
- * loop nothing comes later. */
+/* Takes back work that was noted; the socket stays in the list of pending sockets. */
+static inline void dg_work_unmark(dg_socket *s, unsigned kinds)
+{
+    s->job.pending &= (unsigned char)~kinds;
+}
+
+/* Pops a value, and emits `event` from the socket later with it. Returns whether it will be emitted: without a loop
+ * there are no deferred events. */
 int dg_work_emit(lua_State *L, int index, const char *event);
-/* The same in two steps, for an event whose cause cannot be undone: `prepare` does all that may fail, and returns
- * whether the event can be told of. If so, `commit` notes it, or `cancel` does not; nothing of Lua's may be allocated
- * in between. */
+/* The same in two steps, for an event whose cause cannot be undone. `prepare` does all that may fail, and returns
+ * whether the event will be emitted. If so, `commit` or `cancel` follows; no Lua memory may be allocated in between. */
 int dg_work_prepare(lua_State *L, int index, const char *event);
 void dg_work_commit(dg_state *state);
 void dg_work_cancel(lua_State *L, dg_state *state);
-/* Calls callback(error, value) later: the three are on top of the stack (callback, error, value), and popped. */
+/* Pops a callback, an error and a value, and calls callback(error, value) later. */
 void dg_work_call(lua_State *L);
-/* Tells whoever is to know of an error on top of the stack (popped): the callback at `callback` if that is a function
- * (with `value` as second argument), else the socket's `error` event. */
+/* Pops an error, and reports it later: to the callback at `callback` if that is a function (with `value` as second
+ * argument), else by the socket's `error` event. */
 void dg_work_fail(lua_State *L, int index, int callback, lua_Integer value);
 
-/* For the round. A deferred call is four values: the socket or false, the event's name or the function, two arguments.
- */
-int dg_work_defer(lua_State *L);                  /* pops the four; returns what dg_work_emit does */
-void dg_work_take(lua_State *L, dg_state *state); /* pushes those of the first one, and forgets it */
-unsigned dg_work_deferred(const dg_state *state); /* how many there are */
-dg_socket *dg_work_next(dg_state *state);         /* the first due socket, taken off the list; there is one */
+/* For drain.c. A deferred call is four values: the socket or false, the event's name or the function, two arguments. */
+int dg_work_defer(lua_State *L);                  /* pops the four values; returns what dg_work_emit does */
+void dg_work_take(lua_State *L, dg_state *state); /* takes the first call, pushes its four values */
+unsigned dg_work_deferred(const dg_state *state); /* returns how many calls there are */
+dg_socket *dg_work_next(dg_state *state);         /* takes the first pending socket off the list; there is one */
 
-/* Whether anything is noted. */
+/* Returns whether any work is noted. */
 static inline int dg_work_has_work(const dg_state *state)
 {
     return state->first_pending != NULL || state->current != NULL || state->first_event != state->end_event;
 }
 
-/* Starts the tick if work is noted. */
+/* Starts the idle handle if work is noted. */
 void dg_work_resume(lua_State *L, dg_state *state);
-/* At the end of a dispatch: starts or stops the tick, as there is work or none. */
+/* Is called at the end of a dispatch: starts or stops the idle handle, as there is work or none. */
 void dg_work_rest(lua_State *L, dg_state *state);
 
 DG_HIDDEN_END

@@ -83,7 +83,7 @@ end
 
 local function adopt(self, fd)
   local kept = core.private(self)
-  return core.adopt(self, fd, kept.recvBufferSize, kept.sendBufferSize)
+  return core.adopt(self, fd, kept.recvBufferSize, kept.sendBufferSize, kept.interface, kept.multicastAll)
 end
 
 local function failed(self, cb, err)

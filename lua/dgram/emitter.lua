@@ -133,7 +133,7 @@ function set_receiver(self)
 end
 
 local function check_pair(self, event, fn)
-  listeners(self) -- what is no emitter is told so before the rest is looked at
+  listeners(self) -- raises for a value that is no emitter, before the other arguments are checked
   -- NaN is no key of a table
   if event == nil or event ~= event then check.wrongType(event, "event", "an event's name") end
   check.fn(fn, "listener")

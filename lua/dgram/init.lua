@@ -35,13 +35,23 @@ core.configure {
   taken = calls.taken,
   endCalls = calls.finish,
   sendToName = lookup.send,
-  cancelHeld = lookup.give_up,
+  cancelLookups = lookup.cancel_sends,
 }
 
 calls.open()
 
 local families = { udp4 = 4, udp6 = 6, unix_dgram = 0 }
 local no_options = {}
+
+local function open(family, options)
+  local socket = core.open(family, options.reuseAddr, options.reusePort, options.ipv6Only, options.gso ~= false,
+    options.gro)
+  if options == no_options then return socket end
+  local done, err = pcall(options_of.apply, socket, options)
+  if done then return socket end
+  core.discard(socket)
+  error(err, 0)
+end
 
 --- Makes a socket; it has its descriptor at once, so every option can be set before bind.
 -- @param options   "udp4", "udp6", "unix_dgram", or a table of options (docs/api.md lists them)
@@ -58,20 +68,41 @@ function dgram.createSocket(options, callback, ...)
       'Bad socket type specified. Valid types are: "udp4", "udp6", "unix_dgram". Received ' ..
       core.describe(kind)), 0)
   end
-  if options ~= no_options then options_of.check(options) end
+  if options ~= no_options then options_of.check(options, kind) end
   check.callback(callback)
-  local socket = core.open(family, options.reuseAddr, options.reusePort, options.ipv6Only, options.gso ~= false,
-    options.gro)
-  if options ~= no_options then
-    local done, err = pcall(options_of.apply, socket, options)
-    if not done then
-      core.discard(socket)
-      error(err, 0)
-    end
-  end
+  local socket = open(family, options)
   if callback then socket:on("message", callback) end
   if options.signal then options_of.follow(socket, options.signal) end
   return socket
+end
+
+--- Makes two unix_dgram sockets that are connected to each other. socketpair(2)
+-- @param options  those of createSocket for unix_dgram; both sockets get them
+-- @return both
+-- Raises ERR_SOCKET_BAD_TYPE for another type, and what createSocket does.
+function dgram.socketpair(options, ...)
+  check.surplus(1, options, ...)
+  if type(options) == "nil" then options = no_options end
+  if type(options) ~= "table" then check.wrongType(options, "options", "a table") end
+  if type(options.type) ~= "nil" and options.type ~= "unix_dgram" then
+    error(core.error("TypeError", "ERR_SOCKET_BAD_TYPE",
+      'Bad socket type specified. A pair is of type "unix_dgram". Received ' .. core.describe(options.type)), 0)
+  end
+  if options ~= no_options then options_of.check(options, "unix_dgram") end
+  local first = open(families.unix_dgram, options)
+  local made, second = pcall(open, families.unix_dgram, options)
+  local done, err = made, second
+  if made then done, err = pcall(core.pair, first, second) end
+  if not done then
+    core.discard(first)
+    if made then core.discard(second) end
+    error(err, 0)
+  end
+  if options.signal then
+    options_of.follow(first, options.signal)
+    options_of.follow(second, options.signal)
+  end
+  return first, second
 end
 
 dgram.BlockList = core.BlockList

@@ -59,7 +59,7 @@ local function add_zone(socket, name, address)
 end
 
 --- Lets every waiting call have the answer, once. What a user's look-up says is not trusted to be an address.
-local function settle(socket, waiting, name, err, address)
+local function answer_all(socket, waiting, name, err, address)
   local list = waiting[name]
   if not list then return end
   waiting[name] = nil
@@ -99,45 +99,48 @@ function lookup.find(socket, name, cb)
   local list = { cb, place = core.where() }
   local options = { family = core.family(socket) }
   local function answer(err, address)
-    -- a second answer must not settle a later look-up of the name
-    if waiting[name] == list then settle(socket, waiting, name, err, address) end
+    -- a second answer must not be taken for a later look-up's
+    if waiting[name] == list then answer_all(socket, waiting, name, err, address) end
   end
   -- From here on the name counts as being looked up: nothing that can fail stands between this and the call.
   waiting[name] = list
   local done, raised = pcall(private.lookup or resolve, name, options, answer)
   if not done and waiting[name] == list then
-    settle(socket, waiting, name, raised == nil and "the lookup function raised nil" or raised)
+    answer_all(socket, waiting, name, raised == nil and "the lookup function raised nil" or raised)
   end
 end
 
---- Sends to a name: holds the datagram, or the list of them, until the name was looked up.
+--- Sends to a name: holds the datagram, or the list of them, until the name was looked up. Raises what fails before; returns
+-- true and what failed after the answer, when the datagram did not wait any more.
 function lookup.send(socket, msg, port, name, cb)
   local private = core.private(socket)
-  local held = private.held or {}
-  private.held = held
-  local serial = (private.last_held or 0) + 1
+  local sends = private.sends or {}
+  private.sends = sends
+  local serial = (private.last_send or 0) + 1
   local entry = { serial = serial, msg = msg, port = port, cb = cb }
-  private.last_held = serial
-  held[entry] = true
-  local done, err = pcall(lookup.find, socket, name, function(err, address)
-    if not held[entry] then return end -- given up
-    held[entry] = nil
+  local function resolved(err, address)
+    if not sends[entry] then return end -- given up
+    sends[entry] = nil
     core.sendResolved(socket, msg, port, address, cb, err)
-  end)
-  if not done then
-    held[entry] = nil
-    error(err, 0)
   end
+  -- All is made: from here on it waits, or was answered.
+  private.last_send = serial
+  sends[entry] = true
+  local done, err = pcall(lookup.find, socket, name, resolved)
+  if done then return end
+  if not sends[entry] then return true, err end
+  sends[entry] = nil
+  error(err, 0)
 end
 
---- Gives up all that the socket holds, in the order of the sends.
-function lookup.give_up(socket)
-  local held, list = core.private(socket).held or {}, {}
-  for entry in pairs(held) do list[#list + 1] = entry end
+--- Gives up all sends of the socket that wait for a name, in the order of the sends.
+function lookup.cancel_sends(socket)
+  local sends, list = core.private(socket).sends or {}, {}
+  for entry in pairs(sends) do list[#list + 1] = entry end
   table.sort(list, function(a, b) return a.serial < b.serial end)
   for _, entry in ipairs(list) do
-    if held[entry] then
-      held[entry] = nil
+    if sends[entry] then
+      sends[entry] = nil
       core.sendResolved(socket, entry.msg, entry.port, false, entry.cb)
     end
   end

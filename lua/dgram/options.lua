@@ -3,13 +3,20 @@ local core = require "dgram.core"
 local lookup = require "dgram.lookup"
 local check = core.check
 
---- The types of those whose value alone tells whether it is right.
+--- The types of options that need no other check.
 local types = {
   type = "any", reuseAddr = "boolean", reusePort = "boolean", ipv6Only = "boolean",
   gso = "boolean", gro = "boolean", moderation = "any",
   recvBufferSize = "number", sendBufferSize = "number", sendQueueLimit = "any", lookup = "function",
+  interface = "string", multicastAll = "boolean",
   receiveBlockList = "any", sendBlockList = "any", signal = "any",
 }
+
+--- Those that make no sense for unix_dgram.
+local network_only = { interface = true, multicastAll = true }
+
+--- Those that a descriptor which is adopted later gets, too.
+local for_adopted = { "recvBufferSize", "sendBufferSize", "interface", "multicastAll" }
 
 local options = {}
 
@@ -42,9 +49,9 @@ local function check_size(name, value)
       :format(name, core.describe(value))), 0)
 end
 
---- Raises ERR_INVALID_ARG_VALUE for an unknown option, ERR_INVALID_ARG_TYPE for a value of a wrong type, ERR_OUT_OF_RANGE
--- for a buffer size that is none.
-function options.check(given)
+--- Raises ERR_INVALID_ARG_VALUE for an unknown option and for one that makes no sense for the type of socket,
+-- ERR_INVALID_ARG_TYPE for a value of a wrong type, ERR_OUT_OF_RANGE for a buffer size that is none.
+function options.check(given, kind)
   options.check_names(types, given, "createSocket")
   for name, value in pairs(given) do
     local expected = types[name]
@@ -52,6 +59,12 @@ function options.check(given)
       check.wrongType(value, "options." .. name, "a " .. expected)
     end
   end
+  if kind == "unix_dgram" then
+    for name in pairs(network_only) do
+      if given[name] ~= nil then check.badValue(("The option %s is not for unix_dgram sockets"):format(name)) end
+    end
+  end
+  if given.interface then check.host(given.interface, "options.interface") end
   check_size("recvBufferSize", given.recvBufferSize)
   check_size("sendBufferSize", given.sendBufferSize)
   if type(given.signal) ~= "nil" and not method(given.signal, "on") then
@@ -65,9 +78,11 @@ function options.apply(socket, given)
   if given.moderation ~= nil then core.setModeration(socket, given.moderation) end
   if given.recvBufferSize ~= nil then socket:setRecvBufferSize(given.recvBufferSize) end
   if given.sendBufferSize ~= nil then socket:setSendBufferSize(given.sendBufferSize) end
-  if given.recvBufferSize or given.sendBufferSize then -- a descriptor that is adopted later gets them, too
-    local kept = core.private(socket)
-    kept.recvBufferSize, kept.sendBufferSize = given.recvBufferSize, given.sendBufferSize
+  if given.interface ~= nil or given.multicastAll ~= nil then
+    core.setIntake(socket, given.interface, given.multicastAll)
+  end
+  for _, name in ipairs(for_adopted) do
+    if given[name] ~= nil then core.private(socket)[name] = given[name] end
   end
   if given.lookup then lookup.set(socket, given.lookup) end
 end

@@ -24,6 +24,8 @@ local dgram = {}
 ---@field gso? boolean false: the kernel cuts no datagrams out of one piece
 ---@field gro? boolean whether the kernel hands over several datagrams in one piece: true at once, false never, nil when it pays
 ---@field moderation? false|integer microseconds that datagrams in quick succession may wait, 1 to 1000000; none unless given
+---@field interface? string the name of the interface that the socket is bound to: no datagram goes or comes by others
+---@field multicastAll? boolean false: only groups that this socket has joined
 ---@field lookup? dgram.Lookup
 ---@field receiveBlockList? dgram.BlockList drops what comes from these addresses
 ---@field sendBlockList? dgram.BlockList refuses what goes to these addresses: ERR_IP_BLOCKED
@@ -66,7 +68,7 @@ local dgram = {}
 ---@field syscall? string
 ---@field address? string
 ---@field port? integer
----@field interface? string of memberships and setMulticastInterface
+---@field interface? string of memberships, setMulticastInterface and the option interface
 ---@field source? string of source-specific memberships
 ---@field hostname? string of look-ups
 ---@field where? string file and line of the program's call that failed
@@ -88,6 +90,14 @@ local dgram = {}
 ---@field gro boolean whether it coalesces, by now
 ---@field moderated? boolean whether the socket is received from at intervals, by now; absent where the system cannot
 
+---@class dgram.State
+---@field type dgram.Type
+---@field bound boolean
+---@field connected boolean
+---@field paused boolean
+---@field closing boolean from close() until the descriptor closes
+---@field closed boolean the descriptor is closed; bound, connected and paused are false then
+
 ---@class dgram.SystemdSocket
 ---@field fd integer
 ---@field name string "unknown" where systemd gave none
@@ -99,6 +109,13 @@ local dgram = {}
 ---@param callback? dgram.MessageListener listens for `message`
 ---@return dgram.Socket
 function dgram.createSocket(options, callback) end
+
+--- Makes two unix_dgram sockets that are connected to each other; both get the options. socketpair(2)
+--- Raises ERR_SOCKET_BAD_TYPE for another type, and what createSocket raises.
+---@param options? dgram.SocketOptions `type` may be left out
+---@return dgram.Socket
+---@return dgram.Socket
+function dgram.socketpair(options) end
 
 --- Makes an empty block list.
 ---@class dgram.BlockListMaker
@@ -380,6 +397,10 @@ function Socket:address() end
 ---@return integer # the descriptor, which stays the socket's own
 function Socket:fileno() end
 
+--- What the socket is and where it stands. Works on a closed socket, too.
+---@return dgram.State
+function Socket:state() end
+
 --- Lets the socket keep the loop alive (it does at first).
 ---@return dgram.Socket
 function Socket:ref() end
@@ -434,6 +455,38 @@ function Socket:setMulticastLoopback(flag) end
 --- IP_MULTICAST_IF, IPV6_MULTICAST_IF. Raises EINVAL, EADDRNOTAVAIL.
 ---@param interface string an address of it, its name, or "::%name"
 function Socket:setMulticastInterface(interface) end
+
+--- DSCP (the upper six bits) and ECN of what is sent. IP_TOS, IPV6_TCLASS. Raises ERR_OUT_OF_RANGE.
+---@param tos integer 0 to 255
+function Socket:setTypeOfService(tos) end
+
+---@return integer # on a udp6 socket that of IPv6
+function Socket:getTypeOfService() end
+
+--- true: no datagram is cut up on its way; one that the interface does not take whole fails with EMSGSIZE. IP_MTU_DISCOVER,
+--- IPV6_MTU_DISCOVER, IPV6_DONTFRAG
+---@param flag boolean
+function Socket:setDontFragment(flag) end
+
+--- Bytes, headers included, that fit into one packet to the peer. IP_MTU, IPV6_MTU
+--- Raises ERR_SOCKET_DGRAM_NOT_CONNECTED.
+---@return integer
+function Socket:getPathMTU() end
+
+--- Any option of the system's. `level` and `name`: the system's numbers, or names of its constants ("SOL_SOCKET",
+--- "SO_PRIORITY"). An integer is set as an int, a string as its bytes. setsockopt(2)
+--- Raises ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, system errors.
+---@param level integer | string
+---@param name integer | string
+---@param value integer | string
+function Socket:setOption(level, name, value) end
+
+--- An integer where the kernel answers with as many bytes as an int has (4), else the bytes. getsockopt(2)
+--- Raises ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, system errors.
+---@param level integer | string
+---@param name integer | string
+---@return integer | string
+function Socket:getOption(level, name) end
 
 --- MCAST_JOIN_GROUP. Raises ERR_MISSING_ARGS, EINVAL, EADDRINUSE, ENODEV.
 ---@param group string

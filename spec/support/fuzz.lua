@@ -232,7 +232,8 @@ local function create()
   local id = serial
   local given = options()
   local m = { id = id, kind = given.type, last = 0, busy = 0, sending = 0, waiting = 0, accepted = 0, sends = {},
-    close_listeners = 0, order = {}, heard = setmetatable({}, { __mode = "k" }), signal = given.signal, looks_up = given.lookup ~= nil }
+    close_listeners = 0, order = {}, heard = setmetatable({}, { __mode = "k" }),
+    signal = given.signal, looks_up = given.lookup ~= nil }
   local socket = try("create", dgram.createSocket, given, one_in(2) and listener(m) or nil)
   if not socket then return end
   m.socket = socket
@@ -507,6 +508,9 @@ function steps.options(_, socket)
     { "addSourceSpecificMembership", "127.0.0.1", "232.77.0.9", "127.0.0.1" },
     { "setRecvBufferSize", any { 0, 2304, 100000 } }, { "setSendBufferSize", any { 0, 4608, 100000 } },
     { "getRecvBufferSize" }, { "getSendBufferSize" }, { "fileno" }, { "address" }, { "remoteAddress" },
+    { "state" }, { "setTypeOfService", any { 8, 256 } }, { "getTypeOfService" }, { "getPathMTU" },
+    { "setDontFragment", any { false, 1 } }, { "setOption", "SOL_SOCKET", "SO_DONTROUTE", 0 },
+    { "getOption", "SOL_SOCKET", any { "SO_TYPE", "SO_NO_SUCH_OPTION" } },
   }
   try(each[1], socket[each[1]], socket, unpack(each, 2))
 end

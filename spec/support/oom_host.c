@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs a Lua script again and again, each time in a state and a process of its own, with memory running out at another
  * allocation: Lua's and those of dgram's C core, which is compiled in with -Dmalloc=host_malloc -Drealloc=host_realloc
- * -Dfree=host_free.
+ * -Dfree=host_free -Dstrdup=host_strdup.
  *
  *     oom_host SCRIPT FIRST STEP WIDTH     fails the allocations n .. n + WIDTH - 1, for n = FIRST, FIRST + STEP, ...
  *
@@ -27,6 +27,7 @@ extern int luaopen_dgram_core(lua_State *L);
 void *host_malloc(size_t size);
 void *host_realloc(void *block, size_t size);
 void host_free(void *block);
+char *host_strdup(const char *text);
 const char *__asan_default_options(void);
 
 /* luv leaks handles where Lua has no memory for them; the core's own blocks are counted here. */
@@ -52,6 +53,13 @@ void *host_realloc(void *block, size_t size)
     void *moved = fails() ? NULL : realloc(block, size);
     blocks += block == NULL && moved != NULL;
     return moved;
+}
+
+char *host_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = host_malloc(size);
+    return copy != NULL ? memcpy(copy, text, size) : NULL;
 }
 
 void host_free(void *block)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What a socket does for the listener that it has: the rinfo is made for one that can see it, and a socket with nothing but
--- a `message` listener keeps no table of listeners.
+-- The listener of `message`: it gets an rinfo if it can see one, and a socket with nothing but such a listener keeps no
+-- table of listeners.
 local loop = require "spec.support.loop"
 local child = require "spec.support.child"
 local peers = require "spec.support.peer"

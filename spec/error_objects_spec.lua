@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- Error objects: their fields, their text, and errors that no listener takes.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local child = require "spec.support.child"
@@ -55,7 +56,7 @@ describe("error objects", function()
     end)
     assert.is_false(ok)
     local line = debug.getinfo(1, "l").currentline - 3
-    assert.equal(("errors_spec.lua:%d: %s (ERR_OUT_OF_RANGE)"):format(line, err.message),
+    assert.equal(("error_objects_spec.lua:%d: %s (ERR_OUT_OF_RANGE)"):format(line, err.message),
       tostring(err):match "[^/\\]*$")
     socket:close()
     loop.run()
@@ -291,7 +292,7 @@ describe("an error event without a listener", function()
   for name, cause in pairs(causes) do
     it("tells the place of the call that it comes from: " .. name, function()
       local first, port = sockets.bound "udp4"
-      local place = ("errors_spec.lua:%d:"):format(debug.getinfo(cause, "S").linedefined)
+      local place = ("error_objects_spec.lua:%d:"):format(debug.getinfo(cause, "S").linedefined)
       local raiser = new "udp4"
       cause(raiser, port)
       local ok, err = pcall(loop.wait, function() return false end, 20)
@@ -402,7 +403,7 @@ describe("setUncaughtHandler", function()
     assert.equal(#thrown, #seen)
     for k, value in ipairs(thrown) do
       assert.is_true(rawequal(value, seen[k].err) or value == seen[k].err)
-      assert.is_truthy(seen[k].trace:find("errors_spec.lua", 1, true))
+      assert.is_truthy(seen[k].trace:find("error_objects_spec.lua", 1, true))
     end
   end)
 

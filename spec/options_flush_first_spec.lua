@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- An option acts on what follows: each method that sets one hands over first what waits in the socket.
+-- A method that sets an option flushes first, so that the option holds for later datagrams only.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local sockets = require "spec.support.sockets"

@@ -99,17 +99,17 @@ case("sendto", V, { "hello", 0, 5, 9, "127.0.0.1", f, X }, wrong "nil")
 case("close", T, { X }, wrong "nil function")
 case("close", V, { f, X }, wrong "nil")
 for _, name in ipairs { "address", "fileno", "ref", "unref", "getRecvBufferSize", "getSendBufferSize",
-  "getSendQueueSize", "getSendQueueCount" } do
+  "getSendQueueSize", "getSendQueueCount", "state", "getTypeOfService", "getPathMTU" } do
   case(name, V, { X }, wrong "nil")
 end
 
 -- options
-for _, name in ipairs { "setBroadcast", "setMulticastLoopback" } do
+for _, name in ipairs { "setBroadcast", "setMulticastLoopback", "setDontFragment" } do
   case(name, T, { X }, wrong "boolean")
   case(name, T, { X }, { 0, "true" })
   case(name, V, { true, X }, wrong "nil")
 end
-for _, name in ipairs { "setTTL", "setMulticastTTL" } do
+for _, name in ipairs { "setTTL", "setMulticastTTL", "setTypeOfService" } do
   case(name, T, { X }, wrong "number")
   case(name, T, { "64" })
   case(name, R, { X }, { -1, 256, 1.5, 1000000, nan, inf, -inf, 4294967297 })
@@ -120,6 +120,20 @@ for _, name in ipairs { "setRecvBufferSize", "setSendBufferSize" } do
   case(name, SIZE, { X }, wrong "number")
   case(name, V, { 1000, X }, wrong "nil")
 end
+local bad_ints = { -2147483649, 2147483648, 4294967296, 1.5, nan, inf, -inf }
+local bad_constants = { "", "1", "SO_TYPE\0", "so_type", "SO_NO_SUCH_OPTION" }
+for _, name in ipairs { "setOption", "getOption" } do
+  case(name, T, { X, 3, 1 }, wrong "number")
+  case(name, T, { 1, X, 1 }, wrong "number")
+  case(name, T, { X, 3, 1 }, bad_constants)
+  case(name, T, { 1, X, 1 }, bad_constants)
+  case(name, R, { X, 3, 1 }, bad_ints)
+  case(name, R, { 1, X, 1 }, bad_ints)
+end
+case("setOption", T, { 1, 12, X }, wrong "number string")
+case("setOption", R, { 1, 12, X }, bad_ints)
+case("setOption", V, { 1, 12, 1, X }, wrong "nil")
+case("getOption", V, { 1, 12, X }, wrong "nil")
 case("setMulticastInterface", T, { X }, wrong "string")
 case("setMulticastInterface", V, { X }, bad_addresses)
 case("setMulticastInterface", V, { "127.0.0.1", X }, wrong "nil")

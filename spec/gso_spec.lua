@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Runs of datagrams, which go in segmented sends where they can: each arrives once, in order, as it was.
+-- Datagrams in GSO and GRO batches: each arrives once, in order, as it was sent.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local faults = require "spec.support.faults"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- A connected socket whose peer is not there: the system refuses for it, and tells it late.
+-- A connected socket whose peer is not there: the error comes late, by ICMP, and is one `error` event.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local faults = require "spec.support.faults"

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A burst of strings takes a shorter way through the library than one of lists, which are the same datagrams. What comes
--- of both must be the same.
+-- Bursts: sends for which the queue has credit, so that their payloads are only copied. Their results are those of lists,
+-- which always go through all checks.
 
 local dgram = require "dgram"
 local loop = require "spec.support.loop"

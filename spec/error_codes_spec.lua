@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Every error code of the contract, raised or told by a call; and what the messages say.
+-- Every error code of the contract, raised by a call or reported by an event or a callback; and what the messages say.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local faults = require "spec.support.faults"

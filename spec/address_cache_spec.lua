@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Destinations that were parsed lately are kept for all sockets of a state: none may be taken for another.
+-- Parsed addresses are cached for all sockets of a Lua state: none may be taken for another.
 local can = require "spec.support.can"
 local faults = require "spec.support.faults"
 local loop = require "spec.support.loop"

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- Sockets and bare emitters: on, once, off, emit and the other methods of Node's EventEmitter.
 local loop = require "spec.support.loop"
 local faults = require "spec.support.faults"
 local sockets = require "spec.support.sockets"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Methods on what is no socket, on closed sockets, and on what an outsider can reach of the inside.
+-- Methods on a value that is no socket and on closed sockets, and what a program can reach of the inside.
 local loop = require "spec.support.loop"
 local faults = require "spec.support.faults"
 local sockets = require "spec.support.sockets"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What a listener sends goes to the kernel when its dispatch ends, all of it together. The queue's count and the
+-- What listeners send goes to the kernel when their dispatch ends, all of it together. The queue's count and the
 -- statistics show it.
 local can = require "spec.support.can"
 local dgram = require "dgram"

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Promises 5, 6, 7 and 8 of the contract; 1, 2 and 4 are in send_order_spec, send_spec and receive_spec.
+-- What ends, ends: nothing spins, the loop closes after the last socket, a Lua state ends with sockets open, and several
+-- states do not meet.
 local loop = require "spec.support.loop"
 local child = require "spec.support.child"
 local faults = require "spec.support.faults"

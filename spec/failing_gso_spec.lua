@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Routes and kernels that refuse segmented sends, take less than they are given, or nothing for a while: no datagram is
--- lost, none comes twice, and each has its own verdict. A preloaded library answers in the kernel's place, or strace does.
+-- lost, none comes twice, and each has its own result. A preloaded library answers in the kernel's place, or strace does.
 local can = require "spec.support.can"
 local child = require "spec.support.child"
 local dgram = require "dgram"

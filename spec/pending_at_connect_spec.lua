@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What waits in a socket when it is connected: the peer's is delivered, others' is dropped and counted.
+-- Datagrams that wait in a socket when it is connected: the peer's are delivered, others' are dropped and counted.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local namespace = require "spec.support.namespace"
