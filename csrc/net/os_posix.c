@@ -59,8 +59,8 @@ static int receive_one(int fd, dg_received *slot, char *payload, size_t room)
     return 1;
 }
 
-/* An error behind the first datagram ends the batch. Unlike recvmmsg(2), recvmsg(2) has then taken it from the socket: a
- * refusal that arrives in the middle of a batch is not reported. */
+/* An error behind the first datagram ends the batch. Unlike recvmmsg(2), recvmsg(2) has then taken it from the socket:
+ * a refusal that arrives in the middle of a batch is not reported. */
 int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads)
 {
     (void)offloads; /* nothing is coalesced */
