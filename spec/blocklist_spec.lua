@@ -320,9 +320,10 @@ describe("a block list", function()
       if n % 2 == 0 then list:removeAddress "1.1.1.1" end
     end
     local pause, speed = collectgarbage("setpause", 1), collectgarbage("setstepmul", 1000)
-    for i = 1, 1000 do
+    -- With this pause Lua 5.3 collects all of busted's memory for nearly each object that is made.
+    for i = 1, _VERSION == "Lua 5.3" and 100 or 1000 do
       finalized(change)
-      if i % 100 == 0 then collectgarbage() end
+      if i % 50 == 0 then collectgarbage() end
       for _, rule in ipairs(list.rules) do assert.is_truthy(rule:find "^%u%l+: IPv4 1[%d./]+$", rule) end
       list:toJSON()
       pcall(list.addAddresses, list, { "2.2.2.2", "x" })
