@@ -3,6 +3,7 @@
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local faults = require "spec.support.faults"
+local collector = require "spec.support.collector"
 local finalized = require "spec.support.finalized"
 local peers = require "spec.support.peer"
 local sockets = require "spec.support.sockets"
@@ -319,10 +320,11 @@ describe("a block list", function()
       for i = 0, n % 50 do list:addAddress(("1.1.%d.%d"):format(n % 7, i)) end
       if n % 2 == 0 then list:removeAddress "1.1.1.1" end
     end
-    local pause, speed = collectgarbage("setpause", 1), collectgarbage("setstepmul", 1000)
-    for i = 1, 1000 do
+    local restore = collector(1, 1000)
+    -- With this pause Lua 5.3 collects all of busted's memory for nearly each object that is made.
+    for i = 1, _VERSION == "Lua 5.3" and 100 or 1000 do
       finalized(change)
-      if i % 100 == 0 then collectgarbage() end
+      if i % 50 == 0 then collectgarbage() end
       for _, rule in ipairs(list.rules) do assert.is_truthy(rule:find "^%u%l+: IPv4 1[%d./]+$", rule) end
       list:toJSON()
       pcall(list.addAddresses, list, { "2.2.2.2", "x" })
@@ -330,8 +332,7 @@ describe("a block list", function()
       assert.is_false(list:check "2.2.2.2")
       assert.is_false(list:check "2.2.2.3")
     end
-    collectgarbage("setpause", pause)
-    collectgarbage("setstepmul", speed)
+    restore()
     done = true
     collectgarbage()
     assert.is_true(n > 0)

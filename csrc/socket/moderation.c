@@ -97,8 +97,7 @@ static void begin(lua_State *L, dg_socket *s)
     dg_state *state = s->state;
     if (!dg_interval_timer_need(L, state))
         return;
-    if (state->moderated_count == 0)
-        dg_interval_timer_reference(L, 1); /* the timer keeps the loop alive in place of the stopped polls */
+    dg_interval_timer_reference(L, 1); /* the timer, perhaps a new one, keeps the loop alive, not the polls */
     if (may_be_moderated(s) && !s->rx.moderated &&
         state->moderated_count < DG_MOST_MODERATED) { /* finalizers have run */
         add_entry(state, s, buffer_share(s));

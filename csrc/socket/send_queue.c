@@ -195,10 +195,10 @@ static int is_full(const dg_socket *s, size_t length)
 }
 
 /* A lone datagram uses its own bytes only, so that any datagram may be sent that fits into the limit. */
-int dg_send_queue_is_over(const dg_socket *s, size_t count, size_t bytes)
+int dg_send_queue_is_over(const dg_socket *s, size_t count, uint64_t bytes)
 {
-    size_t load = dg_send_queue_used(s);
-    return load + bytes + (load == 0 && count == 1 ? 0 : count * DG_ENTRY_COST) > s->tx.limit;
+    uint64_t load = dg_send_queue_used(s);
+    return load + bytes + (load == 0 && count == 1 ? 0 : (uint64_t)count * DG_ENTRY_COST) > s->tx.limit;
 }
 
 int dg_send_queue_admit(lua_State *L, dg_socket *s, size_t length, const dg_address *to)

@@ -58,7 +58,7 @@ size_t dg_send_queue_waiting(const dg_socket *s);
 /* Returns how many bytes of the limit they use. */
 static inline size_t dg_send_queue_used(const dg_socket *s);
 /* Returns whether so many more datagrams, of so many bytes together, would exceed the limit. */
-int dg_send_queue_is_over(const dg_socket *s, size_t count, size_t bytes);
+int dg_send_queue_is_over(const dg_socket *s, size_t count, uint64_t bytes);
 /* Returns how many bytes of the limit the lanes use. */
 size_t dg_send_queue_lanes_used(const dg_socket *s);
 /* Returns what send returns for a datagram that was accepted: whether at most half of the limit is used. */
