@@ -35,8 +35,9 @@ static int body(lua_State *L)
     }
     if (s != NULL && s->fd >= 0) {
         dg_ready_serve(L, 1, s);
-        if (dg_queue_count(&s->tx.queue) != 0)
+        if (dg_send_queue_has_results(s) || dg_queue_count(&s->tx.queue) != 0)
             dg_send_queue_flush_now(L, 1, s);
+        state->dispatch.socket = NULL; /* what callbacks send from now on has to note its flush */
     }
     if (state->dispatch.drain_opened || dg_work_has_work(state)) /* a lone datagram and its answer make no work */
         drain_work(L, state);

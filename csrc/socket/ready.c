@@ -81,5 +81,7 @@ void dg_ready_note_left(dg_socket *s)
         dg_work_mark(s, DG_WORK_RESUME);
     if (dg_queue_count(&s->tx.queue) != 0 && !s->tx.blocked)
         dg_work_mark(s, DG_WORK_FLUSH);
+    if (dg_send_queue_has_results(s))
+        dg_work_mark(s, DG_WORK_REPORT);
     s->watch.ready_events &= (unsigned char)~(DG_STOPPED | DG_RETRY);
 }
