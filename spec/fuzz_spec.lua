@@ -5,9 +5,6 @@ local child = require "spec.support.child"
 local loop = require "spec.support.loop"
 
 local WALKS = 30
--- On a loaded machine this walk loses callbacks once in some two hundred times, by a fault that is not found yet. It runs
--- when it is asked for: DGRAM_FUZZ_SEED=24.
-local UNSETTLED = 24
 
 describe("a random walk over the sockets' methods", function()
   loop.guard()
@@ -22,8 +19,6 @@ describe("a random walk over the sockets' methods", function()
 
   local only = tonumber(os.getenv "DGRAM_FUZZ_SEED")
   it(only and "with one seed" or ("with %d seeds"):format(WALKS), function()
-    for seed = only or 1, only or WALKS do
-      if seed ~= UNSETTLED or only then walk(seed) end
-    end
+    for seed = only or 1, only or WALKS do walk(seed) end
   end)
 end)
