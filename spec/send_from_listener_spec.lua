@@ -125,6 +125,26 @@ describe("answers, one to each datagram,", function()
     end
   end
 
+  for _, count in ipairs { 1, 2, 128 } do
+    it(("go while their listener runs the loop: %d"):format(count), function()
+      local asker, told, got = peers.new(), 0, nil
+      local socket, port = sockets.bound "udp4"
+      local other, other_port = sockets.bound "udp4"
+      local heard = 0
+      other:on("message", function() heard = heard + 1 end)
+      socket:once("message", function()
+        for _ = 1, count do socket:send("x", other_port, "127.0.0.1", function() told = told + 1 end) end
+        loop.wait(function() return heard == count and told == count end)
+        got = heard
+      end)
+      asker:send("question", port)
+      loop.wait(function() return got end)
+      assert.equal(count, got)
+      for _, each in ipairs { socket, other, asker } do each:close() end
+      loop.run()
+    end)
+  end
+
   it("may each be sent by the callback of the one before", function()
     local told, asker = 0, peers.new()
     local socket, port = sockets.bound "udp4"

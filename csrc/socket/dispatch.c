@@ -44,11 +44,23 @@ static int body(lua_State *L)
     return 0;
 }
 
+/* A listener runs the loop. What it has sent before must not wait for its return: returns the socket whose queue that
+ * is, or NULL. What it sends from now on notes its flush by itself. */
+static dg_socket *release_outer(dg_state *state)
+{
+    dg_socket *s = state->dispatch.socket;
+    state->dispatch.socket = NULL;
+    return s != NULL && (dg_queue_count(&s->tx.queue) != 0 || dg_send_queue_has_results(s)) ? s : NULL;
+}
+
 /* Runs the body for the socket, which is at `index`, or for the idle callback (NULL), and again after each error. It
  * gives up without memory, or where the C stack has no room for the body: the rest is still noted, and the next
  * dispatch goes on. */
 static void run_body(lua_State *L, dg_state *state, dg_socket *s, int index)
 {
+    dg_socket *around = release_outer(state);
+    if (around != NULL && around->kept_alive) /* else its own dispatch flushes it, in the end */
+        dg_work_mark(around, DG_WORK_FLUSH);
     const dg_dispatch outer = state->dispatch;
     dg_turn turn;
     int status;
@@ -258,6 +270,12 @@ int dg_dispatch_run(lua_State *L)
     dg_luv_need(L, "dgram.run");
     dg_state *state = dg_state_of(L);
     lua_settop(L, 1);
+    dg_socket *around = release_outer(state);
+    if (around != NULL) {
+        dg_socket_push(L, around);
+        dg_work_add(L, 2, around, DG_WORK_FLUSH);
+        lua_settop(L, 1);
+    }
     dg_work_resume(L, state);
     dg_luv_push(L, "run");
     int arguments = !lua_isnil(L, 1);
