@@ -18,6 +18,18 @@ local function failing()
   return second, port, first
 end
 
+-- A connected socket, the error of what it has sent to a port that nobody has, and that port.
+local function refused()
+  local socket, seen = new "udp4", nil
+  local free, port = sockets.bound "udp4"
+  free:close()
+  loop.run()
+  socket:on("error", function(err) seen = err end)
+  socket:connect(port, "127.0.0.1", function() socket:send "x" end)
+  loop.wait(function() return seen end)
+  return socket, seen, port
+end
+
 describe("error objects", function()
   loop.guard()
 
@@ -206,13 +218,7 @@ describe("a message of the system's errors", function()
   end)
 
   it("says that nobody was there, and that there is no way", function()
-    local socket, seen = new "udp4", nil
-    local free, port = sockets.bound "udp4"
-    free:close()
-    loop.run()
-    socket:on("error", function(err) seen = err end)
-    socket:connect(port, "127.0.0.1", function() socket:send "x" end)
-    loop.wait(function() return seen end)
+    local socket, seen, port = refused()
     check({ { seen, ("recvmsg ECONNREFUSED 127.0.0.1:%d: nobody has this port there"):format(port) } }, socket)
   end)
 
@@ -326,13 +332,7 @@ describe("an error event without a listener", function()
   end)
 
   it("has no place where no call failed", function()
-    local socket, seen = new "udp4", nil
-    local free, port = sockets.bound "udp4"
-    free:close()
-    loop.run()
-    socket:on("error", function(err) seen = err end)
-    socket:connect(port, "127.0.0.1", function() socket:send "x" end)
-    loop.wait(function() return seen end)
+    local socket, seen = refused()
     assert.equal("ECONNREFUSED", seen.code)
     assert.is_nil(seen.where)
     socket:close()

@@ -102,6 +102,67 @@ describe("answers, one to each datagram,", function()
     a.finish()
   end)
 
+  -- A full batch, and a setter, hand over the queue in the midst of a listener: then nothing waits at its end.
+  for _, count in ipairs { 1, 127, 128, 129, 256 } do
+    for _, follow in ipairs { "nothing", "setTTL", "flush", "raises" } do
+      it(("have their callbacks: %d, then %s"):format(count, follow), function()
+        local told, asker = 0, peers.new()
+        local socket, port = sockets.bound "udp4"
+        dgram.setUncaughtHandler(function() end)
+        socket:once("message", function(_, rinfo)
+          for _ = 1, count do socket:send("x", rinfo.port, rinfo.address, function() told = told + 1 end) end
+          if follow == "setTTL" then socket:setTTL(9) end
+          if follow == "flush" then socket:flush() end
+          if follow == "raises" then error "on purpose" end
+        end)
+        asker:send("question", port)
+        loop.wait(function() return told == count end)
+        dgram.setUncaughtHandler(nil)
+        socket:close()
+        asker:close()
+        loop.run()
+      end)
+    end
+  end
+
+  for _, count in ipairs { 1, 2, 128 } do
+    it(("go while their listener runs the loop: %d"):format(count), function()
+      local asker, told, got = peers.new(), 0, nil
+      local socket, port = sockets.bound "udp4"
+      local other, other_port = sockets.bound "udp4"
+      local heard = 0
+      other:on("message", function() heard = heard + 1 end)
+      socket:once("message", function()
+        for _ = 1, count do socket:send("x", other_port, "127.0.0.1", function() told = told + 1 end) end
+        loop.wait(function() return heard == count and told == count end)
+        got = heard
+      end)
+      asker:send("question", port)
+      loop.wait(function() return got end)
+      assert.equal(count, got)
+      for _, each in ipairs { socket, other, asker } do each:close() end
+      loop.run()
+    end)
+  end
+
+  it("may each be sent by the callback of the one before", function()
+    local told, asker = 0, peers.new()
+    local socket, port = sockets.bound "udp4"
+    socket:once("message", function(_, rinfo)
+      local function again()
+        told = told + 1
+        if told < 10 then socket:send("x", rinfo.port, rinfo.address, again) end
+      end
+      socket:send("x", rinfo.port, rinfo.address, again)
+    end)
+    asker:send("question", port)
+    loop.wait(function() return told == 10 end)
+    assert.equal(0, socket:getSendQueueCount())
+    socket:close()
+    asker:close()
+    loop.run()
+  end)
+
   it("go though their listener raises, or closes the socket", function()
     local a, errors = asked(), 0
     a.settle()

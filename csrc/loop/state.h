@@ -17,13 +17,13 @@ struct dg_socket;
 /* What the running dispatch may still do (dispatch.c, drain.c). Work that its callbacks add waits for the next
  * dispatch, so that the loop goes on whatever they do. */
 typedef struct dg_dispatch {
-    const struct dg_socket *socket; /* the socket it is for: its queue is flushed at the end; NULL: the idle callback */
-    unsigned char begun;            /* the work that was pending at its begin has been done */
-    unsigned char entered;          /* the protected body has begun */
-    unsigned char drain_opened;     /* `sockets` and `events` have been set */
-    unsigned char sockets_first;    /* pending sockets come before deferred calls */
-    unsigned sockets;               /* pending sockets that it may still serve */
-    unsigned events;                /* deferred calls that it may still make */
+    struct dg_socket *socket;    /* the socket it is for: its queue is flushed at the end; NULL: the idle callback */
+    unsigned char begun;         /* the work that was pending at its begin has been done */
+    unsigned char entered;       /* the protected body has begun */
+    unsigned char drain_opened;  /* `sockets` and `events` have been set */
+    unsigned char sockets_first; /* pending sockets come before deferred calls */
+    unsigned sockets;            /* pending sockets that it may still serve */
+    unsigned events;             /* deferred calls that it may still make */
 } dg_dispatch;
 
 /* One loop iteration, and how much of its time user code has used (turn.c). */

@@ -36,12 +36,22 @@ static int body(lua_State *L)
     }
     if (s != NULL && s->fd >= 0) {
         dg_ready_serve(L, 1, s);
-        if (dg_queue_count(&s->tx.queue) != 0)
+        if (dg_send_queue_has_results(s) || dg_queue_count(&s->tx.queue) != 0)
             dg_send_queue_flush_now(L, 1, s);
+        state->dispatch.socket = NULL; /* what callbacks send from now on has to note its flush */
     }
     if (state->dispatch.drain_opened || dg_work_has_work(state)) /* a lone datagram and its answer make no work */
         drain_work(L, state);
     return 0;
+}
+
+/* A listener runs the loop. What it has sent before must not wait for its return: returns the socket whose queue that
+ * is, or NULL. What it sends from now on notes its flush by itself. */
+static dg_socket *release_outer(dg_state *state)
+{
+    dg_socket *s = state->dispatch.socket;
+    state->dispatch.socket = NULL;
+    return s != NULL && (dg_queue_count(&s->tx.queue) != 0 || dg_send_queue_has_results(s)) ? s : NULL;
 }
 
 /* Runs the body for the socket, which is at `index`, or for the idle callback (NULL), and again after each error. It
@@ -49,6 +59,9 @@ static int body(lua_State *L)
  * dispatch goes on. */
 static void run_body(lua_State *L, dg_state *state, dg_socket *s, int index)
 {
+    dg_socket *around = release_outer(state);
+    if (around != NULL && around->kept_alive) /* else its own dispatch flushes it, in the end */
+        dg_work_mark(around, DG_WORK_FLUSH);
     const dg_dispatch outer = state->dispatch;
     dg_turn turn;
     int status;
@@ -269,6 +282,12 @@ int dg_dispatch_run(lua_State *L)
     dg_luv_need(L, "dgram.run");
     dg_state *state = dg_state_of(L);
     lua_settop(L, 1);
+    dg_socket *around = release_outer(state);
+    if (around != NULL) {
+        dg_socket_push(L, around);
+        dg_work_add(L, 2, around, DG_WORK_FLUSH);
+        lua_settop(L, 1);
+    }
     dg_work_resume(L, state);
     dg_luv_push(L, "run");
     int arguments = !lua_isnil(L, 1);

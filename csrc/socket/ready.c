@@ -74,12 +74,17 @@ void dg_ready_serve(lua_State *L, int index, dg_socket *s)
 
 void dg_ready_note_left(dg_socket *s)
 {
+    unsigned kinds = 0;
     take_stop_and_retry(s, s->watch.ready_events);
-    if (s->kept_alive && (s->watch.ready_events & (DG_STOPPED | DG_RETRY)))
-        dg_work_mark(s, DG_WORK_FLUSH | DG_WORK_RESUME);
+    if (s->watch.ready_events & (DG_STOPPED | DG_RETRY))
+        kinds |= DG_WORK_FLUSH | DG_WORK_RESUME;
     else if (dg_receive_pending(s))
-        dg_work_mark(s, DG_WORK_RESUME);
+        kinds |= DG_WORK_RESUME;
     if (dg_queue_count(&s->tx.queue) != 0 && !s->tx.blocked)
-        dg_work_mark(s, DG_WORK_FLUSH);
+        kinds |= DG_WORK_FLUSH;
+    if (dg_send_queue_has_results(s))
+        kinds |= DG_WORK_REPORT;
     s->watch.ready_events &= (unsigned char)~(DG_STOPPED | DG_RETRY);
+    if (s->kept_alive && kinds != 0) /* else it may be collected, and the list of pending sockets must not have it */
+        dg_work_mark(s, kinds);
 }

@@ -144,7 +144,7 @@ void dg_send_queue_flush_all(lua_State *L, int index, dg_socket *s)
 void dg_send_queue_flush_now(lua_State *L, int index, dg_socket *s)
 {
     dg_send_queue_flush(L, index, s);
-    if (s->tx.queue.to_report != 0 || s->tx.lanes != NULL)
+    if (dg_send_queue_has_results(s))
         dg_work_add(L, index, s, DG_WORK_REPORT);
 }
 

@@ -117,6 +117,12 @@ static inline int dg_send_queue_retry(dg_socket *s)
     return 1;
 }
 
+/* Returns whether there may be something to report: a batch that was full, or a setter, has flushed the queue. */
+static inline int dg_send_queue_has_results(const dg_socket *s)
+{
+    return s->tx.queue.to_report != 0 || s->tx.lanes != NULL;
+}
+
 static inline size_t dg_send_queue_used(const dg_socket *s)
 {
     size_t load = dg_queue_bytes(&s->tx.queue) + s->tx.awaiting_bytes +

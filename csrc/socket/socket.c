@@ -90,7 +90,7 @@ void dg_socket_push(lua_State *L, const dg_socket *s)
 
 static int must_live(const dg_socket *s)
 {
-    if (s->job.pending != 0 || s->job.running != 0 || s->state->current == s || s->tx.blocked ||
+    if (s->job.queued || s->job.pending != 0 || s->job.running != 0 || s->state->current == s || s->tx.blocked ||
         s->tx.waits_for_peers || s->tx.awaiting_lookup != 0 || s->local.state == DG_BINDING ||
         s->peer.state == DG_CONNECTING || s->rx.has_deadline)
         return 1;
