@@ -83,6 +83,7 @@ build = {
         "csrc/socket/lanes.c",
         "csrc/socket/list_callback.c",
         "csrc/socket/listen.c",
+        "csrc/socket/lists.c",
         "csrc/socket/lone.c",
         "csrc/socket/moderation.c",
         "csrc/socket/pair.c",

@@ -49,7 +49,7 @@ int dg_batch_receive(dg_socket *s)
 {
     int got = receive_batch(s, s->rx.want);
     coalesce_if_it_pays(s, got);
-    s->rx.batch_at = s->rx.batch_offset = 0;
+    s->rx.batch_at = s->rx.batch_offset = s->rx.announced = 0;
     s->rx.batch_count = got > 0 ? (unsigned)got : 0;
     if (got == -EAGAIN || got == -EWOULDBLOCK) {
         s->rx.has_strangers = 0;
@@ -58,30 +58,62 @@ int dg_batch_receive(dg_socket *s)
     return got;
 }
 
-/* Returns how many datagrams the slot has from the cursor on. */
-static unsigned datagrams_left(const dg_socket *s, const dg_received *slot)
+void dg_batch_pass_slot(dg_socket *s)
 {
-    return slot->segment == 0 ? 1 : (slot->length - s->rx.batch_offset + slot->segment - 1) / slot->segment;
-}
-
-/* Counts the datagrams that are left of the slot, and moves the cursor past them. */
-static void skip_slot(dg_socket *s, const dg_received *slot, uint64_t *counter)
-{
-    *counter += datagrams_left(s, slot);
-    s->rx.handed++;
+    const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
+    unsigned count = dg_batch_datagrams(slot, s->rx.batch_offset);
+    s->rx.messages += count;
+    s->rx.handed += count;
+    s->rx.bytes += slot->length - s->rx.batch_offset;
+    s->rx.truncated += slot->truncated ? count : 0;
     s->rx.batch_offset = 0;
     s->rx.batch_at++;
+}
+
+/* Returns the counter of the reason to refuse what a slot has from an offset on, or NULL. */
+static uint64_t *refusal(dg_socket *s, const dg_received *slot, uint32_t offset)
+{
+    if (s->rx.has_strangers && !dg_address_same(&slot->from, s->peer.address))
+        return &s->rx.strangers;
+    if (s->rx.block_list != NULL && offset == 0 && dg_blocklist_has(s->rx.block_list, &slot->from))
+        return &s->rx.blocked;
+    return NULL;
+}
+
+static void count_refused(dg_socket *s, const dg_received *slot, uint32_t offset, uint64_t *counter)
+{
+    *counter += dg_batch_datagrams(slot, offset);
+    s->rx.handed++;
 }
 
 void dg_batch_skip_refused(dg_socket *s)
 {
     while (dg_batch_left(s)) {
         const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
-        if (s->rx.has_strangers && !dg_address_same(&slot->from, s->peer.address))
-            skip_slot(s, slot, &s->rx.strangers);
-        else if (s->rx.block_list != NULL && s->rx.batch_offset == 0 && dg_blocklist_has(s->rx.block_list, &slot->from))
-            skip_slot(s, slot, &s->rx.blocked);
-        else
+        uint64_t *counter = refusal(s, slot, s->rx.batch_offset);
+        if (counter == NULL)
             return;
+        count_refused(s, slot, s->rx.batch_offset, counter);
+        s->rx.batch_offset = 0;
+        s->rx.batch_at++;
     }
+}
+
+void dg_batch_remove_refused(dg_socket *s)
+{
+    unsigned kept;
+    dg_batch_skip_refused(s);
+    if (s->rx.block_list == NULL && !s->rx.has_strangers)
+        return;
+    kept = s->rx.batch_at + 1; /* the first slot has passed, if there is one */
+    for (unsigned i = kept; i < s->rx.batch_count; i++) {
+        const dg_received *slot = dg_arena_slot(s->rx.batch, i);
+        uint64_t *counter = refusal(s, slot, 0);
+        if (counter != NULL)
+            count_refused(s, slot, 0, counter);
+        else
+            *dg_arena_slot(s->rx.batch, kept++) = *slot;
+    }
+    if (kept < s->rx.batch_count)
+        s->rx.batch_count = kept;
 }

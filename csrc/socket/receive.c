@@ -11,6 +11,7 @@
 #include "../loop/turn.h"
 #include "batch.h"
 #include "destination.h"
+#include "lists.h"
 #include "timers.h"
 #include "watch.h"
 #include "work.h"
@@ -48,7 +49,7 @@ int dg_receive_pending(const dg_socket *s)
 
 void dg_receive_drop(dg_socket *s)
 {
-    s->rx.batch_at = s->rx.batch_count = 0;
+    s->rx.batch_at = s->rx.batch_count = s->rx.announced = 0;
     if (s->rx.reader_depth) /* an outer dispatch reads from the batch, and will look again */
         return;
     if (s->rx.batch != NULL)
@@ -128,20 +129,6 @@ static inline void keep_sender(lua_State *L, dg_receive_frame *frame, dg_socket 
     remember_for_answers(L, frame, s);
 }
 
-/* Moves the cursor past `size` bytes of the current slot. */
-static void advance(dg_socket *s, const dg_received *slot, uint32_t size)
-{
-    s->rx.messages++;
-    s->rx.handed++;
-    s->rx.bytes += size;
-    s->rx.truncated += slot->truncated != 0;
-    s->rx.batch_offset += size;
-    if (s->rx.batch_offset >= slot->length) {
-        s->rx.batch_offset = 0;
-        s->rx.batch_at++;
-    }
-}
-
 /* Pushes address, family, port, size, and true if the datagram was truncated; returns how many values. */
 static int push_origin(lua_State *L, const dg_receive_frame *frame, const dg_socket *s, const dg_received *slot,
                        uint32_t size)
@@ -168,9 +155,7 @@ static int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with
     const int base = frame->base;
     const uint64_t before = s->rx.messages + s->rx.calls;
     const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
-    uint32_t size = slot->length - s->rx.batch_offset;
-    if (size > slot->segment)
-        size = slot->segment;
+    const uint32_t size = dg_batch_size(slot, s->rx.batch_offset);
     const unsigned outer = s->rx.reader_depth;
     s->rx.reader_depth = s->state->depth;
     if (with_rinfo) {
@@ -179,7 +164,7 @@ static int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with
     }
     lua_pushlstring(L, slot->data + s->rx.batch_offset, size);
     s->rx.reader_depth = outer;
-    int gone = s->rx.messages + s->rx.calls != before || !dg_receive_pending(s);
+    int gone = s->rx.messages + s->rx.calls != before || !dg_receive_pending(s) || !dg_receive_wants_messages(s);
     if (gone || (s->rx.takes_rinfo && !with_rinfo)) {
         lua_settop(L, base + FRAME_SIZE - 1);
         return !gone;
@@ -192,7 +177,7 @@ static int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with
         lua_rawgeti(L, base + SLOTS, DG_SLOT_TARGET);
         lua_insert(L, -2);
     }
-    advance(s, slot, size);
+    dg_batch_advance(s, slot, size);
     lua_call(L, arguments, 0);
     return 0;
 }
@@ -240,6 +225,21 @@ dg_receive_frame dg_receive_push_frame(lua_State *L, int index, const dg_socket 
     return frame;
 }
 
+/* The same beside or for a listener to `batch`, which is told of datagrams before the receiver is. Where nobody takes
+ * messages, those that it was told of are done with. */
+static int deliver_beside_lists(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with_rinfo)
+{
+    if (s->rx.batch_at < s->rx.announced) {
+        if (dg_receive_wants_messages(s))
+            return deliver(L, frame, s, with_rinfo);
+        dg_batch_pass_slot(s);
+    } else {
+        dg_turn_others(s->state); /* the call is a long one */
+        dg_lists_deliver(L, frame, s, frame->base + SLOTS);
+    }
+    return 0;
+}
+
 /* Delivers what is left of the batch, within the budgets of the turn. */
 static void deliver_batch(lua_State *L, dg_receive_frame *frame, dg_socket *s)
 {
@@ -247,7 +247,10 @@ static void deliver_batch(lua_State *L, dg_receive_frame *frame, dg_socket *s)
     if (!dg_batch_has_share(s) || !next_pending(s))
         return;
     do
-        makes_rinfo = deliver(L, frame, s, makes_rinfo || s->rx.takes_rinfo);
+        if (s->rx.receiving & DG_TAKES_LISTS)
+            makes_rinfo = deliver_beside_lists(L, frame, s, makes_rinfo || s->rx.takes_rinfo);
+        else
+            makes_rinfo = deliver(L, frame, s, makes_rinfo || s->rx.takes_rinfo);
     while (next_pending(s) && !dg_turn_called(s->state) && s->rx.handed < DG_TURN_MESSAGES);
 }
 
@@ -278,36 +281,59 @@ void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
     lua_settop(L, frame.base - 1);
 }
 
-int dg_receive_take(lua_State *L, dg_receive_frame *frame, dg_socket *s, int shared)
+unsigned dg_receive_hold(dg_socket *s)
+{
+    const unsigned outer = s->rx.reader_depth != OUTSIDE ? s->rx.reader_depth : 0;
+    s->rx.reader_depth = s->state->depth != 0 ? s->state->depth : OUTSIDE;
+    return outer;
+}
+
+int dg_receive_take(lua_State *L, dg_receive_frame *frame, dg_socket *s)
 {
     const int top = lua_gettop(L);
     const uint64_t before = s->rx.messages + s->rx.calls;
     const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
-    uint32_t size = slot->length - s->rx.batch_offset;
-    if (size > slot->segment)
-        size = slot->segment;
-    const unsigned outer = s->rx.reader_depth != OUTSIDE ? s->rx.reader_depth : 0;
-    s->rx.reader_depth = s->state->depth != 0 ? s->state->depth : OUTSIDE;
-    if (shared == 0) {
-        keep_sender(L, frame, s, &slot->from);
-        lua_pushvalue(L, frame->base + DELIVER);
-    }
+    const uint32_t size = dg_batch_size(slot, s->rx.batch_offset);
+    const unsigned outer = dg_receive_hold(s);
+    keep_sender(L, frame, s, &slot->from);
+    lua_pushvalue(L, frame->base + DELIVER);
     lua_pushlstring(L, slot->data + s->rx.batch_offset, size);
-    if (shared == 0) {
-        lua_pushvalue(L, DG_UP_TAKEN);
-        lua_call(L, 2 + push_origin(L, frame, s, slot, size), 2);
-    } else {
-        lua_pushvalue(L, shared);
-    }
-    s->rx.reader_depth = outer;
+    lua_pushvalue(L, DG_UP_TAKEN);
+    lua_call(L, 2 + push_origin(L, frame, s, slot, size), 2);
+    dg_receive_release(s, outer);
     if (s->rx.messages + s->rx.calls != before || !dg_batch_may_be_taken(s) || !dg_batch_left(s)) {
         lua_settop(L, top);
         return 0;
     }
-    advance(s, slot, size);
+    dg_batch_advance(s, slot, size);
     if (s->state->depth != 0)
         dg_turn_called(s->state);
     return 1;
+}
+
+void dg_receive_push_rinfo(lua_State *L, dg_receive_frame *frame, dg_socket *s, const dg_received *slot, uint32_t size)
+{
+    keep_sender(L, frame, s, &slot->from);
+    lua_pushvalue(L, frame->base + DELIVER);
+    lua_pushnil(L); /* the message */
+    lua_pushvalue(L, DG_UP_TAKEN);
+    lua_call(L, 2 + push_origin(L, frame, s, slot, size), 2);
+    lua_remove(L, -2);
+}
+
+void dg_receive_set_waiting(dg_socket *s, int waiting)
+{
+    s->rx.no_call = !waiting;
+    if (waiting || (s->rx.receiving & DG_TAKES_LISTS))
+        dg_receive_restart(s, DG_NO_CALL);
+    else
+        dg_receive_stop(s, DG_NO_CALL);
+}
+
+void dg_receive_set_takers(dg_socket *s, unsigned takers)
+{
+    s->rx.receiving = (unsigned char)takers;
+    dg_receive_set_waiting(s, !s->rx.no_call);
 }
 
 void dg_receive_keep_dropped(dg_socket *s)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From the kernel to the receiver: receives a batch, and calls the receiver with a string and an rinfo for each
- * datagram. Who the receiver is, listen.h decides. */
+ * datagram. Who the receiver is, listen.h decides. All rinfos are made here. */
 #ifndef DG_SOCKET_RECEIVE_H
 #define DG_SOCKET_RECEIVE_H
 
@@ -25,10 +25,18 @@ typedef struct dg_receive_frame {
 } dg_receive_frame;
 /* Pushes that, in a function with these upvalues. */
 dg_receive_frame dg_receive_push_frame(lua_State *L, int index, const dg_socket *s);
-/* Pushes the datagram under the cursor and its rinfo, and moves the cursor past it. The rinfo is the one at index
- * `shared` if that is not 0. A finalizer that runs meanwhile may take the datagram, or close the socket: then this
- * function pushes nothing and returns 0. */
-int dg_receive_take(lua_State *L, dg_receive_frame *frame, dg_socket *s, int shared);
+/* Pushes the datagram under the cursor and its rinfo, and moves the cursor past it. A finalizer that runs meanwhile may
+ * take the datagram, or close the socket: then this function pushes nothing and returns 0. */
+int dg_receive_take(lua_State *L, dg_receive_frame *frame, dg_socket *s);
+/* Pushes the rinfo of a datagram of `size` bytes in the slot. The caller holds the batch. */
+void dg_receive_push_rinfo(lua_State *L, dg_receive_frame *frame, dg_socket *s, const dg_received *slot, uint32_t size);
+/* Keeps the batch's memory while a call reads it, though finalizers may drop the batch; `release` takes what `hold` has
+ * returned. */
+unsigned dg_receive_hold(dg_socket *s);
+static inline void dg_receive_release(dg_socket *s, unsigned outer)
+{
+    s->rx.reader_depth = outer;
+}
 
 /* Delivers the rest of the batch, then (`readable`) what the kernel has, within the budgets of the turn. To be called
  * from the dispatch body. Raises what a listener raises; the cursor is past its datagram then. */
@@ -41,6 +49,14 @@ static inline void dg_receive_stop(dg_socket *s, enum dg_stopped why)
 static inline void dg_receive_restart(dg_socket *s, enum dg_stopped why)
 {
     s->rx.stopped &= (unsigned char)~(unsigned)why;
+}
+/* Notes whether a call waits, where the receiver stands for calls only; and who receives. dg_watch_update follows. */
+void dg_receive_set_waiting(dg_socket *s, int waiting);
+void dg_receive_set_takers(dg_socket *s, unsigned takers);
+/* Returns whether messages go to the receiver. */
+static inline int dg_receive_wants_messages(const dg_socket *s)
+{
+    return (s->rx.receiving & DG_TAKES_MESSAGES) && !s->rx.no_call;
 }
 /* Sets the option receiveBlockList. The list has to live as long as the socket. */
 static inline void dg_receive_set_block_list(dg_socket *s, const dg_blocklist *list)

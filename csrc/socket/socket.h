@@ -46,8 +46,11 @@ enum dg_peer_state { DG_NO_PEER, DG_CONNECTING, DG_CONNECTED };
 
 /* Why a socket receives nothing: the program has paused it; other code has closed its descriptor, which the loop must
  * not watch then; there was no memory to receive into, and a timer will start it again; its receiver stands for calls
- * of receive, and none waits now. */
+ * of receive, none waits now, and there is no listener to `batch`. */
 enum dg_stopped { DG_PAUSED = 1, DG_BAD_FD = 2, DG_NO_MEMORY = 4, DG_NO_CALL = 8 };
+
+/* Who receives: a receiver of messages; a listener to `batch`. */
+enum dg_takers { DG_TAKES_MESSAGES = 1, DG_TAKES_LISTS = 2 };
 
 /* What luv's callbacks report: events of the poll, that the poll has stopped by itself, that the retry timer has
  * fired. */
@@ -72,16 +75,18 @@ typedef struct dg_binding {
     unsigned char shares_file; /* others may have the open file, too: it was adopted, or fileno() was called */
 } dg_binding;
 
-/* From the kernel to the receiver. (receive.c, batch.c, listen.c; calls of receive: lone.c, timers.c; from
+/* From the kernel to the receiver. (receive.c, batch.c, lists.c, listen.c; calls of receive: lone.c, timers.c; from
  * `interval` on moderation.c) */
 typedef struct dg_rx {
     dg_arena *batch; /* received and not yet delivered: slots [batch_at .. batch_count) */
     unsigned batch_count, batch_at;
+    unsigned announced;          /* the first slots, up to this one, have been in a `batch` event */
     uint32_t batch_offset;       /* bytes of the first of these slots that are delivered */
     unsigned reader_depth;       /* depth of the dispatch that reads the batch, which must stay then; 0: none does */
-    unsigned char receiving;     /* there is a receiver */
+    unsigned char receiving;     /* set of dg_takers: who receives */
     unsigned char takes_rinfo;   /* the receiver may have a second parameter */
     unsigned char stopped;       /* set of dg_stopped: why nothing is received */
+    unsigned char no_call;       /* the receiver stands for calls only, and none waits */
     unsigned char want;          /* slots that the next receive offers */
     unsigned char has_strangers; /* datagrams that others sent before connect may still wait in the kernel */
     unsigned char knows_dropped; /* `dropped` is known */

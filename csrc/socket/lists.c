@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "lists.h"
+
+#include "../loop/turn.h"
+#include "batch.h"
+
+static int is_shared(const dg_lists *lists, const dg_received *slot)
+{
+    return slot->truncated == lists->truncated && dg_address_same(&slot->from, &lists->from);
+}
+
+/* Brings the rinfo for the slot to lists->rinfo. What the rinfo says is noted before: finalizers may change the slot. */
+static void make_rinfo(lua_State *L, dg_receive_frame *frame, dg_socket *s, dg_lists *lists, const dg_received *slot,
+                       uint32_t size)
+{
+    lists->truncated = slot->truncated;
+    dg_address_copy(&lists->from, &slot->from);
+    dg_receive_push_rinfo(L, frame, s, slot, size);
+    lua_replace(L, lists->rinfo);
+    lists->has_rinfo = 1;
+}
+
+int dg_lists_append(lua_State *L, dg_receive_frame *frame, dg_socket *s, dg_lists *lists, unsigned at, uint32_t offset)
+{
+    const dg_received *slot = dg_arena_slot(s->rx.batch, at);
+    const uint32_t size = dg_batch_size(slot, offset);
+    if (!lists->has_rinfo || (offset == 0 && !is_shared(lists, slot)))
+        make_rinfo(L, frame, s, lists, slot, size);
+    lua_pushlstring(L, slot->data + offset, size);
+    if (dg_lists_mark(s) != lists->mark || !dg_batch_left(s) || !dg_batch_may_be_taken(s)) {
+        lua_pop(L, 1);
+        return -1;
+    }
+    /* No finalizer runs from here on. The lists may have to grow, which may raise. */
+    lua_pushvalue(L, lists->rinfo);
+    lua_rawseti(L, lists->rinfos, lists->count + 1);
+    lua_rawseti(L, lists->messages, lists->count + 1);
+    lists->count++;
+    return (int)size;
+}
+
+/* Returns the first slot that is not in the next event, by the budget of the turn; *count: the datagrams before it. */
+static unsigned find_end(const dg_socket *s, unsigned *count)
+{
+    unsigned at = s->rx.batch_at, room = DG_TURN_MESSAGES - s->rx.handed;
+    *count = 0;
+    for (uint32_t offset = s->rx.batch_offset; at < s->rx.batch_count; at++, offset = 0) {
+        unsigned more = dg_batch_datagrams(dg_arena_slot(s->rx.batch, at), offset);
+        if (*count + more > room)
+            break;
+        *count += more;
+    }
+    return at;
+}
+
+/* Appends the slots from the cursor up to `end`. Returns whether nothing has changed meanwhile. */
+static int append_slots(lua_State *L, dg_receive_frame *frame, dg_socket *s, dg_lists *lists, unsigned end)
+{
+    uint32_t offset = s->rx.batch_offset;
+    for (unsigned at = s->rx.batch_at; at < end; at++, offset = 0) {
+        do {
+            int size = dg_lists_append(L, frame, s, lists, at, offset);
+            if (size < 0)
+                return 0;
+            offset += (uint32_t)size;
+        } while (offset < dg_arena_slot(s->rx.batch, at)->length);
+    }
+    return 1;
+}
+
+/* All allocating comes first, so no datagram is lost for want of memory. A finalizer that runs meanwhile may run the
+ * loop, which delivers these datagrams, or close the socket: then the lists are dropped, and the caller looks again. */
+void dg_lists_deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int slots)
+{
+    const int top = lua_gettop(L);
+    unsigned count, end;
+    dg_batch_remove_refused(s);
+    end = s->rx.handed < DG_TURN_MESSAGES ? find_end(s, &count) : s->rx.batch_at;
+    if (end == s->rx.batch_at) { /* the next turn has room for the slot; each has some hundred datagrams at most */
+        s->rx.handed = DG_TURN_MESSAGES;
+        return;
+    }
+    const unsigned outer = s->rx.reader_depth;
+    s->rx.reader_depth = s->state->depth;
+    dg_lists lists = {.messages = top + 1, .rinfos = top + 2, .rinfo = top + 3, .mark = dg_lists_mark(s)};
+    lua_createtable(L, (int)count, 0);
+    lua_createtable(L, (int)count, 0);
+    lua_pushnil(L);
+    int whole = dg_lists_mark(s) == lists.mark && dg_receive_pending(s) && append_slots(L, frame, s, &lists, end);
+    dg_receive_release(s, outer);
+    if (whole && dg_receive_pending(s) && (s->rx.receiving & DG_TAKES_LISTS)) {
+        s->rx.announced = end;
+        while (!dg_receive_wants_messages(s) && s->rx.batch_at < end)
+            dg_batch_pass_slot(s);
+        lua_rawgeti(L, slots, DG_SLOT_LISTS);
+        lua_replace(L, lists.rinfo);
+        lua_insert(L, lists.messages);
+        lua_call(L, 2, 0);
+    }
+    lua_settop(L, top);
+}
