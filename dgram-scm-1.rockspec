@@ -72,6 +72,7 @@ build = {
         "csrc/socket/batch.c",
         "csrc/socket/bind.c",
         "csrc/socket/buffers.c",
+        "csrc/socket/busy_poll.c",
         "csrc/socket/callbacks.c",
         "csrc/socket/close.c",
         "csrc/socket/connect.c",

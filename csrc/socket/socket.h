@@ -75,8 +75,8 @@ typedef struct dg_binding {
     unsigned char shares_file; /* others may have the open file, too: it was adopted, or fileno() was called */
 } dg_binding;
 
-/* From the kernel to the receiver. (receive.c, batch.c, lists.c, listen.c; calls of receive: lone.c, timers.c; from
- * `interval` on moderation.c) */
+/* From the kernel to the receiver. (receive.c, batch.c, lists.c, listen.c; calls of receive: lone.c, timers.c;
+ * busy_poll.c; from `interval` on moderation.c) */
 typedef struct dg_rx {
     dg_arena *batch; /* received and not yet delivered: slots [batch_at .. batch_count) */
     unsigned batch_count, batch_at;
@@ -101,7 +101,9 @@ typedef struct dg_rx {
     dg_inet sender; /* sender of the last rinfo; its text is in DG_SLOT_SENDER. Unused for a Unix socket. */
     const dg_blocklist *block_list;                                 /* the option receiveBlockList, or NULL */
     uint64_t calls, messages, bytes, blocked, strangers, truncated; /* what stats() counts */
-    uint32_t interval;                                              /* the option moderation: microseconds; 0: never */
+    uint32_t busy_poll;       /* the option busyPoll: microseconds; 0: none */
+    uint32_t received_before; /* datagrams that had come before the last such wait, modulo 2^32 */
+    uint32_t interval;        /* the option moderation: microseconds; 0: never */
     uint32_t window_at;      /* when the window of wake-ups began (dg_timer_clock) */
     unsigned char wakes;     /* wake-ups in the window */
     unsigned char moderated; /* its poll is stopped, and the timer's callback receives */
