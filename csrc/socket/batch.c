@@ -5,6 +5,8 @@
 
 enum {
     MOST_BYTES = 256 * 1024, /* of a batch: more would leave the CPU's cache before it is delivered */
+    MOST_LISTED = 64 * 1024, /* likewise, where `batch` has all of its strings at a time */
+    STRING_BYTES = 64,       /* of a string beside its text, and of its places in the lists */
     ENOUGH_FOR_GRO = 4,      /* datagrams of one receive after which UDP_GRO is turned on */
 };
 
@@ -30,8 +32,15 @@ static void coalesce_if_it_pays(dg_socket *s, int got)
 /* Returns how many slots a receive may offer, by the length of what the first slot holds. */
 static unsigned most_slots(const dg_socket *s)
 {
-    uint32_t length = dg_arena_slot(s->rx.batch, 0)->length;
-    return length > MOST_BYTES / DG_SLOTS ? MOST_BYTES / length : DG_SLOTS;
+    const dg_received *first = dg_arena_slot(s->rx.batch, 0);
+    uint32_t bytes = first->length, most = MOST_BYTES;
+    if (s->rx.receiving & DG_TAKES_LISTS) {
+        bytes += STRING_BYTES * dg_batch_datagrams(first, 0);
+        most = MOST_LISTED;
+    }
+    if (bytes <= most / DG_SLOTS)
+        return DG_SLOTS;
+    return bytes < most ? most / bytes : 1;
 }
 
 int dg_batch_update_want(dg_socket *s, unsigned got)
