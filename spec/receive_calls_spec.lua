@@ -49,6 +49,21 @@ describe("receive(0)", function()
     loop.run()
   end)
 
+  it("leaves the rest of a train to the listeners, who get it without another datagram", function()
+    local socket, port = bound { type = "udp4", gro = true }
+    local sender, got = bound "udp4", {}
+    socket:on("message", function(msg) got[#got + 1] = msg end)
+    sender:sendMany({ "1", "2", "3", "4" }, port, "127.0.0.1")
+    sender:flush()
+    assert.are.equal("1", (socket:receive(0)))
+    loop.wait(function() return #got == 4 end)
+    table.sort(got)
+    assert.are.same({ "1", "2", "3", "4" }, got)
+    sender:close()
+    socket:close()
+    loop.run()
+  end)
+
   it("needs no luv", function()
     child.lua_ok [[
       package.preload.luv = function() error "none" end

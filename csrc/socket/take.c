@@ -7,19 +7,34 @@
 #include "batch.h"
 #include "lists.h"
 #include "receive.h"
+#include "work.h"
 
 /* What a call may take: what the kernel has, beside the batch at hand; only as much as the turn has room for. */
 enum { FROM_KERNEL = 1, IN_TURN = 2 };
 
 enum { MOST_LOOKS = 64 }; /* receives in one call, all of whose datagrams were refused */
 
-/* Brings the cursor to the next datagram, if there is one. Returns whether, or a negative errno. */
-static int find_next(dg_socket *s, unsigned from)
+/* What the call brings from the kernel and leaves is for those who wait or listen beside it, without another event of
+ * the poll. */
+static int must_note_rest(const dg_socket *s, unsigned from)
 {
+    return (from & FROM_KERNEL) && dg_receive_pending(s) && !(s->job.pending & DG_WORK_RESUME);
+}
+
+/* Brings the cursor to the next datagram of the socket at index 1, if there is one. Returns whether, or a negative errno.
+ * Nothing is allocated between the last look at the batch and the return. */
+static int find_next(lua_State *L, dg_socket *s, unsigned from)
+{
+    int noted = 0;
     for (unsigned looks = 0;; looks++) {
         if (!dg_batch_may_be_taken(s) || ((from & IN_TURN) && !dg_batch_has_share(s)))
             return 0;
         dg_batch_skip_refused(s);
+        if (dg_batch_left(s) && !noted && must_note_rest(s, from)) {
+            noted = 1; /* without a loop there is none */
+            dg_work_add(L, 1, s, DG_WORK_RESUME);
+            continue; /* finalizers may have run */
+        }
         if (dg_batch_left(s))
             return 1;
         if (!(from & FROM_KERNEL) || looks == MOST_LOOKS)
@@ -45,7 +60,7 @@ int dg_take_one(lua_State *L, dg_socket *s)
     const int top = lua_gettop(L);
     int taken = 0;
     dg_receive_frame frame = dg_receive_push_frame(L, 1, s);
-    while (!taken && find_next(s, IN_TURN) > 0)
+    while (!taken && find_next(L, s, IN_TURN) > 0)
         taken = dg_receive_take(L, &frame, s);
     leave_batch(s);
     if (!taken)
@@ -73,7 +88,7 @@ static int core_take(lua_State *L)
         return 0;
     lua_settop(L, 1);
     dg_receive_frame frame = dg_receive_push_frame(L, 1, s);
-    while ((found = find_next(s, from)) > 0) {
+    while ((found = find_next(L, s, from)) > 0) {
         was_announced = s->rx.batch_at < s->rx.announced;
         if (dg_receive_take(L, &frame, s))
             break;
@@ -122,7 +137,7 @@ static int core_take_many(lua_State *L)
     dg_receive_frame frame = dg_receive_push_frame(L, 1, s);
     lua_pushnil(L);
     lists.rinfo = lua_gettop(L);
-    while (lists.count < most && (found = find_next(s, from)) > 0) {
+    while (lists.count < most && (found = find_next(L, s, from)) > 0) {
         int was_announced = s->rx.batch_at < s->rx.announced;
         announced += take_into(L, &frame, s, &lists) && was_announced;
     }
