@@ -202,7 +202,7 @@ local function tell_batch_listeners(self, messages, rinfos, first)
   return pcall(function()
     local own_messages, own_rinfos, before, last = {}, {}, nil, nil
     for i = first, #messages do
-      if rinfos[i] ~= before then before, last = rinfos[i], copy(rinfos[i], rinfos[i].size) end
+      if rinfos[i] ~= before then before, last = rinfos[i], copy(rinfos[i], #messages[i]) end
       own_messages[i - first + 1], own_rinfos[i - first + 1] = messages[i], last
     end
     if own_messages[1] then emit_later(self, "batch", own_messages, own_rinfos) end
