@@ -259,6 +259,41 @@ end)
 describe("receive in a coroutine", function()
   loop.guard()
 
+  for name, deed in pairs {
+    ["takes what is there"] = function(socket) socket:receive(0) end,
+    ["runs the loop"] = function(socket, peer, port)
+      peer:send("meanwhile", port)
+      loop.turn()
+    end,
+    ["closes the socket"] = function(socket)
+      socket:close()
+      dgram.run "nowait"
+    end,
+  } do
+    it("is served though a finalizer that " .. name .. " runs before it yields", function()
+      local socket, port = bound "udp4"
+      local peer, got, timer_start = peers.new(), nil, uv.timer_start
+      spawn(function() socket:receive(1) end) -- from here on the call below is what luv's timer is started for
+      loop.wait(function() return socket:receive(0) == nil and socket:stats().receiveCalls > 0 end)
+      uv.timer_start = function(...)
+        uv.timer_start = timer_start
+        deed(socket, peer, port)
+        return timer_start(...)
+      end
+      finally(function() uv.timer_start = timer_start end)
+      spawn(function() got = { socket:receive(60000) } end)
+      assert.are_not.equal(nil, uv.timer_start)
+      if name ~= "closes the socket" then peer:send("x", port) end
+      loop.wait(function() return got ~= nil end)
+      local wanted = { ["takes what is there"] = "x", ["runs the loop"] = "meanwhile" }
+      assert.are.equal(wanted[name], got[1])
+      if not wanted[name] then assert.are.equal("closed", got[2]) end
+      peer:close()
+      if name ~= "closes the socket" then socket:close() end
+      loop.run()
+    end)
+  end
+
   it("serves first who came first, one datagram each", function()
     local socket, port = bound "udp4"
     local peer = peers.new()

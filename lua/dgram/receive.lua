@@ -285,6 +285,13 @@ local function join_queue(queue, waiter, timeout)
   error(err, 0)
 end
 
+local function is_queued(queue, waiter)
+  for i = queue.last, queue.first, -1 do
+    if queue[i] == waiter then return true end
+  end
+  return false
+end
+
 local function raise_state(message)
   error(core.error("Error", "ERR_INVALID_STATE", "Invalid state: " .. message), 0)
 end
@@ -317,8 +324,14 @@ local function wait_for_one(queue, timeout)
   if is_yieldable and not is_yieldable() then
     raise_state "this coroutine cannot yield here, across a call of C"
   end
-  join_queue(queue, co, timeout)
-  return wait(queue)
+  repeat
+    join_queue(queue, co, timeout)
+    if is_queued(queue, co) then return wait(queue) end
+    -- what a finalizer did inside of that has taken it for dead, because it did not wait yet
+    settle(queue)
+    if core.state(queue.socket) ~= "open" then return nil, "closed" end
+  until queue.left and queue.last == 0 and not core.isPaused(queue.socket)
+  return take_left(queue)
 end
 
 --- ---- Arguments
