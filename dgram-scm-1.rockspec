@@ -77,6 +77,7 @@ build = {
         "csrc/socket/close.c",
         "csrc/socket/connect.c",
         "csrc/socket/create.c",
+        "csrc/socket/deliver.c",
         "csrc/socket/destination.c",
         "csrc/socket/dispatch.c",
         "csrc/socket/drain.c",

@@ -66,7 +66,9 @@ describe("batch", function()
     local r = seen.rinfos
     loop.wait(function() return #r == 6 end)
     assert.is_true(rawequal(r[1], r[2]) and rawequal(r[3], r[4]))
-    for i, from in ipairs { a, a, b, b, a, c } do assert.same({ from.port, from.address }, { r[i].port, r[i].address }) end
+    for i, from in ipairs { a, a, b, b, a, c } do
+      assert.same({ from.port, from.address }, { r[i].port, r[i].address })
+    end
     finish(a, b, c, socket)
   end)
 
@@ -309,7 +311,7 @@ describe("batch", function()
     loop.turn()
     check:close()
     assert.is_true(math.max(most, in_turn) <= 2048, most)
-    local calls, turns = 0, 0
+    local calls = 0
     socket:removeAllListeners "batch"
     socket:on("batch", function(messages)
       got, calls = got + #messages, calls + 1
@@ -322,7 +324,7 @@ describe("batch", function()
       sender:flush()
     end
     loop.wait(function() return got == before + 15 end)
-    turns = count()
+    local turns = count()
     assert.is_true(calls <= turns, ("%d calls in %d turns"):format(calls, turns))
     finish(socket, sender)
   end)
@@ -464,8 +466,7 @@ describe("batch beside calls of receive", function()
 
   it("gets what was kept for whoever comes next", function()
     local socket, port = bound "udp4"
-    local peer, seen = peers.new(), nil
-    local second
+    local peer, second = peers.new(), nil
     spawn(function()
       socket:receive()
       second = spawn(function() socket:receive() end)
@@ -473,7 +474,7 @@ describe("batch beside calls of receive", function()
     end)
     send(peer, port, "1", "2", "3", "4")
     loop.turn(3)
-    seen = record(socket)
+    local seen = record(socket)
     loop.wait(function() return #seen.messages == 1 end)
     assert.same({ "4" }, seen.messages)
     assert.is_truthy(second)

@@ -63,9 +63,9 @@ end
 
 -- CPU seconds that ROUNDS rounds take, in each of which the socket is sent a datagram, and act() may follow.
 local function cost(socket, port, act)
-  local peer, before, used = peers.new(), nil, os.clock()
+  local peer, used = peers.new(), os.clock()
   for _ = 1, ROUNDS do
-    before = socket:stats().messagesReceived
+    local before = socket:stats().messagesReceived
     peer:send("x", port)
     if act then
       act()

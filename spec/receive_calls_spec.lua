@@ -261,7 +261,7 @@ describe("receive in a coroutine", function()
 
   for name, deed in pairs {
     ["takes what is there"] = function(socket) socket:receive(0) end,
-    ["runs the loop"] = function(socket, peer, port)
+    ["runs the loop"] = function(_, peer, port)
       peer:send("meanwhile", port)
       loop.turn()
     end,
@@ -293,6 +293,21 @@ describe("receive in a coroutine", function()
       loop.run()
     end)
   end
+
+  it("ends by its time-out, though the one that ended before it runs the loop", function()
+    local socket = bound "udp4"
+    local ended = 0
+    for _ = 1, 3 do
+      spawn(function()
+        assert.are.equal("timeout", select(2, socket:receive(1)))
+        ended = ended + 1
+        for _ = 1, 3 do pcall(dgram.run, "nowait") end -- newer luv refuses
+      end)
+    end
+    loop.wait(function() return ended == 3 end)
+    socket:close()
+    loop.run()
+  end)
 
   it("serves first who came first, one datagram each", function()
     local socket, port = bound "udp4"

@@ -138,8 +138,8 @@ end)
 describe("stats() adds up", function()
   loop.guard()
 
-  local fields = { "messagesReceived", "bytesReceived", "messagesSent", "bytesSent", "sendErrors", "blocked", "strangers",
-    "truncated", "receiveCalls", "sendCalls" }
+  local fields = { "messagesReceived", "bytesReceived", "messagesSent", "bytesSent", "sendErrors", "blocked",
+    "strangers", "truncated", "receiveCalls", "sendCalls" }
 
   it("and has whole numbers from the begin on, and says what is engaged", function()
     local socket = new "udp4"

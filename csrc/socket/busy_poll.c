@@ -47,7 +47,7 @@ int dg_busy_poll_wait(lua_State *L, dg_socket *s)
         return 0;
     const uint32_t began = state->turn.since;
     do {
-        if (dg_descriptor_is_ready(fd)) { /* if it is for another handle, nothing is delivered, and that ends the wait */
+        if (dg_descriptor_is_ready(fd)) { /* if for another handle, nothing is delivered, and that ends the wait */
             dg_ready_add(s, DG_READABLE);
             return 1;
         }

@@ -89,9 +89,9 @@ static int undo(lua_State *L, dg_socket *s, int slot, int alone)
     return lua_error(L);
 }
 
-/* Replaces the receiver, or (DG_SLOT_LISTS) what gets the lists of `batch`. Arguments: the socket, the new one or nil.
- * With `alone` it does so only where there is neither a receiver nor a table of listeners. Returns whether it did; if it
- * raises, nothing has changed. */
+/* Replaces the receiver, or (DG_SLOT_LISTS) what gets the lists of `batch`. Arguments: the socket, the new one or
+ * nil. With `alone` it does so only where there is neither a receiver nor a table of listeners. Returns whether it did;
+ * if it raises, nothing has changed. */
 static int replace(lua_State *L, int slot, int alone)
 {
     dg_socket *s = dg_socket_check(L);

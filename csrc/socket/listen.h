@@ -9,7 +9,8 @@
 
 DG_HIDDEN_BEGIN
 
-/* Adds pause and resume; core.setReceiver and core.setLists(socket, function | nil), core.listenAlone(socket, function). */
+/* Adds pause and resume; core.setReceiver and core.setLists(socket, function | nil), core.hasLists(socket),
+ * core.listenAlone(socket, function). */
 void dg_listen_open(lua_State *L);
 
 DG_HIDDEN_END

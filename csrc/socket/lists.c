@@ -9,7 +9,7 @@ static int is_shared(const dg_lists *lists, const dg_received *slot)
     return slot->truncated == lists->truncated && dg_address_same(&slot->from, &lists->from);
 }
 
-/* Brings the rinfo for the slot to lists->rinfo. What the rinfo says is noted before: finalizers may change the slot. */
+/* Brings the rinfo for the slot to lists->rinfo. What it says is noted before: finalizers may change the slot. */
 static void make_rinfo(lua_State *L, dg_receive_frame *frame, dg_socket *s, dg_lists *lists, const dg_received *slot,
                        uint32_t size)
 {
@@ -70,7 +70,7 @@ static int append_slots(lua_State *L, dg_receive_frame *frame, dg_socket *s, dg_
 
 /* All allocating comes first, so no datagram is lost for want of memory. A finalizer that runs meanwhile may run the
  * loop, which delivers these datagrams, or close the socket: then the lists are dropped, and the caller looks again. */
-void dg_lists_deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int slots)
+void dg_lists_deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s)
 {
     const int top = lua_gettop(L);
     unsigned count, end;
@@ -92,7 +92,7 @@ void dg_lists_deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int s
         s->rx.announced = end;
         while (!dg_receive_wants_messages(s) && s->rx.batch_at < end)
             dg_batch_pass_slot(s);
-        lua_rawgeti(L, slots, DG_SLOT_LISTS);
+        lua_rawgeti(L, frame->base, DG_SLOT_LISTS);
         lua_replace(L, lists.rinfo);
         lua_insert(L, lists.messages);
         lua_call(L, 2, 0);

@@ -29,10 +29,10 @@ static inline uint64_t dg_lists_mark(const dg_socket *s)
  * closed the socket. If this function raises, #messages is still lists->count, and #rinfos may be one more. */
 int dg_lists_append(lua_State *L, dg_receive_frame *frame, dg_socket *s, dg_lists *lists, unsigned at, uint32_t offset);
 
-/* Emits `batch` for what is left of the batch, as far as the budget of the turn goes, by whole slots. The cursor is past
- * them then; or before them, and they are announced, where messages are wanted, too. Raises what the listener raises.
- * `slots` is the index of the socket's table. */
-void dg_lists_deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int slots);
+/* Emits `batch` for what is left of the batch, as far as the budget of the turn goes, by whole slots. The cursor is
+ * past them then; or before them, and they are announced, where messages are wanted, too. Raises what the listener
+ * raises. */
+void dg_lists_deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s);
 
 DG_HIDDEN_END
 

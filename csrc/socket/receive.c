@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "receive.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <string.h>
 
 #include "../net/option.h"
-#include "../lua/error.h"
-#include "../loop/luv.h"
 #include "../loop/turn.h"
 #include "batch.h"
 #include "destination.h"
-#include "lists.h"
-#include "timers.h"
-#include "watch.h"
-#include "work.h"
-
-enum {
-    RETRY_AFTER = 50, /* milliseconds */
-};
 
 /* The reader's depth of a call of receive that no dispatch is around: those that come inside of it are deeper. Where
  * such a call raises, the socket keeps its batch's memory until the next one. */
@@ -146,11 +135,8 @@ static int push_origin(lua_State *L, const dg_receive_frame *frame, const dg_soc
     return 5;
 }
 
-/* Delivers the datagram under the cursor. All allocating comes first, so no datagram is lost for want of memory: the
- * cursor moves after it. A finalizer that runs meanwhile may run the loop, which delivers this datagram, or close the
- * socket. Then this function delivers nothing, and the caller looks again. A finalizer may also set a receiver that
- * takes a rinfo; then it returns 1, and the caller calls it again with with_rinfo. */
-static int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with_rinfo)
+/* All allocating comes first, so no datagram is lost for want of memory: the cursor moves after it. */
+int dg_receive_one(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with_rinfo)
 {
     const int base = frame->base;
     const uint64_t before = s->rx.messages + s->rx.calls;
@@ -182,39 +168,6 @@ static int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with
     return 0;
 }
 
-static void report_failure(lua_State *L, int index, dg_socket *s, int error)
-{
-    dg_socket_push_error(L, s, error, "recvmsg", NULL);
-    dg_work_emit(L, index, "error");
-    if (error == -EBADF || error == -ENOTSOCK) /* other code has closed the descriptor: watching it would spin */
-        dg_receive_stop(s, DG_BAD_FD);
-    if (error == -ENOMEM || error == -ENOBUFS) { /* watching would spin, too, but the error may pass */
-        if (dg_luv_available(L)) {
-            dg_timers_retry(L, index, s, RETRY_AFTER);
-            dg_receive_stop(s, DG_NO_MEMORY); /* the timer that ends it runs */
-        }
-    }
-    dg_watch_update(L, index, s);
-}
-
-/* Receives the next batch. Returns whether to receive again after it. */
-static int refill(lua_State *L, int index, dg_socket *s)
-{
-    int got = dg_batch_receive(s);
-    if (got < 0)
-        report_failure(L, index, s, got);
-    if (s->family == AF_UNIX) /* it receives one datagram a call, and its queue in the kernel is short */
-        return got > 0;
-    return dg_batch_update_want(s, s->rx.batch_count);
-}
-
-static int next_pending(dg_socket *s)
-{
-    if (s->rx.block_list != NULL || s->rx.has_strangers)
-        dg_batch_skip_refused(s);
-    return dg_receive_pending(s);
-}
-
 dg_receive_frame dg_receive_push_frame(lua_State *L, int index, const dg_socket *s)
 {
     dg_receive_frame frame = {lua_gettop(L) + 1, s->rx.sender_serial};
@@ -225,60 +178,11 @@ dg_receive_frame dg_receive_push_frame(lua_State *L, int index, const dg_socket 
     return frame;
 }
 
-/* The same beside or for a listener to `batch`, which is told of datagrams before the receiver is. Where nobody takes
- * messages, those that it was told of are done with. */
-static int deliver_beside_lists(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with_rinfo)
+void dg_receive_begin(dg_socket *s)
 {
-    if (s->rx.batch_at < s->rx.announced) {
-        if (dg_receive_wants_messages(s))
-            return deliver(L, frame, s, with_rinfo);
-        dg_batch_pass_slot(s);
-    } else {
-        dg_turn_others(s->state); /* the call is a long one */
-        dg_lists_deliver(L, frame, s, frame->base + SLOTS);
-    }
-    return 0;
-}
-
-/* Delivers what is left of the batch, within the budgets of the turn. */
-static void deliver_batch(lua_State *L, dg_receive_frame *frame, dg_socket *s)
-{
-    int makes_rinfo = 0;
-    if (!dg_batch_has_share(s) || !next_pending(s))
-        return;
-    do
-        if (s->rx.receiving & DG_TAKES_LISTS)
-            makes_rinfo = deliver_beside_lists(L, frame, s, makes_rinfo || s->rx.takes_rinfo);
-        else
-            makes_rinfo = deliver(L, frame, s, makes_rinfo || s->rx.takes_rinfo);
-    while (next_pending(s) && !dg_turn_called(s->state) && s->rx.handed < DG_TURN_MESSAGES);
-}
-
-void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
-{
-    dg_receive_frame frame = dg_receive_push_frame(L, index, s);
     if (s->rx.reader_depth >= s->state->depth &&
         s->rx.reader_depth != OUTSIDE) /* a reader of this dispatch, or of a nested one, has raised */
         s->rx.reader_depth = 0;
-    dg_turn_others(s->state);
-    const uint64_t before = s->rx.messages;
-    for (;;) {
-        deliver_batch(L, &frame, s);
-        /* A nested loop may have received a batch that waits for resume(). */
-        if (!readable || !dg_socket_takes_messages(s) || dg_batch_left(s) || !dg_batch_has_share(s))
-            break;
-        if (s->rx.messages != before &&
-            (dg_queue_count(&s->tx.queue) != 0 || dg_turn_called(s->state))) /* answers go first */
-            break;
-        readable = refill(L, index, s);
-    }
-    if (!dg_batch_left(s))
-        dg_receive_drop(s);
-    else if (dg_receive_pending(s))
-        dg_work_add(L, index, s, DG_WORK_RESUME);
-    if (s->rx.handed >= DG_TURN_MESSAGES)
-        s->state->turn.ends = 1;
-    lua_settop(L, frame.base - 1);
 }
 
 unsigned dg_receive_hold(dg_socket *s)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From the kernel to the receiver: receives a batch, and calls the receiver with a string and an rinfo for each
- * datagram. Who the receiver is, listen.h decides. All rinfos are made here. */
+/* From the batch to the receiver, which is called with a string and an rinfo for each datagram, or to a call of
+ * receive. All rinfos are made here. Who the receiver is, listen.h decides, and what is received when, deliver.h. */
 #ifndef DG_SOCKET_RECEIVE_H
 #define DG_SOCKET_RECEIVE_H
 
@@ -18,7 +18,7 @@ enum { DG_RECEIVE_UPVALUES = 5 };
 /* Pushes these values. The hooks are set by then. */
 void dg_receive_push_upvalues(lua_State *L);
 
-/* What this file keeps on the stack while it reads a batch, from `base` on. */
+/* What this file keeps on the stack while it reads a batch, from `base` on: the socket's table first. */
 typedef struct dg_receive_frame {
     int base;
     uint32_t sender; /* serial of the sender whose text is there; a nested dispatch may have changed rx.sender */
@@ -38,9 +38,13 @@ static inline void dg_receive_release(dg_socket *s, unsigned outer)
     s->rx.reader_depth = outer;
 }
 
-/* Delivers the rest of the batch, then (`readable`) what the kernel has, within the budgets of the turn. To be called
- * from the dispatch body. Raises what a listener raises; the cursor is past its datagram then. */
-void dg_receive(lua_State *L, int index, dg_socket *s, int readable);
+/* Delivers the datagram under the cursor to the receiver, and moves the cursor past it before the call. A finalizer
+ * that runs meanwhile may run the loop, which delivers this datagram, or close the socket. Then this function delivers
+ * nothing, and the caller looks again. A finalizer may also set a receiver that takes a rinfo; then it returns 1, and
+ * the caller calls it again with with_rinfo. */
+int dg_receive_one(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with_rinfo);
+/* Is called before a dispatch reads the batch: a reader that has raised keeps its memory no more. */
+void dg_receive_begin(dg_socket *s);
 /* Stops receiving for a reason (dg_stopped), and takes the reason back. dg_watch_update follows. */
 static inline void dg_receive_stop(dg_socket *s, enum dg_stopped why)
 {

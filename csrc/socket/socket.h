@@ -101,12 +101,12 @@ typedef struct dg_rx {
     dg_inet sender; /* sender of the last rinfo; its text is in DG_SLOT_SENDER. Unused for a Unix socket. */
     const dg_blocklist *block_list;                                 /* the option receiveBlockList, or NULL */
     uint64_t calls, messages, bytes, blocked, strangers, truncated; /* what stats() counts */
-    uint32_t busy_poll;       /* the option busyPoll: microseconds; 0: none */
+    uint32_t busy_poll;                                             /* the option busyPoll: microseconds; 0: none */
     uint32_t received_before; /* datagrams that had come before the last such wait, modulo 2^32 */
     uint32_t interval;        /* the option moderation: microseconds; 0: never */
-    uint32_t window_at;      /* when the window of wake-ups began (dg_timer_clock) */
-    unsigned char wakes;     /* wake-ups in the window */
-    unsigned char moderated; /* its poll is stopped, and the timer's callback receives */
+    uint32_t window_at;       /* when the window of wake-ups began (dg_timer_clock) */
+    unsigned char wakes;      /* wake-ups in the window */
+    unsigned char moderated;  /* its poll is stopped, and the timer's callback receives */
 } dg_rx;
 
 /* From send to the kernel. (send_queue.c; awaiting_*: send_names.c; lanes: lanes.c; errors_in_making: report.c; the

@@ -21,8 +21,8 @@ static int must_note_rest(const dg_socket *s, unsigned from)
     return (from & FROM_KERNEL) && dg_receive_pending(s) && !(s->job.pending & DG_WORK_RESUME);
 }
 
-/* Brings the cursor to the next datagram of the socket at index 1, if there is one. Returns whether, or a negative errno.
- * Nothing is allocated between the last look at the batch and the return. */
+/* Brings the cursor to the next datagram of the socket at index 1, if there is one. Returns whether, or a negative
+ * errno. Nothing is allocated between the last look at the batch and the return. */
 static int find_next(lua_State *L, dg_socket *s, unsigned from)
 {
     int noted = 0;

@@ -544,7 +544,7 @@ function calls.finish(self)
   if not queue.expired then expire(queue) end
   for _ = 1, GROUP do
     local at = queue.ended + 1
-    local waiter = queue.expired[at]
+    local waiter = queue.expired and queue.expired[at] -- a call that was woken may have run the loop, which came here
     if not waiter then
       queue.expired = nil
       break

@@ -172,7 +172,9 @@ end
 
 local function check_lists(m, messages, rinfos, order)
   if #messages == 0 or #messages ~= #rinfos then fail("%d messages, %d rinfos", #messages, #rinfos) end
-  for i = 1, #messages do check_datagram(m, messages[i], rinfos[i], order, i > 1 and rawequal(rinfos[i], rinfos[i - 1])) end
+  for i = 1, #messages do
+    check_datagram(m, messages[i], rinfos[i], order, i > 1 and rawequal(rinfos[i], rinfos[i - 1]))
+  end
 end
 
 local function batch_listener(m)
