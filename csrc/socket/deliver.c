@@ -6,7 +6,6 @@
 #include "../lua/error.h"
 #include "../loop/luv.h"
 #include "../loop/turn.h"
-#include "batch.h"
 #include "lists.h"
 #include "receive.h"
 #include "timers.h"
@@ -43,40 +42,33 @@ static int refill(lua_State *L, int index, dg_socket *s)
     return dg_batch_update_want(s, s->rx.batch_count);
 }
 
-static int next_pending(dg_socket *s)
+/* Delivers what is next where somebody listens to `batch`, who is told before the receiver is. Where nobody takes
+ * messages, those that `batch` had are done with. */
+static void deliver_beside_lists(lua_State *L, dg_receive_frame *frame, dg_socket *s)
 {
-    if (s->rx.block_list != NULL || s->rx.has_strangers)
-        dg_batch_skip_refused(s);
-    return dg_receive_pending(s);
-}
-
-/* The same beside or for a listener to `batch`, which is told of datagrams before the receiver is. Where nobody takes
- * messages, those that it was told of are done with. */
-static int one_beside_lists(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with_rinfo)
-{
-    if (s->rx.batch_at < s->rx.announced) {
-        if (dg_receive_wants_messages(s))
-            return dg_receive_one(L, frame, s, with_rinfo);
-        dg_batch_pass_slot(s);
-    } else {
+    if (s->rx.batch_at >= s->rx.announced) {
         dg_turn_others(s->state); /* the call is a long one */
         dg_lists_deliver(L, frame, s);
+        dg_turn_called(s->state);
+    } else if (dg_receive_wants_messages(s)) {
+        dg_receive_one(L, frame, s);
+        dg_turn_called(s->state);
+    } else {
+        dg_batch_pass_slot(s);
     }
-    return 0;
 }
 
 /* Delivers what is left of the batch, within the budgets of the turn. */
 static void deliver_batch(lua_State *L, dg_receive_frame *frame, dg_socket *s)
 {
-    int makes_rinfo = 0;
-    if (!dg_batch_has_share(s) || !next_pending(s))
+    if (!dg_batch_has_share(s) || !dg_receive_next(s))
         return;
     do
         if (s->rx.receiving & DG_TAKES_LISTS)
-            makes_rinfo = one_beside_lists(L, frame, s, makes_rinfo || s->rx.takes_rinfo);
+            deliver_beside_lists(L, frame, s);
         else
-            makes_rinfo = dg_receive_one(L, frame, s, makes_rinfo || s->rx.takes_rinfo);
-    while (next_pending(s) && !dg_turn_called(s->state) && s->rx.handed < DG_TURN_MESSAGES);
+            dg_receive_rest(L, frame, s);
+    while (dg_batch_left(s) && dg_batch_has_share(s) && dg_receive_next(s));
 }
 
 void dg_deliver(lua_State *L, int index, dg_socket *s, int readable)

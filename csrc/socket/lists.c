@@ -2,7 +2,6 @@
 #include "lists.h"
 
 #include "../loop/turn.h"
-#include "batch.h"
 
 static int is_shared(const dg_lists *lists, const dg_received *slot)
 {

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "receive.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include "../net/option.h"
 #include "../loop/turn.h"
-#include "batch.h"
 #include "destination.h"
-
-/* The reader's depth of a call of receive that no dispatch is around: those that come inside of it are deeper. Where
- * such a call raises, the socket keeps its batch's memory until the next one. */
-#define OUTSIDE UINT_MAX
 
 /* What a dg_receive_frame has on the stack, from `base` on. */
 enum { SLOTS, DELIVER, FAMILY, ADDRESS, FRAME_SIZE };
@@ -29,11 +23,6 @@ void dg_receive_push_upvalues(lua_State *L)
     lua_insert(L, -2);
     lua_pushliteral(L, "unix");
     lua_insert(L, -2);
-}
-
-int dg_receive_pending(const dg_socket *s)
-{
-    return dg_batch_left(s) && dg_socket_takes_messages(s);
 }
 
 void dg_receive_drop(dg_socket *s)
@@ -135,8 +124,9 @@ static int push_origin(lua_State *L, const dg_receive_frame *frame, const dg_soc
     return 5;
 }
 
-/* All allocating comes first, so no datagram is lost for want of memory: the cursor moves after it. */
-int dg_receive_one(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with_rinfo)
+/* All allocating comes first, so no datagram is lost for want of memory: the cursor moves after it. A finalizer may also
+ * set a receiver that takes a rinfo; then this function returns 1, and the caller calls it again with with_rinfo. */
+static inline int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with_rinfo)
 {
     const int base = frame->base;
     const uint64_t before = s->rx.messages + s->rx.calls;
@@ -178,17 +168,25 @@ dg_receive_frame dg_receive_push_frame(lua_State *L, int index, const dg_socket 
     return frame;
 }
 
-void dg_receive_begin(dg_socket *s)
+void dg_receive_one(lua_State *L, dg_receive_frame *frame, dg_socket *s)
 {
-    if (s->rx.reader_depth >= s->state->depth &&
-        s->rx.reader_depth != OUTSIDE) /* a reader of this dispatch, or of a nested one, has raised */
-        s->rx.reader_depth = 0;
+    if (deliver(L, frame, s, s->rx.takes_rinfo) && dg_receive_pending(s))
+        deliver(L, frame, s, 1);
+}
+
+void dg_receive_rest(lua_State *L, dg_receive_frame *frame, dg_socket *s)
+{
+    int makes_rinfo = 0;
+    do
+        makes_rinfo = deliver(L, frame, s, makes_rinfo || s->rx.takes_rinfo);
+    while (dg_receive_next(s) && !dg_turn_called(s->state) && s->rx.handed < DG_TURN_MESSAGES &&
+           !(s->rx.receiving & DG_TAKES_LISTS));
 }
 
 unsigned dg_receive_hold(dg_socket *s)
 {
-    const unsigned outer = s->rx.reader_depth != OUTSIDE ? s->rx.reader_depth : 0;
-    s->rx.reader_depth = s->state->depth != 0 ? s->state->depth : OUTSIDE;
+    const unsigned outer = s->rx.reader_depth != DG_OUTSIDE ? s->rx.reader_depth : 0;
+    s->rx.reader_depth = s->state->depth != 0 ? s->state->depth : DG_OUTSIDE;
     return outer;
 }
 

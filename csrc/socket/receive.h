@@ -4,6 +4,9 @@
 #ifndef DG_SOCKET_RECEIVE_H
 #define DG_SOCKET_RECEIVE_H
 
+#include <limits.h>
+
+#include "batch.h"
 #include "socket.h"
 
 DG_HIDDEN_BEGIN
@@ -38,13 +41,34 @@ static inline void dg_receive_release(dg_socket *s, unsigned outer)
     s->rx.reader_depth = outer;
 }
 
-/* Delivers the datagram under the cursor to the receiver, and moves the cursor past it before the call. A finalizer
- * that runs meanwhile may run the loop, which delivers this datagram, or close the socket. Then this function delivers
- * nothing, and the caller looks again. A finalizer may also set a receiver that takes a rinfo; then it returns 1, and
- * the caller calls it again with with_rinfo. */
-int dg_receive_one(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with_rinfo);
-/* Is called before a dispatch reads the batch: a reader that has raised keeps its memory no more. */
-void dg_receive_begin(dg_socket *s);
+/* Returns whether datagrams of the batch could be delivered now. */
+static inline int dg_receive_pending(const dg_socket *s)
+{
+    return dg_batch_left(s) && dg_socket_takes_messages(s);
+}
+/* Brings the cursor to the next datagram; returns whether there is one that could be delivered now. */
+static inline int dg_receive_next(dg_socket *s)
+{
+    if (s->rx.block_list != NULL || s->rx.has_strangers)
+        dg_batch_skip_refused(s);
+    return dg_receive_pending(s);
+}
+/* Delivers the datagram under the cursor to the receiver, and moves the cursor past it before the call. A finalizer that
+ * runs meanwhile may run the loop, which delivers this datagram, or close the socket. Then this function delivers
+ * nothing, and the caller looks again. */
+void dg_receive_one(lua_State *L, dg_receive_frame *frame, dg_socket *s);
+/* Does so for what is left of the batch, within the budgets of the turn, until somebody listens to `batch`. */
+void dg_receive_rest(lua_State *L, dg_receive_frame *frame, dg_socket *s);
+/* The reader's depth of a call of receive that no dispatch is around: those that come inside of it are deeper. Where
+ * such a call raises, the socket keeps its batch's memory until the next one. */
+#define DG_OUTSIDE UINT_MAX
+/* Is called before a dispatch reads the batch: a reader of this dispatch, or of a nested one, that has raised keeps its
+ * memory no more. */
+static inline void dg_receive_begin(dg_socket *s)
+{
+    if (s->rx.reader_depth >= s->state->depth && s->rx.reader_depth != DG_OUTSIDE)
+        s->rx.reader_depth = 0;
+}
 /* Stops receiving for a reason (dg_stopped), and takes the reason back. dg_watch_update follows. */
 static inline void dg_receive_stop(dg_socket *s, enum dg_stopped why)
 {
@@ -72,8 +96,6 @@ static inline void dg_receive_expect_strangers(dg_socket *s, int expected)
 {
     s->rx.has_strangers = (unsigned char)expected;
 }
-/* Returns whether datagrams of the batch could be delivered now. */
-int dg_receive_pending(const dg_socket *s);
 /* Drops the batch. If a dispatch reads from it, the memory stays until that is done. */
 void dg_receive_drop(dg_socket *s);
 /* Drops the batch and its memory, in the finalizer: no dispatch can read from it any more. */

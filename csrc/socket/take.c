@@ -4,7 +4,6 @@
 #include <errno.h>
 
 #include "../lua/error.h"
-#include "batch.h"
 #include "lists.h"
 #include "receive.h"
 #include "work.h"
