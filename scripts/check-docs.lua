@@ -241,7 +241,7 @@ report("docs/from-node.md leaves nothing blank", blanks())
 
 local function unsaid()
   local complaints, states = {}, set_of { "same", "taken", "another", "missing", "`dgram.BlockList()`" }
-  local parity = from_node:match "\n## Each member of Node's dgram\n(.-)\n## "
+  local parity = from_node:match "\n## Each call\n(.-)\n## "
   for member, state in parity:gmatch "\n| ([^|]*) | ([^|]*) |" do
     if member ~= "Node 26" and not member:find "^%-" and not states[state] then
       complaints[#complaints + 1] = member .. ": " .. state
