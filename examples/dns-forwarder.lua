@@ -16,7 +16,7 @@ local most_jobs, most_answers = 200, 10000
 local jobs, job_count = {}, 0          -- query -> { clients, socket, timer, id }
 local cache, cached = {}, 0            -- query -> { msg, ttls, stored, life }
 local questions, hits = 0, 0
-local upstream = {}
+local upstream = {}                    -- { address, port, kind }
 local server
 
 local function ignore() end -- a client that cannot be answered asks again, or has gone
@@ -89,13 +89,7 @@ local function stop()
 end
 
 local to, port, address = program.words("UPSTREAM[:PORT] [PORT] [ADDRESS]", 1, 3)
-upstream.address, upstream.port = program.host_and_port(to, 53)
-upstream.kind = program.kind_of(upstream.address)
-local probe = dgram.createSocket(upstream.kind) -- to say now, and not at each question, what is wrong with the address
-local usable = pcall(probe.connectSync, probe, upstream.port, upstream.address)
-probe:close()
-if not usable then program.fail("'" .. to .. "' is no address of a name server") end
-
+upstream.address, upstream.port, upstream.kind = program.address_and_port(to, 53)
 address = program.address(address, "127.0.0.1")
 server = dgram.createSocket(program.kind_of(address), on_question)
 server:on("error", program.on_error)

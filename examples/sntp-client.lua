@@ -9,11 +9,6 @@ local uv = require "luv"
 local program = dofile((arg[0]:match ".*/" or "") .. "lib/program.lua")
 
 local tries, first_wait = 4, 500 -- how often the server is asked, and ms to wait for an answer; twice as long after each try
-local tried, asked_at, mark = 0, nil, nil
-local timer
-
-local host, port = program.host_and_port(program.words("HOST[:PORT]", 1, 1), 123)
-local client = dgram.createSocket(program.kind_of(host))
 
 --- Seconds since 1970, with fractions.
 local function now()
@@ -30,47 +25,46 @@ local function time_at(msg, at)
   return seconds - 2208988800 + fraction / 2 ^ 32
 end
 
-local function ask()
-  if tried == tries then program.fail(("no answer from %s port %d"):format(host, port)) end
-  timer:start(first_wait * 2 ^ tried, 0, ask)
-  tried = tried + 1
-  -- The answer repeats these eight bytes, where a time may stand: so only who sees the question can make one up.
-  mark, asked_at = uv.random(8), now()
-  client:send("\35" .. ("\0"):rep(39) .. mark, function(err)
-    if err then program.fail(err) end
-  end)
-end
-
---- What is wrong with an answer, if anything.
-local function wrong_with(msg)
-  local stratum = msg:byte(2)
-  if stratum == 0 then return "the server refuses: " .. msg:sub(13, 16):gsub("[^%w]", "") end
-  if stratum > 15 or msg:byte(1) >= 192 then return "the server's clock is not set" end
-end
-
-local function on_message(msg, rinfo)
-  local back = now()
-  if #msg < 48 or msg:byte(1) % 8 ~= 4 or msg:sub(25, 32) ~= mark then return end
-  local wrong = wrong_with(msg)
-  if wrong then program.fail(wrong) end
-  local received, sent = time_at(msg, 33), time_at(msg, 41)
-  local ahead, delay = ((received - asked_at) + (sent - back)) / 2, (back - asked_at) - (sent - received)
+--- Prints what an answer says. `asked` is when the question went, `back` when the answer came.
+local function show(msg, rinfo, asked, back)
+  local stratum, received, sent = msg:byte(2), time_at(msg, 33), time_at(msg, 41)
+  if stratum == 0 then program.fail("the server refuses: " .. msg:sub(13, 16):gsub("%W", "")) end
+  if stratum > 15 or msg:byte(1) >= 192 then program.fail "the server's clock is not set" end
+  local slow, delay = ((received - asked) + (sent - back)) / 2, (back - asked) - (sent - received)
   local seconds = math.floor(sent)
   print(("%s.%03d UTC from %s port %d, stratum %d"):format(os.date("!%Y-%m-%d %H:%M:%S", seconds),
-    math.floor((sent - seconds) * 1000), rinfo.address, rinfo.port, msg:byte(2)))
-  print(("this machine's clock is %.6f s %s, give or take %.6f s"):format(math.abs(ahead),
-    ahead < 0 and "fast" or "slow", math.max(delay, 0) / 2))
-  timer:close()
-  client:close()
+    math.floor((sent - seconds) * 1000), rinfo.address, rinfo.port, stratum))
+  print(("this machine's clock is %.6f s %s, give or take %.6f s"):format(math.abs(slow), slow < 0 and "fast" or "slow",
+    math.max(delay, 0) / 2))
 end
 
-timer = uv.new_timer()
-client:on("error", program.fail) -- nobody is at that port, for instance
-client:on("message", on_message)
+--- Asks until there is an answer. To be called in a coroutine, which waits.
+local function ask(client)
+  for try = 1, tries do
+    -- The answer repeats these eight bytes, where a time may stand: so only who sees the question can make one up.
+    local mark, asked = uv.random(8), now()
+    local msg, rinfo
+    client:send("\35" .. ("\0"):rep(39) .. mark)
+    repeat
+      msg, rinfo = client:receive(first_wait * 2 ^ (try - 1))
+      if msg and #msg >= 48 and msg:byte(1) % 8 == 4 and msg:sub(25, 32) == mark then
+        return show(msg, rinfo, asked, now())
+      end
+    until not msg
+    if rinfo ~= "timeout" then program.fail(rinfo) end -- nobody is at that port, for instance
+  end
+  program.fail "there is no answer"
+end
+
+local host, port = program.host_and_port(program.words("HOST[:PORT]", 1, 1), 123)
+local client = dgram.createSocket(program.kind_of(host))
 -- What others than the server send does not come. The name is looked up while the loop goes on, which ends with the program.
 client:connect(port, host, function(err)
   if err then program.fail(err) end
-  ask()
+  coroutine.wrap(function()
+    ask(client)
+    client:close()
+  end)()
 end)
 program.on_interrupt(function() os.exit(0) end)
 dgram.run()

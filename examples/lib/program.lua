@@ -1,4 +1,5 @@
 -- What the example programs have in common, and what is not about datagrams: command lines, complaints, Ctrl-C.
+local dgram = require "dgram"
 local uv = require "luv"
 
 local program = { name = arg[0]:match "([^/]+)%.lua$" or arg[0] }
@@ -84,6 +85,16 @@ end
 function program.say_listening(socket)
   local at = socket:address()
   print(("listening on %s port %d (Ctrl-C to end)"):format(at.address, at.port))
+end
+
+--- Reads the same for a peer that has to be an address, no name. Returns it, its port, and the type of socket for it.
+function program.address_and_port(text, default)
+  local host, port = program.host_and_port(text, default)
+  local probe = dgram.createSocket(program.kind_of(host))
+  local usable = pcall(probe.connectSync, probe, port, host)
+  probe:close()
+  if not usable then program.fail(("'%s' is no address that can be sent to"):format(text)) end
+  return host, port, program.kind_of(host)
 end
 
 --- Calls stop() on Ctrl-C, or when the program is asked to end (SIGTERM); a second Ctrl-C ends it at once. The signals alone
