@@ -28,8 +28,8 @@ describe("sd-notify", function()
     local socat = manager("UNIX-RECV:" .. path)
     assert.same({ 0, "" }, notify({ "READY=1", "STATUS=All is well, a=b" }, { NOTIFY_SOCKET = path }))
     socat:expect "^READY=1\nSTATUS=All is well, a=b$"
-    assert.equal(1, select(2, socat.err:gsub("\n[<>] %d+", "")), socat.err)
     socat:stop()
+    assert.equal(1, select(2, socat.err:gsub("\n[<>] %d+", "")), socat.err)
   end)
 
   it("tells them by an abstract name", function()

@@ -20,6 +20,12 @@ local function chronyd(words, lines)
   return child.start(need(pending, can.program "chronyd" or can.program "../sbin/chronyd"), args)
 end
 
+--- Whether the clock that a client compared with its own is the same, as it is where the server runs on this machine.
+local function right(client)
+  local wrong, limit = client.out:match "this machine's clock is ([%d.]+) s %l+, give or take ([%d.]+) s\n$"
+  return tonumber(wrong) <= tonumber(limit) + 0.001
+end
+
 describe("sntp-server", function()
   loop.guard()
 
@@ -29,9 +35,9 @@ describe("sntp-server", function()
     chrony:wait(30)
     assert.equal(0, chrony.status, chrony.err)
     local wrong = tonumber(chrony.err:match "System clock wrong by ([%d.-]+) seconds")
-    assert.is_true(math.abs(wrong) < 1, chrony.err)
-    local out = example.interrupt(server)
-    assert.is_truthy(out:find "127%.0%.0%.1 port %d+ was told the time\n", out)
+    assert.is_true(math.abs(wrong) < 1.5, chrony.err) -- it takes no answer that was on its way for 3 s
+    server:expect "127%.0%.0%.1 port %d+ was told the time\n"
+    example.interrupt(server)
   end)
 
   for address, host in pairs { ["127.0.0.1"] = "127.0.0.1:", ["::1"] = "[::1]:" } do
@@ -40,12 +46,12 @@ describe("sntp-server", function()
       local server, port = example.serve("sntp-server", { 0, address, 3 })
       local client = example.run("sntp-client", { host .. port })
       assert.same({ 0, "" }, { client.status, client.err })
-      local year, from, stratum = client.out:match
-        "^(%d+)%-%d%d%-%d%d %d%d:%d%d:%d%d%.%d%d%d UTC from (%S+) port %d+, stratum (%d+)\n"
-      assert.same({ os.date "!%Y", address, "3" }, { year, from, stratum })
-      local seconds = tonumber(client.out:match "this machine's clock is ([%d.]+) s %l+, give or take [%d.]+ s\n$")
-      assert.is_true(seconds < 1, client.out)
-      assert.is_truthy(example.interrupt(server):find "closed after 1 answer\n$")
+      local from, stratum = client.out:match
+        "^20%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d%.%d%d%d UTC from (%S+) port %d+, stratum (%d+)\n"
+      assert.same({ address, "3" }, { from, stratum })
+      assert.is_true(right(client), client.out)
+      server:expect(address .. " port %d+ was told the time\n")
+      assert.is_truthy(example.interrupt(server):find "\nclosed after %d+ answers?\n$")
     end)
   end
 
@@ -62,6 +68,7 @@ describe("sntp-server", function()
     assert.equal(48, #got[1].msg)
     assert.equal("\28\10\6\236", got[1].msg:sub(1, 4))
     assert.equal("12345678", got[1].msg:sub(25, 32))
+    server:expect "was told the time\n"
     assert.is_truthy(example.interrupt(server):find "closed after 1 answer\n$")
     assert.equal(1, #got)
     client:close()
@@ -86,7 +93,7 @@ describe("sntp-client", function()
     end
     assert.same({ 0, "" }, { client.status, client.err }, chrony.err)
     assert.is_truthy(client.out:find(("UTC from 127.0.0.1 port %d, stratum 8\n"):format(port), 1, true), client.out)
-    assert.is_true(tonumber(client.out:match "clock is ([%d.]+) s") < 1, client.out)
+    assert.is_true(right(client), client.out)
     chrony:stop()
   end)
 
