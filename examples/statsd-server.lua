@@ -71,7 +71,7 @@ function show.gauge(metric)
 end
 
 function show.timer(metric)
-  return ("%s times, %s to %s, mean %s"):format(shown(metric.times), shown(metric.min), shown(metric.max),
+  return ("count %s, %s to %s, mean %s"):format(shown(metric.times), shown(metric.min), shown(metric.max),
     shown(metric.sum / metric.times))
 end
 

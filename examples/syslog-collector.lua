@@ -48,7 +48,7 @@ end
 
 --- Anybody may send anything: control characters are shown as numbers, so that they do nothing to a terminal.
 local function on_message(msg, rinfo)
-  local priority, text = parse((msg:gsub("[%z\n]+$", "")))
+  local priority, text = parse((msg:gsub("%c+$", "")))
   local sender = rinfo.port and rinfo.address .. " port " .. rinfo.port or rinfo.address
   collected = collected + 1
   -- logger, like most programs, has no path of its own: there is nobody to answer.

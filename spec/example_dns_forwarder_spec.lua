@@ -7,24 +7,29 @@ local example = require "spec.support.example"
 local sockets = require "spec.support.sockets"
 local need, unpack = can.need, table.unpack or unpack
 
-local function program(name)
-  return can.program(name) or can.program("../sbin/" .. name) -- users have no sbin in their PATH
+local dig_path, dnsmasq_path
+
+-- Looked for before anything is started.
+local function need_peers()
+  dig_path = need(pending, can.program "dig")
+  dnsmasq_path = need(pending, example.peer "dnsmasq")
 end
 
 --- A name server of Debian's for example.test, with no other to ask. Returns the process and its port.
 local function name_server(ttl)
-  local dnsmasq = need(pending, program "dnsmasq")
   local port = example.free_port()
-  local process = child.start(dnsmasq, { "--no-daemon", "--user=", "--pid-file=", "--conf-file=/dev/null", "--no-hosts",
-    "--no-resolv", "--listen-address=127.0.0.1", "--bind-interfaces", "--cache-size=0", "--port=" .. port,
-    "--local-ttl=" .. ttl, "--address=/example.test/192.0.2.7", "--txt-record=long.test," .. ("x"):rep(250) .. ","
-    .. ("y"):rep(250) .. "," .. ("z"):rep(250), "--local=/missing.test/", "--log-facility=-" })
+  local long = ("x"):rep(250) .. "," .. ("y"):rep(250) .. "," .. ("z"):rep(250)
+  local process = child.start(dnsmasq_path, {
+    "--no-daemon", "--user=", "--pid-file=", "--conf-file=/dev/null", "--no-hosts", "--no-resolv", "--log-facility=-",
+    "--listen-address=127.0.0.1", "--bind-interfaces", "--port=" .. port, "--cache-size=0", "--local-ttl=" .. ttl,
+    "--address=/example.test/192.0.2.7", "--txt-record=long.test," .. long, "--local=/missing.test/",
+  })
   process:expect("started, version", "err")
   return process, port
 end
 
 local function dig(port, ...)
-  local process = child.start(need(pending, can.program "dig"),
+  local process = child.start(dig_path,
     { "@127.0.0.1", "-p", tostring(port), "+tries=1", "+timeout=10", ... }):wait(30)
   assert.equal(0, process.status, process.out .. process.err)
   return process.out
@@ -34,6 +39,7 @@ describe("dns-forwarder, with dig and dnsmasq", function()
   loop.guard()
 
   it("answers again from its cache", function()
+    need_peers()
     local upstream, upstream_port = name_server(300)
     local forwarder, port = example.serve("dns-forwarder", { "127.0.0.1:" .. upstream_port, 0 })
     local out = dig(port, "example.test")
@@ -55,6 +61,7 @@ describe("dns-forwarder, with dig and dnsmasq", function()
   end)
 
   it("asks again when the answer is too old", function()
+    need_peers()
     local upstream, upstream_port = name_server(1)
     local forwarder, port = example.serve("dns-forwarder", { "127.0.0.1:" .. upstream_port, 0 })
     local function asked() return select(2, forwarder.out:gsub(": answered\n", "")) end
@@ -70,6 +77,7 @@ describe("dns-forwarder, with dig and dnsmasq", function()
   end)
 
   it("passes on what is too large for a datagram, as truncated, and what is missing", function()
+    need_peers()
     local upstream, upstream_port = name_server(300)
     local forwarder, port = example.serve("dns-forwarder", { "127.0.0.1:" .. upstream_port, 0 })
     local out = dig(port, "long.test", "TXT", "+bufsize=1232")
@@ -83,6 +91,7 @@ describe("dns-forwarder, with dig and dnsmasq", function()
   end)
 
   it("says that it failed, where no name server is", function()
+    need_peers()
     local forwarder, port = example.serve("dns-forwarder", { "127.0.0.1:" .. example.free_port(), 0 })
     assert.is_truthy(dig(port, "example.test"):find "status: SERVFAIL")
     example.interrupt(forwarder)
@@ -90,6 +99,7 @@ describe("dns-forwarder, with dig and dnsmasq", function()
 
   it("serves IPv6", function()
     need(pending, can.ipv6())
+    need_peers()
     local upstream, upstream_port = name_server(300)
     local forwarder, port = example.serve("dns-forwarder", { "127.0.0.1:" .. upstream_port, 0, "[::1]" })
     assert.is_truthy(dig(port, "@::1", "example.test"):find "192%.0%.2%.7")

@@ -17,8 +17,8 @@ local function collect(address)
   return process, path, port
 end
 
-local function logger(...)
-  local process = child.start(need(pending, can.program "logger"), { ... }):wait()
+local function run(logger, ...)
+  local process = child.start(logger, { ... }):wait()
   assert.same({ 0, "" }, { process.status, process.err })
 end
 
@@ -26,12 +26,13 @@ describe("syslog-collector", function()
   loop.guard()
 
   it("collects what logger writes to its path and to its port", function()
+    local logger = need(pending, can.program "logger")
     local process, path, port = collect()
-    logger("-u", path, "-t", "spec", "-p", "mail.warning", "over Unix")
+    run(logger, "-u", path, "-t", "spec", "-p", "mail.warning", "over Unix")
     process:expect "\nmail%.warning: [^\n]*spec: over Unix\n"
-    logger("-n", "127.0.0.1", "-P", tostring(port), "-d", "-t", "spec", "-p", "local7.debug", "over UDP")
+    run(logger, "-n", "127.0.0.1", "-P", tostring(port), "-d", "-t", "spec", "-p", "local7.debug", "over UDP")
     process:expect "\nlocal7%.debug from 127%.0%.0%.1 port %d+: %d%d%d%d%-[^\n ]+ [^\n ]+ spec%[%-%]: over UDP\n"
-    logger("-n", "127.0.0.1", "-P", tostring(port), "-d", "--rfc3164", "-t", "spec", "the old form")
+    run(logger, "-n", "127.0.0.1", "-P", tostring(port), "-d", "--rfc3164", "-t", "spec", "the old form")
     process:expect "\nuser%.notice from 127%.0%.0%.1 port %d+: [^\n]*spec: the old form\n"
     assert.is_truthy(example.interrupt(process):find "\nclosed after 3 messages\n$")
     assert.is_nil(uv.fs_stat(path))
@@ -39,8 +40,9 @@ describe("syslog-collector", function()
 
   it("collects over IPv6", function()
     need(pending, can.ipv6())
+    local logger = need(pending, can.program "logger")
     local process, _, port = collect "[::1]"
-    logger("-n", "::1", "-P", tostring(port), "-d", "-t", "spec", "hello")
+    run(logger, "-n", "::1", "-P", tostring(port), "-d", "-t", "spec", "hello")
     process:expect " from ::1 port %d+: [^\n]*spec%[%-%]: hello\n"
     assert.is_truthy(example.interrupt(process):find "\nclosed after 1 message\n$")
   end)

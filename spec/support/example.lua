@@ -2,6 +2,7 @@
 -- The programs in examples/, each in a process of its own.
 
 local uv = require "luv"
+local can = require "spec.support.can"
 local child = require "spec.support.child"
 local loop = require "spec.support.loop"
 
@@ -40,6 +41,12 @@ function example.interrupt(process)
       process.status, process.signal, process.out, process.err), 2)
   end
   return process.out
+end
+
+--- As can.program, for servers, too: users have no sbin in their PATH.
+function example.peer(name)
+  local found, reason = can.program(name)
+  return found or can.program("../sbin/" .. name), reason
 end
 
 --- A UDP port that was free a moment ago, for programs that take no port 0.
