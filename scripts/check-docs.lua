@@ -314,7 +314,7 @@ for _, path in ipairs(pages()) do report("links of " .. path, broken_links(path)
 local function dead_ends()
   local complaints = {}
   for _, path in ipairs(pages()) do
-    local last = read(path):match "([^\n]+)\n*$" or ""
+    local last = read(path):gsub("\n*$", ""):gsub(".*\n\n", "") -- the last paragraph
     if not last:find("](", 1, true) then complaints[#complaints + 1] = path .. " ends with: " .. last end
   end
   return complaints
