@@ -29,10 +29,29 @@ function can.program(name)
   return nil, name .. " is not installed"
 end
 
+--- Whether this Lua finds a module.
+function can.require(name)
+  local found, reason = pcall(require, name)
+  if found then return true end
+  return nil, ("no module %s for %s: %s"):format(name, _VERSION, tostring(reason):match "[^\n]*")
+end
+
 function can.close_variables()
   local compile = rawget(_G, "loadstring") or load
   if compile "local x <close> = nil" then return true end
   return nil, _VERSION .. " has no to-be-closed variables"
+end
+
+--- Whether luv runs its loop inside of one of its callbacks: luv 1.50 and later refuse.
+function can.nest()
+  local timer, answer = uv.new_timer(), nil
+  timer:start(0, 0, function()
+    timer:close()
+    answer = uv.run "nowait"
+  end)
+  uv.run()
+  if answer ~= nil then return true end
+  return nil, "this luv does not run its loop inside of a callback"
 end
 
 function can.see_descriptors()
