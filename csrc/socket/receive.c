@@ -125,8 +125,7 @@ static int push_origin(lua_State *L, const dg_receive_frame *frame, const dg_soc
 }
 
 /* All allocating comes first, so no datagram is lost for want of memory: the cursor moves after it. A finalizer may
- * also set a receiver that takes a rinfo; then this function returns 1, and the caller calls it again with with_rinfo.
- * */
+ * also set a receiver that takes a rinfo; then this function returns 1, and the caller calls it again, with_rinfo. */
 static inline int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with_rinfo)
 {
     const int base = frame->base;
