@@ -162,6 +162,32 @@ describe("what comes with a datagram", function()
     end)
   end
 
+  -- Linux's numbers of what else the kernel can tell: level, name, value. A kernel need not know them all.
+  local others = {
+    -- SO_TIMESTAMPING, SO_RXQ_OVFL, SO_RCVMARK, SO_RCVPRIORITY; IP_RECVOPTS to IP_RECVFRAGSIZE; IPv6's
+    { 1, 37, 24 }, { 1, 40, 1 }, { 1, 75, 1 }, { 1, 82, 1 },
+    { 0, 6, 1 }, { 0, 7, 1 }, { 0, 18, 1 }, { 0, 20, 1 }, { 0, 23, 1 }, { 0, 25, 1 },
+    { 41, 2, 1 }, { 41, 8, 1 }, { 41, 11, 1 }, { 41, 53, 1 }, { 41, 56, 1 }, { 41, 58, 1 }, { 41, 74, 1 },
+    { 41, 77, 1 },
+  }
+
+  for name, kind in pairs(kinds) do
+    it("is told whole beside all else that a program may ask for: " .. name, function()
+      local got = {}
+      local socket, port = receiver_of(kind, { pktInfo = true, recvTTL = true, recvTOS = true, timestamp = true,
+        gro = true, recvBufferSize = 4000000 }, function(msg, rinfo) got[#got + 1] = { msg = msg, rinfo = rinfo } end)
+      for _, option in ipairs(others) do pcall(socket.setOption, socket, (table.unpack or unpack)(option)) end
+      local sender, begun = sender_of(kind), now()
+      local list = trains.run(100, trains.sizes["equal, 64 to a train"])
+      sender:sendMany(list, port, kind.to)
+      loop.wait(function() return #got == 100 end)
+      assert.is_nil(trains.difference(list, got))
+      for _, each in ipairs(got) do check(each.rinfo, all, kind, begun) end
+      assert.equal(0, socket:stats().truncated)
+      run(socket, sender)
+    end)
+  end
+
   it("is shared in lists only where nothing differs", function()
     local kind = kinds.udp4
     local socket, port = receiver_of(kind, { pktInfo = true, recvTTL = true, recvTOS = true, gro = true,
