@@ -93,6 +93,7 @@ build = {
         "csrc/socket/send.c",
         "csrc/socket/send_many.c",
         "csrc/socket/send_names.c",
+        "csrc/socket/send_options.c",
         "csrc/socket/send_queue.c",
         "csrc/socket/socket.c",
         "csrc/socket/take.c",

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "address.h"
+#include "route.h"
 
 DG_HIDDEN_BEGIN
 
@@ -41,11 +41,12 @@ typedef struct dg_outgoing {
     const char *data;
     uint32_t length;
     uint32_t segment;
-    const dg_address *to; /* length 0: the connected peer */
+    const dg_route *route;
 } dg_outgoing;
 
 /* Sends the first of `count` messages (at most DG_BATCH) and as many of the following as the kernel takes in one call.
- * Returns how many it took (1 or more), or the negative errno of the first. Never returns -EINTR. */
+ * Returns how many it took (1 or more), or the negative errno of the first: -ENOTSUP where the system has no options
+ * for single datagrams. Never returns -EINTR. */
 int dg_os_send(int fd, const dg_outgoing *out, unsigned count);
 
 /* Memory to receive into: DG_SLOTS slots, of which only the used ones are touched. */

@@ -82,10 +82,12 @@ static int send_one(int fd, const dg_outgoing *out)
     struct iovec buffer = {(void *)(uintptr_t)out->data, out->length};
     struct msghdr header;
     ssize_t sent;
+    if (out->route->options.set != 0)
+        return -ENOTSUP;
     memset(&header, 0, sizeof header);
-    if (out->to->length != 0) {
-        header.msg_name = (void *)(uintptr_t)&out->to->u;
-        header.msg_namelen = out->to->length;
+    if (out->route->to.length != 0) {
+        header.msg_name = (void *)(uintptr_t)&out->route->to.u;
+        header.msg_namelen = out->route->to.length;
     }
     header.msg_iov = &buffer;
     header.msg_iovlen = 1;
