@@ -35,6 +35,10 @@ void dg_os_offloads(int fd, dg_offloads *out);
  * a socket. */
 void dg_os_coalesce(int fd, dg_offloads *out);
 
+/* Has the kernel keep ICMP errors of all datagrams that the descriptor sends (error_queue.h). Returns 0, -ENOTSUP where
+ * the system or the family has none, or another negative errno. */
+int dg_os_hear_errors(int fd, int family);
+
 /* One message: a datagram, or (segment != 0) a GSO batch of datagrams of `segment` bytes each; the last may be
  * shorter. */
 typedef struct dg_outgoing {

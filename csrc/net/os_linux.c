@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "cmsg.h"
+#include "error_queue.h"
 
 /* Not every libc's headers have these. The kernel's values do not change. */
 enum { OPT_UDP_SEGMENT = 103, OPT_UDP_GRO = 104 };
@@ -294,6 +295,11 @@ int dg_os_send(int fd, const dg_outgoing *out, unsigned count)
     if (count > 1)
         return send_several(fd, out, count);
     return (out->segment | out->route->options.set) != 0 ? send_with_control(fd, out) : send_plain(fd, out);
+}
+
+int dg_os_hear_errors(int fd, int family)
+{
+    return dg_error_queue_turn_on(fd, family);
 }
 
 void dg_os_offloads(int fd, dg_offloads *out)

@@ -107,6 +107,12 @@ int dg_os_send(int fd, const dg_outgoing *out, unsigned count)
     return (int)count;
 }
 
+int dg_os_hear_errors(int fd, int family)
+{
+    (void)fd, (void)family;
+    return -ENOTSUP;
+}
+
 void dg_os_offloads(int fd, dg_offloads *out)
 {
     (void)fd;

@@ -83,8 +83,13 @@ static void mark_sent(dg_transmitter *transmitter, dg_queue *queue, const dg_out
 }
 
 /* Returns whether an ICMP message about an earlier datagram may have left this error on the socket (udp(7), ip(7)). */
-static int may_be_late(int error)
+static int may_be_late(const dg_transmitter *transmitter, int error)
 {
+    if (transmitter->hears_late == DG_HEARS_NONE)
+        return 0;
+    if (transmitter->hears_late == DG_HEARS_ALL &&
+        (error == -EMSGSIZE || error == -EACCES || error == -EOPNOTSUPP || error == -ENONET))
+        return 1;
     return error == -ECONNREFUSED || error == -EHOSTUNREACH || error == -ENETUNREACH || error == -ENOPROTOOPT ||
            error == -EHOSTDOWN || error == -EPROTO;
 }
@@ -113,7 +118,7 @@ static void handle_gso_error(dg_transmitter *transmitter, const dg_route *route,
  * it fails again, the error is its own. */
 static void handle_error(dg_transmitter *transmitter, dg_queue *queue, unsigned count, int error)
 {
-    if (transmitter->hears_late && transmitter->deferred_error == 0 && may_be_late(error)) {
+    if (transmitter->deferred_error == 0 && may_be_late(transmitter, error)) {
         transmitter->deferred_error = error;
         return;
     }

@@ -5,6 +5,7 @@
 
 #include "../loop/luv.h"
 #include "bind.h"
+#include "icmp.h"
 #include "report.h"
 #include "timers.h"
 #include "watch.h"
@@ -61,9 +62,9 @@ void dg_send_queue_need_drain(lua_State *L, int index, dg_socket *s)
 /* Reports an ICMP error that a send returned: it is an earlier datagram's, so no callback gets it. */
 static void report_late_error(lua_State *L, int index, dg_socket *s)
 {
-    dg_socket_push_error(L, s, s->tx.transmitter.late_error, "recvmsg", NULL);
+    const int error = s->tx.transmitter.late_error;
     s->tx.transmitter.late_error = 0;
-    dg_work_emit(L, index, "error");
+    dg_icmp_report_or(L, index, s, error);
 }
 
 /* The kernel took no more of the socket's queue. A Unix datagram with a destination of its own has to wait for that
@@ -369,8 +370,7 @@ static int put_to_peer(lua_State *L, dg_socket *s, const dg_payload *payload, co
                        const dg_reporting *reporting)
 {
     const unsigned connection = s->peer.serial;
-    dg_route peer;
-    dg_route_copy(&peer, route);
+    dg_route peer = *route;
     dg_address_copy(&peer.to, s->peer.address);
     prepare(L, s, &route->to, reporting->callback);
     return put_in_queue(L, s, payload, s->peer.serial == connection ? route : &peer, reporting);

@@ -8,12 +8,12 @@ local types = {
   type = "any", reuseAddr = "boolean", reusePort = "boolean", ipv6Only = "boolean",
   gso = "boolean", gro = "boolean", moderation = "any",
   recvBufferSize = "number", sendBufferSize = "number", sendQueueLimit = "any", lookup = "function",
-  interface = "string", multicastAll = "boolean",
+  interface = "string", multicastAll = "boolean", recvErrors = "boolean",
   receiveBlockList = "any", sendBlockList = "any", signal = "any",
 }
 
 --- Those that make no sense for unix_dgram.
-local network_only = { interface = true, multicastAll = true }
+local network_only = { interface = true, multicastAll = true, recvErrors = true }
 
 --- Those that a descriptor which is adopted later gets, too.
 local for_adopted = { "recvBufferSize", "sendBufferSize", "interface", "multicastAll" }
@@ -81,6 +81,7 @@ function options.apply(socket, given)
   if given.interface ~= nil or given.multicastAll ~= nil then
     core.setIntake(socket, given.interface, given.multicastAll)
   end
+  if given.recvErrors then core.hearErrors(socket) end
   for _, name in ipairs(for_adopted) do
     if given[name] ~= nil then core.private(socket)[name] = given[name] end
   end

@@ -26,6 +26,7 @@ local dgram = {}
 ---@field moderation? false|integer microseconds that datagrams in quick succession may wait, 1 to 1000000; none unless given
 ---@field interface? string the name of the interface that the socket is bound to: no datagram goes or comes by others
 ---@field multicastAll? boolean false: only groups that this socket has joined
+---@field recvErrors? boolean ICMP errors of all that the socket sends are `error` events
 ---@field lookup? dgram.Lookup
 ---@field receiveBlockList? dgram.BlockList drops what comes from these addresses
 ---@field sendBlockList? dgram.BlockList refuses what goes to these addresses: ERR_IP_BLOCKED
@@ -71,6 +72,10 @@ local dgram = {}
 ---@field interface? string of memberships, setMulticastInterface and the option interface
 ---@field source? string of source-specific memberships
 ---@field hostname? string of look-ups
+---@field icmpType? integer of ICMP errors (the option recvErrors)
+---@field icmpCode? integer of ICMP errors
+---@field offender? string of ICMP errors: who sent the message
+---@field mtu? integer of ICMP errors: the bytes that a packet may have
 ---@field where? string file and line of the program's call that failed
 ---@field traceback? string of what dgram.run raises
 
