@@ -446,9 +446,10 @@ describe("recvErrors", function()
       end)
       socket:bind { fd = 0 }
       socket:send("x", %d, "127.0.0.1")
-      dgram.run()]]):format(port) }, { own = true, stdin = first:fileno() }):wait()
+      dgram.run()]]):format(port) }, { own = true, stdin = first:fileno() })
+    first:close() -- who shares the descriptor would hear of the refusal, too
+    process:wait()
     assert.same({ ("ECONNREFUSED\t%d\t3\n"):format(port), "" }, { process.out, process.err })
-    first:close()
     loop.run()
   end)
 

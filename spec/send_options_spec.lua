@@ -533,3 +533,94 @@ describe("reply", function()
     end
   end)
 end)
+
+describe("a server with pktInfo on several addresses", function()
+  loop.guard()
+
+  local function new_server(kind, listener)
+    local done, server = pcall(new, { type = kind, pktInfo = true }, listener)
+    if not done and server.code == "ENOTSUP" then pending(tostring(server)) end
+    assert.is_true(done, tostring(server))
+    return server
+  end
+
+  for _, case in ipairs {
+    { "udp4", "0.0.0.0", "udp4", "127.0.0.1", "127.0.0.2", "127.1.2.3" },
+    { "udp6", "::", "udp4", "127.0.0.1", "127.0.0.2", "127.1.2.3" },
+    { "udp6", "::", "udp6", "::1" },
+  } do
+    it(("answers from the one that was asked: %s by %s"):format(case[1], case[3]), function()
+      if case[1] == "udp6" then need(pending, can.ipv6()) end
+      local server
+      server = new_server(case[1], function(msg, rinfo) server:reply(msg, rinfo) end)
+      server:bind(0, case[2])
+      local got = {}
+      local client = new(case[3], function(msg, rinfo) got[#got + 1] = msg .. " " .. rinfo.address end)
+      local wanted = {}
+      for i = 4, #case do
+        client:send("asked", server:address().port, case[i])
+        wanted[#wanted + 1] = "asked " .. case[i]
+      end
+      loop.wait(function() return #got == #wanted end)
+      assert.same(wanted, got)
+      close(server, client)
+    end)
+  end
+
+  it("is what dig accepts, which looks at the source", function()
+    local dig = need(pending, can.program "dig")
+    local asked, plain = {}, false
+    local server
+    server = new_server("udp4", function(query, rinfo)
+      asked[#asked + 1] = rinfo.localAddress
+      local question = query:sub(13, query:find("\0", 13, true) + 4)
+      local header = query:sub(1, 2) .. "\129\128\0\1\0\1\0\0\0\0" -- a response without additional records
+      local answer = "\192\12\0\1\0\1\0\0\0\60\0\4\192\0\2\77"
+      if plain then rinfo.localAddress = nil end
+      server:reply(header .. question .. answer, rinfo)
+    end)
+    server:bind(0, "0.0.0.0")
+    local function query()
+      return child.start(dig, { "@127.0.0.2", "-p", tostring(server:address().port), "+short", "+tries=1", "+time=2",
+        "+nocookie", "name.test", "A" }):wait()
+    end
+    local process = query()
+    assert.same({ "192.0.2.77\n", 0 }, { process.out, process.status })
+    assert.same({ "127.0.0.2" }, asked)
+    plain = true -- then the answer comes from 127.0.0.1, and dig passes it over
+    assert.is_nil(query().out:find("192.0.2.77", 1, true))
+    close(server)
+  end)
+
+  it("answers over a link from any of its addresses, link-local ones and after a question to a group", function()
+    need_options()
+    need(pending, namespace.possible())
+    local a, b = namespace.pair()
+    for _, address in ipairs { "10.77.0.22/24", "fd77::2/64 nodad", "fd77::22/64 nodad", "fe80::77:22/64 nodad" } do
+      b:ip(("addr add %s dev dgb"):format(address))
+    end
+    a:ip "addr add fd77::1/64 dev dga nodad"
+    local client, server = a:program(), b:program()
+    local port = server:call [[ s = dgram.createSocket { type = "udp6", pktInfo = true };
+      s:on("message", function(msg, rinfo) s:reply(msg, rinfo) end)
+      s:bind(0); s:addMembership("ff02::77:1", "dgb")
+      return s:address().port ]]
+    client:call [[ s = new "udp6"; s:bind(0); s:setMulticastInterface("::%dga") ]]
+    local function ask(address)
+      client:call([[ got = {}; s:send("asked", %d, %q) ]], port, address)
+      client:wait "return #got == 1"
+      return (client:call "return got[1].rinfo.address")
+    end
+    for _, address in ipairs { "10.77.0.2", "10.77.0.22" } do
+      assert.equal("::ffff:" .. address, ask(address))
+    end
+    for _, address in ipairs { "fd77::2", "fd77::22", "fe80::77:2%dga", "fe80::77:22%dga" } do
+      assert.equal(address, ask(address))
+    end
+    assert.is_truthy(ask("ff02::77:1"):find "^fe80::77:2")
+    for _, each in ipairs { client, server } do
+      each:call "s:close()"
+      each:stop()
+    end
+  end)
+end)

@@ -6,8 +6,10 @@
 #include <ifaddrs.h>
 #include <limits.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "address.h"
 
@@ -86,4 +88,27 @@ int dg_interface_find(const char *text, dg_interface *out)
     else if (address.u.in6.sin6_scope_id != 0)
         out->index = address.u.in6.sin6_scope_id;
     return out->index != 0 || dg_address_is_any(&address) ? 0 : index_of_address(&address, &out->index);
+}
+
+/* if_indextoname(3) would open a socket to ask by. */
+static int ask_name(int fd, unsigned index, char name[IF_NAMESIZE])
+{
+#if defined(SIOCGIFNAME)
+    struct ifreq request;
+    memset(&request, 0, sizeof request);
+    request.ifr_ifindex = (int)index;
+    if (ioctl(fd, SIOCGIFNAME, &request) != 0)
+        return 0;
+    memcpy(name, request.ifr_name, IF_NAMESIZE);
+    return 1;
+#else
+    (void)fd;
+    return if_indextoname(index, name) != NULL;
+#endif
+}
+
+void dg_interface_name(int fd, unsigned index, char name[IF_NAMESIZE])
+{
+    if (!ask_name(fd, index, name))
+        snprintf(name, IF_NAMESIZE, "#%u", index);
 }

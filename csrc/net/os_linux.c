@@ -18,7 +18,7 @@ enum { OPT_UDP_SEGMENT = 103, OPT_UDP_GRO = 104 };
 #endif
 
 enum {
-    CONTROL_BYTES = 192, /* for the segment size, and for messages that an adopted descriptor may have turned on */
+    CONTROL_BYTES = 192, /* for the control messages of a send */
     /* With a power of two between cells, their starts would share the same sets of the CPU's cache. */
     PAYLOAD_BYTES = DG_SLOT_BYTES + 576,
 };
@@ -33,6 +33,12 @@ _Static_assert(CONTROL_BYTES >=
                    CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)),
                "room for the segment size and all options of a datagram");
 
+/* Control messages of a receive. */
+typedef union incoming {
+    struct cmsghdr align;
+    char bytes[DG_ANCILLARY_BYTES];
+} incoming;
+
 /* The headers of a datagram lie beside its bytes, in the same page, so that a receive touches few pages. */
 typedef struct cell {
     dg_received slot;
@@ -43,7 +49,7 @@ struct dg_arena {
     cell cells[DG_SLOTS];
     struct mmsghdr headers[DG_SLOTS];
     struct iovec buffers[DG_SLOTS];
-    control controls[DG_SLOTS];
+    incoming controls[DG_SLOTS];
 };
 
 dg_arena *dg_arena_new(void)
@@ -89,9 +95,19 @@ static int expects_segments(const dg_offloads *offloads)
     return offloads->coalesce || offloads->shared;
 }
 
-/* If control messages were cut, the segment size may be missing. Where none is expected, other messages were cut, which
- * do not matter. */
-static void describe_slot(dg_arena *arena, unsigned i, uint32_t length, const dg_offloads *offloads)
+/* Reads what came with the datagrams of a slot. Returns whether all that was asked for did. */
+static int read_ancillary(int fd, dg_arena *arena, unsigned i, const dg_asked *asked)
+{
+    dg_ancillary *with = &arena->cells[i].slot.with;
+    dg_ancillary_read(&arena->headers[i].msg_hdr, asked->set, with);
+    dg_ancillary_name(with, fd, i != 0 ? &arena->cells[i - 1].slot.with : NULL);
+    return (asked->set & ~with->has) == 0;
+}
+
+/* If control messages were cut, the segment size may be missing, or what was asked for. Else other messages were cut,
+ * which do not matter. */
+static void describe_slot(int fd, dg_arena *arena, unsigned i, uint32_t length, const dg_offloads *offloads,
+                          const dg_asked *asked)
 {
     struct msghdr *header = &arena->headers[i].msg_hdr;
     dg_received *slot = &arena->cells[i].slot;
@@ -99,18 +115,21 @@ static void describe_slot(dg_arena *arena, unsigned i, uint32_t length, const dg
     slot->length = length;
     slot->segment = expects_segments(offloads) ? segment_size(header, length) : length;
     slot->truncated = (header->msg_flags & (offloads->coalesce ? MSG_TRUNC | MSG_CTRUNC : MSG_TRUNC)) != 0;
+    slot->control_cut = (header->msg_flags & MSG_CTRUNC) != 0;
     slot->from.length = header->msg_namelen;
+    if (asked->set != 0 && !read_ancillary(fd, arena, i, asked) && slot->control_cut)
+        slot->truncated = 1;
 }
 
-static void ready_slot(dg_arena *arena, unsigned i, const dg_offloads *offloads)
+static void ready_slot(dg_arena *arena, unsigned i, const dg_offloads *offloads, const dg_asked *asked)
 {
     struct msghdr *header = &arena->headers[i].msg_hdr;
     header->msg_namelen = sizeof arena->cells[i].slot.from.u;
-    header->msg_controllen = expects_segments(offloads) ? CONTROL_BYTES : 0;
+    header->msg_controllen = expects_segments(offloads) ? DG_ANCILLARY_BYTES : asked->room;
 }
 
 /* Receives with recvmsg(2), which is cheaper than recvmmsg(2) for one slot. */
-static int receive_one(int fd, dg_arena *arena, const dg_offloads *offloads)
+static int receive_one(int fd, dg_arena *arena, const dg_offloads *offloads, const dg_asked *asked)
 {
     ssize_t length;
     do
@@ -118,7 +137,7 @@ static int receive_one(int fd, dg_arena *arena, const dg_offloads *offloads)
     while (length < 0 && errno == EINTR);
     if (length < 0)
         return -errno;
-    describe_slot(arena, 0, (uint32_t)length, offloads);
+    describe_slot(fd, arena, 0, (uint32_t)length, offloads, asked);
     return 1;
 }
 
@@ -142,38 +161,43 @@ static int receive_plain(int fd, dg_arena *arena)
 }
 
 /* Receives a datagram that may fill all cells of the arena. What was in them is not needed after a receive. */
-int dg_os_receive_large(int fd, dg_arena *arena)
+int dg_os_receive_large(int fd, dg_arena *arena, const dg_asked *asked)
 {
     static const dg_offloads none;
-    ready_slot(arena, 0, &none);
+    ready_slot(arena, 0, &none, asked);
     arena->buffers[0].iov_len = sizeof arena->cells - offsetof(cell, payload);
-    int status = receive_one(fd, arena, &none);
+    int status = receive_one(fd, arena, &none, asked);
     arena->buffers[0].iov_len = DG_SLOT_BYTES;
     return status;
 }
 
-static int receive_several(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads)
+static int receive_several(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads, const dg_asked *asked)
 {
     int count;
     for (unsigned i = 0; i < want; i++)
-        ready_slot(arena, i, offloads);
+        ready_slot(arena, i, offloads, asked);
     if (want == 1)
-        return receive_one(fd, arena, offloads);
+        return receive_one(fd, arena, offloads, asked);
     do
         count = recvmmsg(fd, arena->headers, want, MSG_DONTWAIT, NULL);
     while (count < 0 && errno == EINTR);
     if (count < 0)
         return -errno;
     for (int i = 0; i < count; i++)
-        describe_slot(arena, (unsigned)i, arena->headers[i].msg_len, offloads);
+        describe_slot(fd, arena, (unsigned)i, arena->headers[i].msg_len, offloads, asked);
     return count;
 }
 
-int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads)
+int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads, const dg_asked *asked)
 {
-    if (want == 1 && !expects_segments(offloads))
+    if (want == 1 && !expects_segments(offloads) && asked->room == 0)
         return receive_plain(fd, arena);
-    return receive_several(fd, arena, want, offloads);
+    return receive_several(fd, arena, want, offloads, asked);
+}
+
+int dg_os_ask(int fd, int family, unsigned set, dg_asked *out)
+{
+    return dg_ancillary_ask(fd, family, set, out);
 }
 
 /* What a send call needs beside the payload, for one message. */

@@ -7,6 +7,7 @@
 
 #include "../net/descriptor.h"
 #include "../lua/error.h"
+#include "asked.h"
 #include "bind.h"
 #include "buffers.h"
 #include "connect.h"
@@ -78,7 +79,7 @@ static void exchange_descriptor(lua_State *L, dg_socket *s, int fd, const dg_des
 
 /* core.adopt(socket, fd [, receive] [, send] [, interface] [, multicastAll]): puts an open descriptor in the place of
  * the socket's own, with these options; returns whether it is bound. Raises ERR_INVALID_FD_TYPE,
- * ERR_SOCKET_ALREADY_BOUND, EBADF, ERR_SOCKET_BUFFER_SIZE, or what dg_intake_set and dg_icmp_set do. */
+ * ERR_SOCKET_ALREADY_BOUND, EBADF, ERR_SOCKET_BUFFER_SIZE, or what dg_intake_set, dg_icmp_set and dg_asked_set do. */
 static int core_adopt(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -103,6 +104,7 @@ static int core_adopt(lua_State *L)
     dg_buffers_set(L, 3, fd, facts.family);
     dg_intake_set(L, 5, fd, facts.family);
     dg_icmp_set(L, s, fd, facts.family);
+    dg_asked_set(L, s, fd, facts.family);
     exchange_descriptor(L, s, fd, &facts);
     lua_pushboolean(L, facts.bound);
     return 1;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../net/descriptor.h"
 #include "../lua/advice.h"
 #include "../lua/arguments.h"
 #include "../lua/error.h"
@@ -15,20 +16,25 @@
 enum { MESSAGE = 2, RINFO, CALLBACK, ADDRESS, PORT, LOCAL, INTERFACE };
 
 /* Returns whether the socket is connected to a peer without a name. A connected Unix socket receives from its peer
- * only, so a sender without a name is that peer. */
-static int is_nameless_peer(const dg_socket *s)
+ * only, so a sender without a name is that peer. With recvCredentials a peer gets a name when it sends. */
+static int is_nameless_peer(dg_socket *s)
 {
     char name[DG_ADDRESS_TEXT];
-    return s->family == AF_UNIX && s->peer.state == DG_CONNECTED && dg_address_format(s->peer.address, name) == 0;
+    dg_address now;
+    if (s->family != AF_UNIX || s->peer.state != DG_CONNECTED || dg_address_format(s->peer.address, name) != 0)
+        return 0;
+    if (dg_descriptor_peer(s->fd, &now) == 0)
+        dg_address_copy(s->peer.address, &now);
+    return 1;
 }
 
 /* Parses the sender's address and port, which are on the stack. Returns 0 or a negative errno. */
-static int find_sender(lua_State *L, const dg_socket *s, dg_address *out)
+static int find_sender(lua_State *L, dg_socket *s, dg_address *out)
 {
     int64_t port = 0;
     size_t length = 0;
     const char *text = lua_type(L, ADDRESS) == LUA_TSTRING ? lua_tolstring(L, ADDRESS, &length) : NULL;
-    if (text != NULL && length == 0 && is_nameless_peer(s)) {
+    if (is_nameless_peer(s) && text != NULL && length == 0) {
         dg_address_copy(out, s->peer.address);
         return 0;
     }

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "../lua/error.h"
+#include "asked.h"
 #include "batch.h"
 #include "icmp.h"
 #include "receive.h"
@@ -102,6 +103,7 @@ static int core_take_many(lua_State *L)
     const unsigned from = (unsigned)lua_tointeger(L, 5);
     lua_Integer count = (lua_Integer)dg_rawlen(L, MESSAGES);
     dg_address sender = {0, {{0}}};
+    dg_ancillary with = {0};
     int truncated = 0, found = 0;
     lua_settop(L, MOST);
     dg_receive_frame frame = dg_receive_push_frame(L, 1, s);
@@ -109,9 +111,12 @@ static int core_take_many(lua_State *L)
     const int shared = lua_gettop(L);
     while (count < most && (found = find_next(s, from)) > 0) {
         const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
-        int same = !lua_isnil(L, shared) && slot->truncated == truncated && dg_address_same(&slot->from, &sender);
+        int same = !lua_isnil(L, shared) && slot->truncated == truncated && dg_address_same(&slot->from, &sender) &&
+                   dg_asked_same(s, &slot->with, &with);
         if (!same) {
             sender = slot->from;
+            if (s->rx.asked.set != 0)
+                with = slot->with;
             truncated = slot->truncated;
         }
         if (!dg_receive_take(L, &frame, s, same ? shared : 0)) {

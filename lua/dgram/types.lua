@@ -26,6 +26,11 @@ local dgram = {}
 ---@field moderation? false|integer microseconds that datagrams in quick succession may wait, 1 to 1000000; none unless given
 ---@field interface? string the name of the interface that the socket is bound to: no datagram goes or comes by others
 ---@field multicastAll? boolean false: only groups that this socket has joined
+---@field pktInfo? boolean rinfo has localAddress and interface; not for unix_dgram
+---@field recvTTL? boolean rinfo has ttl; not for unix_dgram
+---@field recvTOS? boolean rinfo has tos; not for unix_dgram
+---@field timestamp? boolean|"ns" rinfo has timestamp: seconds, a float; "ns": nanoseconds, an integer, from Lua 5.3 on
+---@field recvCredentials? boolean rinfo has pid, uid and gid; unix_dgram only
 ---@field recvErrors? boolean ICMP errors of all that the socket sends are `error` events
 ---@field lookup? dgram.Lookup
 ---@field receiveBlockList? dgram.BlockList drops what comes from these addresses
@@ -60,6 +65,14 @@ local dgram = {}
 ---@field port? integer absent for unix_dgram
 ---@field size integer bytes
 ---@field truncated? boolean true where the message was cut short
+---@field localAddress? string pktInfo: the address that it was sent to
+---@field interface? string pktInfo: the name of the interface that it came by, "#7" where that has gone
+---@field ttl? integer recvTTL: 0 to 255
+---@field tos? integer recvTOS: DSCP and ECN, 0 to 255
+---@field timestamp? number timestamp: since the epoch, seconds or nanoseconds
+---@field pid? integer recvCredentials: the sender's process
+---@field uid? integer recvCredentials
+---@field gid? integer recvCredentials
 
 ---@class dgram.Error
 ---@field name "Error" | "TypeError" | "RangeError"
@@ -89,6 +102,7 @@ local dgram = {}
 ---@field blocked integer refused by receiveBlockList
 ---@field strangers integer of others than the peer, dropped after connect
 ---@field truncated integer
+---@field descriptorsRefused integer messages that brought descriptors, which the kernel closed
 ---@field receiveCalls integer system calls
 ---@field sendCalls integer system calls
 ---@field gso boolean whether the kernel segments for the socket
