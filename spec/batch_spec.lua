@@ -72,6 +72,25 @@ describe("batch", function()
     finish(a, b, c, socket)
   end)
 
+  it("has what came with the datagrams, and another rinfo where that differs", function()
+    local asked, socket, port = pcall(bound, { type = "udp4", recvTOS = true, recvTTL = true })
+    can.need(pending, asked, "this system does not tell it")
+    local seen, sender = record(socket), bound "udp4"
+    for _, tos in ipairs { 0, 8, 8, 0 } do
+      sender:setTypeOfService(tos)
+      sender:send("x", port, "127.0.0.1")
+    end
+    sender:flush()
+    loop.wait(function() return #seen.messages == 4 end)
+    local r, told = seen.rinfos, {}
+    for i = 1, 4 do told[i] = r[i].tos end
+    assert.same({ 0, 8, 8, 0 }, told)
+    assert.is_true(r[1].ttl > 0)
+    assert.same({ false, seen.batches == 1, false },
+      { rawequal(r[1], r[2]), seen.batches == 1 and rawequal(r[2], r[3]), rawequal(r[3], r[4]) })
+    finish(socket, sender)
+  end)
+
   for _, kind in ipairs { "udp4", "udp6" } do
     it("has each train whole, with the sizes of shorter ends: " .. kind, function()
       if kind == "udp6" then can.need(pending, can.ipv6()) end

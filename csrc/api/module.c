@@ -10,6 +10,7 @@
 #include "../loop/luv.h"
 #include "../loop/uncaught.h"
 #include "../socket/adopt.h"
+#include "../socket/asked.h"
 #include "../socket/bind.h"
 #include "../socket/busy_poll.h"
 #include "../socket/buffers.h"
@@ -17,6 +18,7 @@
 #include "../socket/connect.h"
 #include "../socket/create.h"
 #include "../socket/dispatch.h"
+#include "../socket/icmp.h"
 #include "../socket/intake.h"
 #include "../socket/listen.h"
 #include "../socket/lone.h"
@@ -139,11 +141,11 @@ static const luaL_Reg core[] = {
 
 /* Openers that take (core, methods) on top of the stack and leave them there. */
 static void (*const rooms[])(lua_State *) = {
-    dg_create_open,  dg_socket_open,      dg_close_open,         dg_bind_open,  dg_adopt_open,
-    dg_connect_open, dg_blocklists_open,  dg_listen_open,        dg_lone_open,  dg_moderation_open,
-    dg_send_open,    dg_send_names_open,  dg_queue_methods_open, dg_reply_open, dg_options_open,
-    dg_buffers_open, dg_memberships_open, dg_stats_open,         dg_check_open, dg_raw_options_open,
-    dg_intake_open,  dg_pair_open,        dg_busy_poll_open,
+    dg_create_open,  dg_socket_open,      dg_close_open,         dg_bind_open,      dg_adopt_open,
+    dg_connect_open, dg_blocklists_open,  dg_listen_open,        dg_lone_open,      dg_moderation_open,
+    dg_send_open,    dg_send_names_open,  dg_queue_methods_open, dg_reply_open,     dg_options_open,
+    dg_buffers_open, dg_memberships_open, dg_stats_open,         dg_check_open,     dg_raw_options_open,
+    dg_asked_open,   dg_intake_open,      dg_pair_open,          dg_busy_poll_open,
 };
 
 EXPORT int luaopen_dgram_core(lua_State *L);

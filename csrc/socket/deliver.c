@@ -3,9 +3,9 @@
 
 #include <errno.h>
 
-#include "../lua/error.h"
 #include "../loop/luv.h"
 #include "../loop/turn.h"
+#include "icmp.h"
 #include "lists.h"
 #include "receive.h"
 #include "timers.h"
@@ -18,8 +18,7 @@ enum {
 
 static void report_failure(lua_State *L, int index, dg_socket *s, int error)
 {
-    dg_socket_push_error(L, s, error, "recvmsg", NULL);
-    dg_work_emit(L, index, "error");
+    dg_icmp_report_or(L, index, s, error);
     if (error == -EBADF || error == -ENOTSOCK) /* other code has closed the descriptor: watching it would spin */
         dg_receive_stop(s, DG_BAD_FD);
     if (error == -ENOMEM || error == -ENOBUFS) { /* watching would spin, too, but the error may pass */

@@ -2,10 +2,12 @@
 #include "lists.h"
 
 #include "../loop/turn.h"
+#include "asked.h"
 
-static int is_shared(const dg_lists *lists, const dg_received *slot)
+static int is_shared(const dg_socket *s, const dg_lists *lists, const dg_received *slot)
 {
-    return slot->truncated == lists->truncated && dg_address_same(&slot->from, &lists->from);
+    return slot->truncated == lists->truncated && dg_address_same(&slot->from, &lists->from) &&
+           dg_asked_same(s, &slot->with, &lists->with);
 }
 
 /* Brings the rinfo for the slot to lists->rinfo. What it says is noted before: finalizers may change the slot. */
@@ -14,6 +16,8 @@ static void make_rinfo(lua_State *L, dg_receive_frame *frame, dg_socket *s, dg_l
 {
     lists->truncated = slot->truncated;
     dg_address_copy(&lists->from, &slot->from);
+    if (s->rx.asked.set != 0)
+        lists->with = slot->with;
     dg_receive_push_rinfo(L, frame, s, slot, size);
     lua_replace(L, lists->rinfo);
     lists->has_rinfo = 1;
@@ -23,7 +27,7 @@ int dg_lists_append(lua_State *L, dg_receive_frame *frame, dg_socket *s, dg_list
 {
     const dg_received *slot = dg_arena_slot(s->rx.batch, at);
     const uint32_t size = dg_batch_size(slot, offset);
-    if (!lists->has_rinfo || (offset == 0 && !is_shared(lists, slot)))
+    if (!lists->has_rinfo || (offset == 0 && !is_shared(s, lists, slot)))
         make_rinfo(L, frame, s, lists, slot, size);
     lua_pushlstring(L, slot->data + offset, size);
     if (dg_lists_mark(s) != lists->mark || !dg_batch_left(s) || !dg_batch_may_be_taken(s)) {

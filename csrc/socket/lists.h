@@ -15,6 +15,7 @@ typedef struct dg_lists {
     int has_rinfo;               /* that rinfo may be shared; it says the following */
     int truncated;
     dg_address from;
+    dg_ancillary with;
     uint64_t mark; /* dg_lists_mark before the first datagram that is not taken yet */
 } dg_lists;
 

@@ -5,10 +5,14 @@
 
 #include "../net/option.h"
 #include "../loop/turn.h"
+#include "asked.h"
 #include "destination.h"
 
-/* What a dg_receive_frame has on the stack, from `base` on. */
-enum { SLOTS, DELIVER, FAMILY, ADDRESS, FRAME_SIZE };
+/* What a dg_receive_frame has on the stack, from `base` on; the last two only where something is asked for
+ * (asked.h). */
+enum { SLOTS, DELIVER, FAMILY, ADDRESS, LOCAL, INTERFACE, FRAME_SIZE };
+
+enum { MOST_PUSHED = 24 }; /* values that stand on the stack beside it */
 
 void dg_receive_push_upvalues(lua_State *L)
 {
@@ -23,6 +27,9 @@ void dg_receive_push_upvalues(lua_State *L)
     lua_insert(L, -2);
     lua_pushliteral(L, "unix");
     lua_insert(L, -2);
+    dg_registry_get(L, DG_REGISTRY_HOOKS);
+    lua_getfield(L, -1, "deliverAll");
+    lua_replace(L, -2);
 }
 
 void dg_receive_drop(dg_socket *s)
@@ -87,7 +94,7 @@ static void remember_for_answers(lua_State *L, const dg_receive_frame *frame, co
 }
 
 /* Brings the text of the sender's address to ADDRESS; the text of the last sender is kept. */
-static inline void keep_sender(lua_State *L, dg_receive_frame *frame, dg_socket *s, const dg_address *from)
+static inline void keep_address(lua_State *L, dg_receive_frame *frame, dg_socket *s, const dg_address *from)
 {
     if (s->family == AF_UNIX) {
         keep_name(L, frame, from);
@@ -107,7 +114,16 @@ static inline void keep_sender(lua_State *L, dg_receive_frame *frame, dg_socket 
     remember_for_answers(L, frame, s);
 }
 
-/* Pushes address, family, port, size, and true if the datagram was truncated; returns how many values. */
+/* Brings all texts of the rinfo to their places. */
+static inline void keep_sender(lua_State *L, dg_receive_frame *frame, dg_socket *s, const dg_received *slot)
+{
+    if (s->rx.asked.set != 0)
+        dg_asked_keep_texts(L, frame->base + LOCAL, &slot->with);
+    keep_address(L, frame, s, &slot->from);
+}
+
+/* Pushes address, family, port, size, then whether the datagram was truncated, then what was asked for (asked.h); stops
+ * where the rest would say nothing. Returns how many values. Allocates nothing. */
 static int push_origin(lua_State *L, const dg_receive_frame *frame, const dg_socket *s, const dg_received *slot,
                        uint32_t size)
 {
@@ -118,10 +134,10 @@ static int push_origin(lua_State *L, const dg_receive_frame *frame, const dg_soc
     else
         lua_pushinteger(L, (lua_Integer)dg_address_port(&slot->from));
     lua_pushinteger(L, (lua_Integer)size);
-    if (!slot->truncated)
+    if (!slot->truncated && s->rx.asked.set == 0)
         return 4;
-    lua_pushboolean(L, 1);
-    return 5;
+    lua_pushboolean(L, slot->truncated);
+    return 5 + (s->rx.asked.set != 0 ? dg_asked_push(L, frame->base + LOCAL, s, &slot->with) : 0);
 }
 
 /* All allocating comes first, so no datagram is lost for want of memory: the cursor moves after it. A finalizer may
@@ -135,7 +151,7 @@ static inline int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, i
     const unsigned outer = s->rx.reader_depth;
     s->rx.reader_depth = s->state->depth;
     if (with_rinfo) {
-        keep_sender(L, frame, s, &slot->from);
+        keep_sender(L, frame, s, slot);
         lua_pushvalue(L, base + DELIVER);
     }
     lua_pushlstring(L, slot->data + s->rx.batch_offset, size);
@@ -161,10 +177,15 @@ static inline int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, i
 dg_receive_frame dg_receive_push_frame(lua_State *L, int index, const dg_socket *s)
 {
     dg_receive_frame frame = {lua_gettop(L) + 1, s->rx.sender_serial};
+    const int asks = s->rx.asked.set != 0;
+    if (asks)
+        luaL_checkstack(L, FRAME_SIZE + MOST_PUSHED, NULL);
     dg_getuservalue(L, index);
-    lua_pushvalue(L, DG_UP_DELIVER);
+    lua_pushvalue(L, asks ? DG_UP_DELIVER_ALL : DG_UP_DELIVER);
     lua_pushvalue(L, s->family == AF_UNIX ? DG_UP_UNIX : s->family == AF_INET6 ? DG_UP_IPV6 : DG_UP_IPV4);
     lua_rawgeti(L, frame.base + SLOTS, DG_SLOT_SENDER);
+    if (asks)
+        lua_settop(L, frame.base + FRAME_SIZE - 1);
     return frame;
 }
 
@@ -197,7 +218,7 @@ int dg_receive_take(lua_State *L, dg_receive_frame *frame, dg_socket *s)
     const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
     const uint32_t size = dg_batch_size(slot, s->rx.batch_offset);
     const unsigned outer = dg_receive_hold(s);
-    keep_sender(L, frame, s, &slot->from);
+    keep_sender(L, frame, s, slot);
     lua_pushvalue(L, frame->base + DELIVER);
     lua_pushlstring(L, slot->data + s->rx.batch_offset, size);
     lua_pushvalue(L, DG_UP_TAKEN);
@@ -215,7 +236,7 @@ int dg_receive_take(lua_State *L, dg_receive_frame *frame, dg_socket *s)
 
 void dg_receive_push_rinfo(lua_State *L, dg_receive_frame *frame, dg_socket *s, const dg_received *slot, uint32_t size)
 {
-    keep_sender(L, frame, s, &slot->from);
+    keep_sender(L, frame, s, slot);
     lua_pushvalue(L, frame->base + DELIVER);
     lua_pushnil(L); /* the message */
     lua_pushvalue(L, DG_UP_TAKEN);

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "../lua/error.h"
+#include "icmp.h"
 #include "lists.h"
 #include "receive.h"
 #include "work.h"
@@ -67,6 +68,12 @@ int dg_take_one(lua_State *L, dg_socket *s)
     return taken;
 }
 
+static void push_failure(lua_State *L, const dg_socket *s, int error)
+{
+    if (!dg_icmp_push(L, s))
+        dg_socket_push_error(L, s, error, "recvmsg", NULL);
+}
+
 static int push_closed(lua_State *L)
 {
     lua_pushnil(L);
@@ -100,7 +107,7 @@ static int core_take(lua_State *L)
     if (found == 0)
         return 0;
     lua_pushnil(L);
-    dg_socket_push_error(L, s, found, "recvmsg", NULL);
+    push_failure(L, s, found);
     return 2;
 }
 
@@ -145,7 +152,7 @@ static int core_take_many(lua_State *L)
     if (found >= 0 || lists.count != 0)
         lua_pushnil(L);
     else
-        dg_socket_push_error(L, s, found, "recvmsg", NULL);
+        push_failure(L, s, found);
     lua_pushinteger(L, announced);
     return 3;
 }
