@@ -587,11 +587,13 @@ describe("batch without memory", function()
 
   it("loses nothing", function()
     can.need(pending, not os.getenv "LD_PRELOAD", "a sanitizer takes more room than this leaves")
+    can.need(pending, _VERSION ~= "Lua 5.1" or rawget(_G, "jit"), "this Lua takes minutes to fill the memory")
     local process = child.lua_short_of_memory [[
       local dgram, uv = require "dgram", require "luv"
-      local got, short, hoard = {}, 0, nil
+      local got, short, hoard, unit = {}, 0, nil, ("x"):rep(1024)
       dgram.setUncaughtHandler(function(err)
-        if tostring(err):find("memory", 1, true) then short, hoard = short + 1, nil end
+        if not tostring(err):find("memory", 1, true) then return end
+        short, hoard = short + 1, nil
       end)
       local socket = dgram.createSocket { type = "udp4", recvBufferSize = 1000000 }
       socket:on("batch", function(messages)
@@ -600,7 +602,7 @@ describe("batch without memory", function()
           hoard = {}
           local size = 2 ^ 24
           while size >= 2 ^ 10 do
-            local ok, text = pcall(string.rep, "x", size)
+            local ok, text = pcall(string.rep, unit, size / #unit)
             if ok then hoard[#hoard + 1] = text else size = size / 2 end
           end
           error("hoarded", 0)
