@@ -4,7 +4,7 @@
 #
 #   scripts/release.sh
 #
-# In build/release there are then: the tarball, the versioned rockspec, the source rock, the binary rock for each Lua, the
+# Each step that went well is a line, `ok - ...`; the first that did not ends it. In build/release there are then: the tarball, the versioned rockspec, the source rock, the binary rock for each Lua, the
 # Debian packages, and SHA256SUMS. To release: set the tag (v and the version) on HEAD, push it, and upload these.
 #
 # The version stands in csrc/api/version.h; the repository's address in dgram-scm-1.rockspec. The repository need not be there
@@ -29,6 +29,10 @@ mkdir -p "$out"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM HUP
+
+ok() {
+    printf 'ok - %s\n' "$*"
+}
 
 run() {
     "$@" >"$work/log" 2>&1 || {
@@ -73,7 +77,6 @@ gone() {
 
 # ---- The tarball, and from it CMake's way: a build for each Lua
 
-say "release: the tarball, built and installed by CMake"
 git archive --format=tar.gz --prefix="dgram-$version/" -o "$out/dgram-$version.tar.gz" HEAD
 tar -xzf "$out/dgram-$version.tar.gz" -C "$work"
 luas='5.1 5.2 5.3 5.4'
@@ -85,11 +88,11 @@ for abi in $luas; do
     runs "$abi" "$work/prefix"
     run cmake --build "$work/$abi" --target uninstall
     [ ! -e "$work/prefix" ] || die "left behind: $(find "$work/prefix")"
+    ok "the tarball, by CMake, for Lua $abi"
 done
 
 # ---- Rocks
 
-say "release: the rocks"
 sed -e "s/^version = .*/version = \"$version-1\"/" -e "s/^  url = .*/&\n  tag = \"v$version\",/" dgram-scm-1.rockspec \
     >"$out/dgram-$version-1.rockspec"
 git clone --quiet --bare "$root" "$work/repository"
@@ -101,6 +104,7 @@ export LUAROCKS_CONFIG="$work/luarocks.lua"
 
 run luarocks lint "$out/dgram-$version-1.rockspec"
 (cd "$out" && run luarocks pack "dgram-$version-1.rockspec")
+ok "the rockspec, and a source rock of it"
 for abi in $luas; do
     rocks() {
         run luarocks --lua-version "$abi" --tree "$work/rocks" "$@"
@@ -115,18 +119,18 @@ for abi in $luas; do
     runs "$abi" "$work/rocks"
     rocks remove dgram
     gone "$work/rocks"
+    ok "the source rock, and a binary rock of it, for Lua $abi"
 done
 
-say "release: luarocks make, in a checkout"
 run git clone --quiet "$repository" "$work/checkout"
 (cd "$work/checkout" && run luarocks --lua-version 5.4 --tree "$work/rocks" make)
 runs 5.4 "$work/rocks"
 left=$(git -C "$work/checkout" status --porcelain --ignored)
 [ -z "$left" ] || die "luarocks make has left: $left"
+ok "luarocks make, which leaves nothing in the checkout"
 
 # ---- Debian packages: what was built for each Lua, in one of each
 
-say "release: the Debian packages"
 projects=
 for abi in $luas; do projects="$projects$work/$abi;dgram;ALL;/;"; done
 (cd "$out" && run cpack --config "$work/5.4/CPackConfig.cmake" -D "CPACK_INSTALL_CMAKE_PROJECTS=$projects" -B "$work/cpack")
@@ -134,24 +138,40 @@ mv "$work/cpack"/*.deb "$out"
 
 mkdir "$work/brought"
 cp "$out"/*.deb "$work/lines.lua" "$work/brought"
+cat >"$work/brought/try.sh" <<'SH'
+set -eu
+apt() {
+    apt-get -y --no-install-recommends "$@" >/tmp/log 2>&1 || {
+        cat /tmp/log
+        exit 1
+    }
+}
+apt install /srv/dgram/brought/lua-dgram_*.deb lua5.1 lua5.2 lua5.3 lua5.4 luajit
+cd /
+for lua in lua5.1 lua5.2 lua5.3 lua5.4 luajit; do $lua /srv/dgram/brought/lines.lua "$1"; done
+apt install /srv/dgram/brought/lua-dgram-dev_*.deb gcc libc6-dev pkg-config liblua5.4-dev
+# shellcheck disable=SC2046 # a list of words
+gcc /srv/dgram/spec/support/static_host.c -o /tmp/host $(pkg-config --cflags --libs lua5.4-dgram lua5.4)
+apt purge lua-dgram
+echo 'package.preload.dgram = open_dgram; arg = { "'"$1"'" }; dofile "/srv/dgram/brought/lines.lua"' >/tmp/script.lua
+/tmp/host /tmp/script.lua
+apt purge lua-dgram-dev
+left=$(find / -xdev -name '*dgram*' ! -path '/srv/*' ! -path '/proc/*' ! -path '/var/cache/*')
+[ -z "$left" ] || {
+    echo "left behind: $left"
+    exit 1
+}
+SH
 status=0
-scripts/try-bare.sh --bring "$work/brought" bookworm "
-    set -e
-    cd brought
-    apt-get install -y --no-install-recommends ./lua-dgram_*.deb lua5.4 lua5.1 luajit >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }
-    for lua in lua5.4 lua5.1 luajit; do (cd / && \$lua /srv/dgram/brought/lines.lua $version); done
-    apt-get install -y --no-install-recommends ./lua-dgram-dev_*.deb >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }
-    dpkg -L lua-dgram lua-dgram-dev | sort -u | while read -r path; do [ -d \$path ] || echo \$path; done >/tmp/files
-    apt-get purge -y lua-dgram lua-dgram-dev >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }
-    for path in \$(cat /tmp/files); do [ ! -e \$path ] || { echo left behind: \$path; exit 1; }; done
-    find / -xdev | grep dgram | grep -v '^/srv\|^/proc\|/var/cache' && { echo left behind; exit 1; }
-    exit 0" || status=$?
-case $status in
-    0) ;;
-    77) say "release: the packages are NOT tried" ;;
-    *) die "the packages do not install" ;;
-esac
+scripts/try-bare.sh --bring "$work/brought" bookworm "sh brought/try.sh $version" >"$work/log" 2>&1 || status=$?
+if [ $status = 77 ]; then
+    printf 'ok 1 - # SKIP the Debian packages are not tried: %s\n' "$(sed -n 's/^== bare: //p' "$work/log" | tail -n 1)"
+elif [ $status = 0 ]; then
+    ok "the Debian packages"
+else
+    cat "$work/log" >&2
+    die "the Debian packages"
+fi
 
 (cd "$out" && find . -type f ! -name SHA256SUMS | sed 's,^\./,,' | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)
-say "release: $version, in build/release:"
-cat "$out/SHA256SUMS"
+say "release: $version, in build/release"

@@ -51,8 +51,8 @@ describe("examples/host", function()
     ]]):format(word)
   end
 
-  local function start(count, port)
-    local host = child.start(folder .. "/build/dgram-host",
+  local function start(count, port, program)
+    local host = child.start(program or folder .. "/build/dgram-host",
       { tostring(count), tostring(port), "examples/host/server.lua", folder .. "/handler.lua" })
     return host, tonumber(host:expect("workers at port (%d+)\n", "out", 60))
   end
@@ -163,6 +163,29 @@ describe("examples/host", function()
     local host = start(2, 0)
     host:kill "sigterm"
     ended_well(host)
+  end)
+
+  it("may be linked statically, Lua and luv included", function()
+    if not can_build then pending(why) end
+    if build.flags[1] then pending "sanitizers need shared libraries" end
+    if build.lua == "luajit" then pending "pkg-config would add Lua 5.1, for luv's sake" end
+    local folders = folder .. "/usr/lib/pkgconfig"
+    local ask = "PKG_CONFIG_PATH=$1 exec pkg-config --static --cflags --libs $2-dgram $2-luv $2 libuv-static"
+    local listed = child.start("/bin/sh", { "-c", ask, "sh", folders, build.lua }):wait()
+    if listed.status ~= 0 then pending(listed.err) end
+    local words = { "-static", "-w", "-o", folder .. "/static", "examples/host/host.c" }
+    for word in listed.out:gmatch "%S+" do words[#words + 1] = word end
+    installed.run(build.compiler, words)
+
+    handler(answering "static ")
+    local host, port = start(1, 0, folder .. "/static")
+    local list, answers = clients(1)
+    list[1]:send("x", port, "127.0.0.1")
+    loop.wait(function() return answers["static x"] == 1 end, 60)
+    host:kill "sigterm"
+    ended_well(host)
+    list[1]:close()
+    loop.run()
   end)
 
   it("says what keeps it from beginning", function()
