@@ -1,9 +1,10 @@
 # What `cmake --install` puts below the prefix, and the target that takes it away again.
 
 # The folders that are not there yet are written down for the target `uninstall`, before the first is made.
-install(CODE "set(folders [[${CMAKE_INSTALL_LIBDIR}/lua/${lua_abi}/dgram;share/lua/${lua_abi}/dgram;${CMAKE_INSTALL_LIBDIR}/cmake/dgram;\
-${CMAKE_INSTALL_LIBDIR}/pkgconfig;${CMAKE_INSTALL_INCLUDEDIR};share/doc/lua-dgram]])
-set(list [[${PROJECT_BINARY_DIR}/install_folders.txt]])" ALL_COMPONENTS)
+set(folders
+    "${CMAKE_INSTALL_LIBDIR}/lua/${lua_abi}/dgram" "${CMAKE_INSTALL_LIBDIR}/cmake/dgram" "${CMAKE_INSTALL_LIBDIR}/pkgconfig"
+    "${CMAKE_INSTALL_INCLUDEDIR}" "share/lua/${lua_abi}/dgram" share/doc/lua-dgram)
+install(CODE "set(folders [[${folders}]])\nset(list [[${PROJECT_BINARY_DIR}/install_folders.txt]])" ALL_COMPONENTS)
 install(SCRIPT "${PROJECT_SOURCE_DIR}/cmake/new_folders.cmake" ALL_COMPONENTS)
 
 # ---- runtime: the Lua module

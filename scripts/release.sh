@@ -4,8 +4,9 @@
 #
 #   scripts/release.sh
 #
-# Each step that went well is a line, `ok - ...`; the first that did not ends it. In build/release there are then: the tarball, the versioned rockspec, the source rock, the binary rock for each Lua, the
-# Debian packages, and SHA256SUMS. To release: set the tag (v and the version) on HEAD, push it, and upload these.
+# Each step that went well is a line, `ok - ...`; the first that did not ends it. In build/release there are then: the tarball,
+# the versioned rockspec, the source rock, the binary rock for each Lua, the Debian packages, and SHA256SUMS. To release: set
+# the tag (v and the version) on HEAD, push it, and upload these.
 #
 # The version stands in csrc/api/version.h; the repository's address in dgram-scm-1.rockspec. The repository need not be there
 # yet: git is told to take a clone of this checkout in its place. The Debian packages are tried in a minimal system

@@ -65,9 +65,9 @@ end
 
 --- Builds a CMake project against what is installed below the prefix.
 function installed.make(build, prefix, source, folder, ...)
+  local flags = "-DCMAKE_C_FLAGS=-g -Wall -Wextra -Werror " .. table.concat(build.flags, " ")
   installed.run("cmake", { "-S", source, "-B", folder, "-DCMAKE_PREFIX_PATH=" .. prefix,
-    "-DCMAKE_C_COMPILER=" .. build.compiler, "-DCMAKE_C_FLAGS=-g -Wall -Wextra -Werror " .. table.concat(build.flags, " "),
-    ... })
+    "-DCMAKE_C_COMPILER=" .. build.compiler, flags, ... })
   installed.run("cmake", { "--build", folder })
 end
 
