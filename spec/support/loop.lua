@@ -208,6 +208,9 @@ local function clean_up()
 end
 
 local function start_spec()
+  -- What the stack still held at the end of the last spec is let go here, not between two counts of this one.
+  collectgarbage()
+  run_out()
   failed = false
   expected = {}
   before = {}
