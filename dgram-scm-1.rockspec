@@ -69,6 +69,7 @@ build = {
         "csrc/net/transmit.c",
         "csrc/net/unix_file.c",
         "csrc/socket/adopt.c",
+        "csrc/socket/batch.c",
         "csrc/socket/bind.c",
         "csrc/socket/buffers.c",
         "csrc/socket/callbacks.c",
@@ -82,6 +83,7 @@ build = {
         "csrc/socket/lanes.c",
         "csrc/socket/list_callback.c",
         "csrc/socket/listen.c",
+        "csrc/socket/lone.c",
         "csrc/socket/moderation.c",
         "csrc/socket/pair.c",
         "csrc/socket/ready.c",
@@ -93,6 +95,8 @@ build = {
         "csrc/socket/send_names.c",
         "csrc/socket/send_queue.c",
         "csrc/socket/socket.c",
+        "csrc/socket/take.c",
+        "csrc/socket/timers.c",
         "csrc/socket/watch.c",
         "csrc/socket/work.c",
         -- end of list
@@ -105,6 +109,7 @@ build = {
     ["dgram"] = "lua/dgram/init.lua",
     ["dgram.lookup"] = "lua/dgram/lookup.lua",
     ["dgram.options"] = "lua/dgram/options.lua",
+    ["dgram.receive"] = "lua/dgram/receive.lua",
     ["dgram.types"] = "lua/dgram/types.lua",
     -- end of list
   },

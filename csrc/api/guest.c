@@ -120,8 +120,9 @@ static void check_outside(lua_State *L, const dg_state *state)
         lua_pop(L, 1);
     }
     if (inside)
-        dg_error_raise(L, "Error", "ERR_INVALID_STATE",
-                       "Invalid state: dgram.step is for the program around the loop, and was called inside of the loop");
+        dg_error_raise(
+            L, "Error", "ERR_INVALID_STATE",
+            "Invalid state: dgram.step is for the program around the loop, and was called inside of the loop");
 }
 
 /* core.step([milliseconds]): one turn. Returns whether anything is left to do. */
@@ -138,11 +139,8 @@ static int guest_step(lua_State *L)
 }
 
 static const luaL_Reg no_methods[] = {{NULL, NULL}};
-static const luaL_Reg core[] = {{"pollfd", guest_pollfd},
-                                {"events", guest_events},
-                                {"timeout", guest_timeout},
-                                {"step", guest_step},
-                                {NULL, NULL}};
+static const luaL_Reg core[] = {
+    {"pollfd", guest_pollfd}, {"events", guest_events}, {"timeout", guest_timeout}, {"step", guest_step}, {NULL, NULL}};
 
 void dg_guest_open(lua_State *L)
 {

@@ -83,8 +83,9 @@ typedef struct dg_state {
     uint32_t interval;           /* microseconds until the timer fires: the shortest interval of these sockets */
     int timer_fd;                /* descriptor of the timer; -1: there is none (interval_timer.c) */
     unsigned char timer_watched; /* the timer's poll handle is started */
-    lua_CFunction on_poll, on_alive, on_retry, on_idle, on_timer; /* luv's callbacks, which dispatch.c sets */
-    dg_address_cache *addresses;                                  /* NULL before the first parsed destination */
+    lua_CFunction on_poll, on_alive, on_retry, on_deadline, on_idle,
+        on_timer;                /* luv's callbacks, which dispatch.c sets */
+    dg_address_cache *addresses; /* NULL before the first parsed destination */
 } dg_state;
 
 /* Makes the dg_state of a Lua state, and the registry. */

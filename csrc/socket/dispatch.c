@@ -12,6 +12,7 @@
 #include "ready.h"
 #include "receive.h"
 #include "send_queue.h"
+#include "take.h"
 #include "watch.h"
 #include "work.h"
 
@@ -229,6 +230,17 @@ static int on_retry(lua_State *L)
     return leave(L, s->state, FROM_TIMER);
 }
 
+/* luv's callback for the timer of calls that wait for a datagram: likewise. */
+static int on_deadline(lua_State *L)
+{
+    dg_socket *s = push_if_there(L);
+    if (s == NULL)
+        return 0;
+    if (s->kept_alive) /* its wait would not have a timer else */
+        dg_work_mark(s, DG_WORK_CALLS);
+    return leave(L, s->state, FROM_TIMER);
+}
+
 /* luv's callback for the idle handle: a turn begins. */
 static int on_idle(lua_State *L)
 {
@@ -303,6 +315,7 @@ void dg_dispatch_open(lua_State *L)
     state->on_poll = on_poll;
     state->on_alive = on_alive;
     state->on_retry = on_retry;
+    state->on_deadline = on_deadline;
     state->on_idle = on_idle;
     state->on_timer = on_timer;
 }
@@ -312,6 +325,7 @@ void dg_dispatch_configure(lua_State *L)
     dg_receive_push_upvalues(L);
     lua_pushcclosure(L, body, DG_RECEIVE_UPVALUES);
     dg_registry_set(L, DG_REGISTRY_BODY);
+    dg_take_configure(L);
     /* This callback is made once, here, so that starting the idle handle allocates less. */
     lua_pushnil(L);
     dg_state_push_callback(L, dg_state_of(L)->on_idle);

@@ -13,6 +13,7 @@ dgram.Socket = core.methods
 for name, method in pairs(emitter.methods) do dgram.Socket[name] = method end
 require "dgram.bind"
 require "dgram.connect"
+local calls = require "dgram.receive"
 
 core.configure {
   --- The last step to a listener. A table constructor costs the interpreter less than building it through the C API; LuaJIT
@@ -23,6 +24,7 @@ core.configure {
     return slots[1](msg, rinfo) -- looked at now: a finalizer that ran while the table was made may have closed the socket
   end,
   emit = function(socket, event, ...)
+    if event == "error" and calls.fail(socket, ...) then return end
     local done, err = true, nil
     if event == "close" and core.private(socket).unfollow then
       done, err = pcall(options_of.unfollow, socket) -- the program's own code, which must not swallow the event
@@ -30,9 +32,13 @@ core.configure {
     emitter.methods.emit(socket, event, ...)
     if not done then error(err, 0) end
   end,
+  taken = calls.taken,
+  endCalls = calls.finish,
   sendToName = lookup.send,
   cancelLookups = lookup.cancel_sends,
 }
+
+calls.open()
 
 local families = { udp4 = 4, udp6 = 6, unix_dgram = 0 }
 local no_options = {}
