@@ -30,13 +30,6 @@ static int guest_pollfd(lua_State *L)
     return 1;
 }
 
-/* core.events() */
-static int guest_events(lua_State *L)
-{
-    lua_pushliteral(L, "r");
-    return 1;
-}
-
 /* Returns whether the loop has anything to do, as far as it tells. */
 static int is_alive(lua_State *L)
 {
@@ -140,7 +133,7 @@ static int guest_step(lua_State *L)
 
 static const luaL_Reg no_methods[] = {{NULL, NULL}};
 static const luaL_Reg core[] = {
-    {"pollfd", guest_pollfd}, {"events", guest_events}, {"timeout", guest_timeout}, {"step", guest_step}, {NULL, NULL}};
+    {"pollfd", guest_pollfd}, {"timeout", guest_timeout}, {"step", guest_step}, {NULL, NULL}};
 
 void dg_guest_open(lua_State *L)
 {

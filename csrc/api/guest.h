@@ -10,7 +10,7 @@
 
 DG_HIDDEN_BEGIN
 
-/* Adds pollfd, events, timeout and step to core, which is below the methods on top of the stack. */
+/* Adds pollfd, timeout and step to core, which is below the methods on top of the stack. */
 void dg_guest_open(lua_State *L);
 
 DG_HIDDEN_END

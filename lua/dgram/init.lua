@@ -141,7 +141,7 @@ dgram.run = core.run
 dgram.pollfd = core.pollfd
 
 --- What to wait for: "r".
-dgram.events = core.events
+function dgram.events() return "r" end
 
 --- How many seconds to wait at most; nil: no limit. Raises ENOTSUP where the loop does not tell.
 dgram.timeout = core.timeout
