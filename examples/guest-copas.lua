@@ -40,7 +40,7 @@ copas.addthread(function()
   assert(copas.connect(connection, "127.0.0.1", tcp_port))
   for _, line in ipairs(lines) do
     copas.send(connection, line .. "\n")
-    print(copas.receive(connection))
+    print((copas.receive(connection)))
   end
   connection:close()
   server:close()
