@@ -478,7 +478,10 @@ describe("cqueues", function()
         local client = dgram.createSocket "udp4"
         for i = 1, 20 do
           local begun = cqueues.monotime()
-          client:send("x", server:address().port, "127.0.0.1", function() sent = sent + 1; times[i] = cqueues.monotime() - begun end)
+          client:send("x", server:address().port, "127.0.0.1", function()
+            sent = sent + 1
+            times[i] = cqueues.monotime() - begun
+          end)
           cqueues.sleep(0.002)
         end
         server:on("message", function() got = got + 1 end)

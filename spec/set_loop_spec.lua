@@ -51,7 +51,9 @@ for _, maker in ipairs(makers) do
         end)
         server:on("listening", function()
           print "listening"
-          client:send("hello", server:address().port, "127.0.0.1", function(err, bytes) print("sent " .. tostring(err) .. " " .. bytes) end)
+          client:send("hello", server:address().port, "127.0.0.1", function(err, bytes)
+            print("sent " .. tostring(err) .. " " .. bytes)
+          end)
         end)
         client = dgram.createSocket("udp4", function(msg)
           print("answer " .. msg)
@@ -306,8 +308,8 @@ end)
 describe("dgram.setLoop", function()
   loop.guard()
 
-  local names = { "new_poll", "poll_start", "poll_stop", "new_idle", "idle_start", "idle_stop", "new_timer", "timer_start",
-    "close", "is_closing", "ref", "unref", "run", "stop" }
+  local names = { "new_poll", "poll_start", "poll_stop", "new_idle", "idle_start", "idle_stop", "new_timer",
+    "timer_start", "close", "is_closing", "ref", "unref", "run", "stop" }
 
   it("takes a table with luv's fourteen functions, and needs no more", function()
     assert.equal("ENOTSUP ENOTSUP\ngot hello\ntimeout\ntrue\nfalse\n", child.lua_ok([[
@@ -405,6 +407,17 @@ describe("the game of the examples", function()
     local paths = ("package.path = %q; package.cpath = %q"):format(package.path, package.cpath)
     local process = child.start(child.interpreter(), { "-e", paths .. hide_luv, "examples/game-loop.lua", "10" },
       { own = true }):wait()
+    assert.equal(0, process.status, process.err)
+    assert.equal("player one saw the other 10 times in 10 frames, last at 10\n" ..
+      "player two saw the other 10 times in 10 frames, last at 10\n", process.out)
+  end)
+
+  it("plays in LOVE, without a window", function()
+    need(pending, has "ffi"())
+    local program = need(pending, can.program "love")
+    local environment = { "LUA_PATH=" .. package.path, "LUA_CPATH=" .. package.cpath, "HOME=" .. os.getenv "HOME",
+      "PATH=" .. os.getenv "PATH" }
+    local process = child.start(program, { "examples/love", "10" }, { env = environment }):wait()
     assert.equal(0, process.status, process.err)
     assert.equal("player one saw the other 10 times in 10 frames, last at 10\n" ..
       "player two saw the other 10 times in 10 frames, last at 10\n", process.out)

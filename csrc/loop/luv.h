@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* luv as a table of Lua functions, which is found when it is first needed, or another loop that has the same functions
- * (dgram.setLoop). Without luv everything that needs no loop still works. This file finds and calls luv's functions; idle.h, interval_timer.h and socket/watch.h know what to
- * call. */
+ * (dgram.setLoop). Without a loop everything that needs none still works. This file finds and calls luv's functions;
+ * idle.h, interval_timer.h, step_timer.h and socket/watch.h know what to call. */
 #ifndef DG_LOOP_LUV_H
 #define DG_LOOP_LUV_H
 
@@ -16,8 +16,8 @@ int dg_luv_available(lua_State *L);
 void dg_luv_need(lua_State *L, const char *what);
 /* Pushes one of luv's functions. The caller knows that there is a luv. */
 void dg_luv_push(lua_State *L, const char *name);
-/* Calls a function that not every loop has, without arguments, and pushes its result. Returns 0 and pushes nothing where
- * the loop does not have it. */
+/* Calls a function that not every loop has, without arguments, and pushes its result. Returns 0 and pushes nothing
+ * where the loop does not have it. */
 int dg_luv_ask(lua_State *L, const char *name);
 /* Is called after a call with three results, and raises if it failed: luv's functions return nil, message, name
  * then. */

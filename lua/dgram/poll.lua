@@ -380,7 +380,8 @@ function poll.ffi(...)
     for fd, entry in pairs(fds) do
       local events = entry.events
       array[n].fd, array[n].revents = fd, 0
-      array[n].events = (events.IN and flags.IN or 0) + (events.OUT and flags.OUT or 0) + (events.PRI and flags.PRI or 0)
+      array[n].events = (events.IN and flags.IN or 0) + (events.OUT and flags.OUT or 0) +
+        (events.PRI and flags.PRI or 0)
       n = n + 1
     end
     return n
