@@ -14,7 +14,8 @@
 static void report_pending_error(lua_State *L, int index, dg_socket *s)
 {
     int error = dg_descriptor_take_error(s->fd);
-    dg_descriptor_drop_error_queue(s->fd);
+    if (s->family != AF_UNIX) /* it has no error queue: the call would take a datagram */
+        dg_descriptor_drop_error_queue(s->fd);
     if (error == 0)
         return;
     if (error == -EBADF || error == -ENOTSOCK) /* other code has closed the descriptor: watching it would spin */
