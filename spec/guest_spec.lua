@@ -505,4 +505,32 @@ describe("cqueues", function()
     ]]
     assert.equal("sent\t20\ngot\t20\n20\ttrue\n", out)
   end)
+
+  it("is woken for a socket that is received from at intervals", function()
+    need(pending, try "cqueues")
+    need(pending, try "socket")
+    local out = child.lua_ok [[
+      local cqueues, luasocket, dgram = require "cqueues", require "socket", require "dgram"
+      local got, late = 0, 0
+      local server = dgram.createSocket({ type = "udp4", moderation = 5000 }, function() got = got + 1 end)
+      server:bind(0, "127.0.0.1")
+      local peer = luasocket.udp()
+      peer:setpeername("127.0.0.1", server:address().port)
+      local controller = cqueues.new()
+      controller:wrap(function()
+        for i = 1, 120 do -- after 64 of them in a row it is
+          peer:send "x"
+          while got < i do
+            if cqueues.poll(dgram, 20) == 20 then late = late + 1 end
+            dgram.step()
+          end
+        end
+        server:close()
+        while dgram.step() do cqueues.poll(dgram) end
+      end)
+      assert(controller:loop())
+      print(got, late)
+    ]]
+    assert.equal("120\t0\n", out)
+  end)
 end)

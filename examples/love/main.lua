@@ -28,7 +28,8 @@ end
 
 local function finish()
   for _, each in ipairs(players) do
-    print(("player %s saw the other %d times in %d frames, last at %s"):format(each.name, each.seen, frames, each.other))
+    local text = "player %s saw the other %d times in %d frames, last at %s"
+    print(text:format(each.name, each.seen, frames, each.other))
     each.socket:close()
   end
   while dgram.step(100) do end
