@@ -39,6 +39,11 @@ test_packages() {
     command -v systemd-socket-activate >/dev/null 2>&1 || echo systemd
 }
 
+# What the examples are tried against; where one is missing, their specs are skipped, and say so.
+peer_packages() {
+    echo atftp bind9-dnsutils chrony curl dnsmasq-base tftp-hpa
+}
+
 packages() {
     case ${1:-demo} in
         demo) build_packages lua5.4 ;;
@@ -55,7 +60,7 @@ packages() {
             done
             ;;
         ci)
-            packages test && packages check && packages counts && packages bare
+            packages test && packages check && packages counts && packages bare && peer_packages
             command -v npm >/dev/null 2>&1 || echo npm # for scripts/node26.sh
             for name in lua5.1 lua5.2 lua5.3 luajit clang asan rock; do build_packages "$name"; done
             ;;
