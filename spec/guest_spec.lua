@@ -421,7 +421,7 @@ end
 
 local function example(name, ...)
   local paths = ("package.path = %q; package.cpath = %q"):format(package.path, package.cpath)
-  return child.start(child.interpreter(), { "-e", paths, "examples/" .. name .. ".lua", ... }, { own = true })
+  return child.start(child.interpreter(), { "-e", paths, "examples/hosts/" .. name .. ".lua", ... }, { own = true })
 end
 
 local function finished(process)
@@ -436,17 +436,17 @@ describe("the example", function()
 
   it("in cqueues has a server and a client in its coroutines", function()
     need(pending, try "cqueues")
-    assert.equal("you said hello 1\nyou said hello 2\n", finished(example("guest-cqueues", "2")))
+    assert.equal("you said hello 1\nyou said hello 2\n", finished(example("cqueues", "2")))
   end)
 
   it("in copas is a gateway from TCP to datagrams", function()
     need(pending, try "copas")
-    assert.equal("ONE\nTWO\nTHREE\n", finished(example("guest-copas", "one", "two", "three")))
+    assert.equal("ONE\nTWO\nTHREE\n", finished(example("copas", "one", "two", "three")))
   end)
 
   it("in a loop of lua-posix' poll has the standard input beside", function()
     need(pending, try "posix.poll")
-    local process = example "guest-poll"
+    local process = example "poll"
     local port = tonumber(process:expect "port (%d+)")
     local peer = peers.new():listen()
     peer:send("hello", port)

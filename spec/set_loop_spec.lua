@@ -405,7 +405,7 @@ describe("the game of the examples", function()
   it("plays at 60 frames a second without luv", function()
     need(pending, makers[4].can())
     local paths = ("package.path = %q; package.cpath = %q"):format(package.path, package.cpath)
-    local process = child.start(child.interpreter(), { "-e", paths .. hide_luv, "examples/game-loop.lua", "10" },
+    local process = child.start(child.interpreter(), { "-e", paths .. hide_luv, "examples/hosts/game-loop.lua", "10" },
       { own = true }):wait()
     assert.equal(0, process.status, process.err)
     assert.equal("player one saw the other 10 times in 10 frames, last at 10\n" ..
@@ -417,7 +417,7 @@ describe("the game of the examples", function()
     local program = need(pending, can.program "love")
     local environment = { "LUA_PATH=" .. package.path, "LUA_CPATH=" .. package.cpath, "HOME=" .. os.getenv "HOME",
       "PATH=" .. os.getenv "PATH" }
-    local process = child.start(program, { "examples/love", "10" }, { env = environment }):wait()
+    local process = child.start(program, { "examples/hosts/love", "10" }, { env = environment }):wait()
     assert.equal(0, process.status, process.err)
     assert.equal("player one saw the other 10 times in 10 frames, last at 10\n" ..
       "player two saw the other 10 times in 10 frames, last at 10\n", process.out)

@@ -1,6 +1,6 @@
 -- An echo server and its client in coroutines of cqueues: dgram's loop is a guest in that of cqueues.
 --
---   sh scripts/with.sh lua5.4 lua5.4 examples/guest-cqueues.lua [QUESTIONS]
+--   sh scripts/with.sh lua5.4 lua5.4 examples/hosts/cqueues.lua [QUESTIONS]
 --
 -- The client asks so many questions (3 if not given), prints the answers, and both end.
 local cqueues = require "cqueues"

@@ -1,6 +1,6 @@
 -- dgram in a program's own loop over lua-posix' poll: it answers datagrams, and reads lines of the standard input beside.
 --
---   sh scripts/with.sh lua5.3 lua5.3 examples/guest-poll.lua [PORT]
+--   sh scripts/with.sh lua5.3 lua5.3 examples/hosts/poll.lua [PORT]
 --
 -- Prints its port, and each line and each datagram that comes. Ends when the input does.
 local poll = require "posix.poll".poll

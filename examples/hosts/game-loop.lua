@@ -1,7 +1,7 @@
 -- A game of 60 frames a second, for two players who tell each other where they are, without luv: dgram's loop is one of
 -- dgram.poll, and each frame makes a turn of it.
 --
---   sh scripts/with.sh luajit luajit examples/game-loop.lua [FRAMES]
+--   sh scripts/with.sh luajit luajit examples/hosts/game-loop.lua [FRAMES]
 --
 -- Both players are in this one program. Plays so many frames (30 if not given), prints what each player saw of the other,
 -- and ends. In LOVE the body of the loop stands in love.update, and love waits for the next frame.

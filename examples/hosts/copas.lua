@@ -1,7 +1,7 @@
 -- A gateway: lines that come by TCP, to a server of copas', are asked of a UDP server, and the answers go back by TCP.
 -- dgram's loop is a guest in that of copas.
 --
---   sh scripts/with.sh luajit luajit examples/guest-copas.lua [LINE...]
+--   sh scripts/with.sh luajit luajit examples/hosts/copas.lua [LINE...]
 --
 -- Asks the lines ("hello" and "again" if there are none) of itself, prints the answers, and ends.
 local copas = require "copas"

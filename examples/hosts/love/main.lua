@@ -1,6 +1,6 @@
 -- Two players in a game of LOVE, without luv: each frame makes a turn of dgram's loop, in love.update.
 --
---   sh scripts/with.sh luajit love examples/love [FRAMES]
+--   sh scripts/with.sh luajit love examples/hosts/love [FRAMES]
 --
 -- Plays so many frames (30 if not given), prints how many each player saw of the other's, and ends. Only love's `timer` and
 -- `event` are needed, so it runs without a window, too.
