@@ -35,6 +35,7 @@ build = {
         -- list of C sources (scripts/rockspec.sh writes it)
         "csrc/api/blocklists.c",
         "csrc/api/check.c",
+        "csrc/api/guest.c",
         "csrc/api/memberships.c",
         "csrc/api/module.c",
         "csrc/api/options.c",
@@ -42,10 +43,12 @@ build = {
         "csrc/api/raw_options.c",
         "csrc/api/rule_arguments.c",
         "csrc/api/stats.c",
+        "csrc/loop/due.c",
         "csrc/loop/idle.c",
         "csrc/loop/interval_timer.c",
         "csrc/loop/luv.c",
         "csrc/loop/state.c",
+        "csrc/loop/step_timer.c",
         "csrc/loop/turn.c",
         "csrc/loop/uncaught.c",
         "csrc/lua/advice.c",
@@ -114,6 +117,7 @@ build = {
     ["dgram"] = "lua/dgram/init.lua",
     ["dgram.lookup"] = "lua/dgram/lookup.lua",
     ["dgram.options"] = "lua/dgram/options.lua",
+    ["dgram.poll"] = "lua/dgram/poll.lua",
     ["dgram.receive"] = "lua/dgram/receive.lua",
     ["dgram.types"] = "lua/dgram/types.lua",
     -- end of list

@@ -199,6 +199,7 @@ describe("any value anywhere ends in a result or an error object:", function()
           return result
         end)
         dgram.setUncaughtHandler(nil)
+        dgram.onDue(nil)
         clean()
       end
     end

@@ -2,6 +2,7 @@
 #include "dispatch.h"
 
 #include "../lua/error.h"
+#include "../loop/due.h"
 #include "../loop/idle.h"
 #include "../loop/luv.h"
 #include "../loop/turn.h"
@@ -281,6 +282,9 @@ int dg_dispatch_run(lua_State *L)
     check_mode(L);
     dg_luv_need(L, "dgram.run");
     dg_state *state = dg_state_of(L);
+    if (state->telling != 0)
+        dg_error_raise(L, "Error", "ERR_INVALID_STATE",
+                       "Invalid state: the function of dgram.onDue must not run the loop, but wake who does");
     lua_settop(L, 1);
     dg_socket *around = release_outer(state);
     if (around != NULL) {
@@ -289,6 +293,7 @@ int dg_dispatch_run(lua_State *L)
         lua_settop(L, 1);
     }
     dg_work_resume(L, state);
+    dg_due_forget(state);
     dg_luv_push(L, "run");
     int arguments = !lua_isnil(L, 1);
     if (arguments)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "work.h"
 
+#include "../loop/due.h"
 #include "../loop/idle.h"
 #include "../loop/luv.h"
 #include "../loop/turn.h"
@@ -25,8 +26,10 @@ static void append_pending(dg_state *state, dg_socket *s)
 
 static void wake(lua_State *L, dg_state *state)
 {
-    if (state->depth == 0 && !state->idle_running)
-        dg_idle_start(L, state);
+    if (state->depth != 0 || state->idle_running)
+        return;
+    dg_idle_start(L, state);
+    dg_due_note(L, state);
 }
 
 void dg_work_mark(dg_socket *s, unsigned kinds)
