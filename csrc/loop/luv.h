@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* luv as a table of Lua functions, which is found when it is first needed. Without luv everything that needs no loop
- * still works. This file finds and calls luv's functions; idle.h, interval_timer.h and socket/watch.h know what to
- * call. */
+/* luv as a table of Lua functions, which is loaded when it is first needed: with it comes the loop, which a process
+ * that forks must not have. Without luv everything that needs no loop still works. This file finds and calls luv's
+ * functions; idle.h, interval_timer.h and socket/watch.h know what to call. */
 #ifndef DG_LOOP_LUV_H
 #define DG_LOOP_LUV_H
 
@@ -10,8 +10,11 @@
 
 DG_HIDDEN_BEGIN
 
-/* Returns whether there is a luv, and the Lua state is not being closed. */
+/* Returns whether there is a luv, and the Lua state is not being closed. Loads luv. When it was found for the first
+ * time, both call the state's on_loop. */
 int dg_luv_available(lua_State *L);
+/* Does the same, but loads nothing: for what needs a loop only if there is one already. */
+int dg_luv_present(lua_State *L);
 /* Raises an error that says what to install, where there is no luv. */
 void dg_luv_need(lua_State *L, const char *what);
 /* Pushes one of luv's functions. The caller knows that there is a luv. */

@@ -8,6 +8,7 @@
 #include "../loop/uncaught.h"
 #include "drain.h"
 #include "moderation.h"
+#include "owed.h"
 #include "ready.h"
 #include "receive.h"
 #include "send_queue.h"
@@ -300,6 +301,7 @@ void dg_dispatch_open(lua_State *L)
     state->on_retry = on_retry;
     state->on_idle = on_idle;
     state->on_timer = on_timer;
+    state->on_loop = dg_owed_note;
 }
 
 void dg_dispatch_configure(lua_State *L)
