@@ -127,6 +127,25 @@ step(function()
   forgotten:bind(0, "127.0.0.1")
   forgotten:send("x", 9, "127.0.0.1")
 end)
+step(function()
+  socket.r = dgram.createSocket "udp4"
+  socket.r:bind(0, "127.0.0.1")
+  local own = socket.r:address().port
+  for _, timeout in ipairs { false, 1, 60000 } do
+    step(coroutine.wrap(function()
+      local s = socket.r
+      for _ = 1, 2 do s:receive(timeout or nil) end
+      s:receiveMany(2, timeout or math.huge)
+    end))
+  end
+  step(function() socket.r:receive(0) end)
+  for i = 1, 8 do step(function() socket.r:send(tostring(i), own, "127.0.0.1") end) end
+  turn()
+  step(function() socket.r:receiveMany(2) end)
+  socket.r:on("message", function() end)
+  step(function() socket.r:receive(0) end)
+  turn()
+end)
 -- A Unix peer whose queue is full, for one that is not connected to it and for one that is; what waits goes or is given
 -- up.
 step(function()

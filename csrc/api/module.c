@@ -4,8 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../net/timer.h"
 #include "../lua/compat.h"
 #include "../lua/error.h"
+#include "../loop/due.h"
 #include "../loop/luv.h"
 #include "../loop/uncaught.h"
 #include "../socket/adopt.h"
@@ -18,6 +20,7 @@
 #include "../socket/dispatch.h"
 #include "../socket/intake.h"
 #include "../socket/listen.h"
+#include "../socket/lone.h"
 #include "../socket/moderation.h"
 #include "../socket/owed.h"
 #include "../socket/pair.h"
@@ -28,6 +31,7 @@
 #include "../socket/work.h"
 #include "blocklists.h"
 #include "check.h"
+#include "guest.h"
 #include "memberships.h"
 #include "options.h"
 #include "queue_methods.h"
@@ -97,6 +101,21 @@ static int core_uv(lua_State *L)
     return 1;
 }
 
+/* core.clock(): milliseconds since some time. */
+static int core_clock(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)dg_timer_now() / 1000);
+    return 1;
+}
+
+/* core.inLoop(): whether the loop runs, so far as dgram knows. */
+static int core_in_loop(lua_State *L)
+{
+    const dg_state *state = dg_state_of(L);
+    lua_pushboolean(L, state->depth != 0 || state->running != 0);
+    return 1;
+}
+
 static int core_pid(lua_State *L)
 {
     lua_pushinteger(L, (lua_Integer)getpid());
@@ -114,6 +133,8 @@ static const luaL_Reg core[] = {
     {"where", dg_error_where},
     {"place", dg_error_place},
     {"describe", dg_error_describe},
+    {"clock", core_clock},
+    {"inLoop", core_in_loop},
     {"pid", core_pid},
     {"run", dg_dispatch_run},
     {NULL, NULL},
@@ -121,11 +142,11 @@ static const luaL_Reg core[] = {
 
 /* Openers that take (core, methods) on top of the stack and leave them there. */
 static void (*const rooms[])(lua_State *) = {
-    dg_create_open,      dg_socket_open,        dg_close_open,  dg_bind_open,        dg_adopt_open,
-    dg_connect_open,     dg_blocklists_open,    dg_listen_open, dg_moderation_open,  dg_send_open,
-    dg_send_names_open,  dg_queue_methods_open, dg_reply_open,  dg_options_open,     dg_buffers_open,
-    dg_memberships_open, dg_stats_open,         dg_check_open,  dg_raw_options_open, dg_intake_open,
-    dg_pair_open,        dg_detach_open,        dg_owed_open,
+    dg_create_open,  dg_socket_open,      dg_close_open,         dg_bind_open,   dg_adopt_open,
+    dg_connect_open, dg_blocklists_open,  dg_listen_open,        dg_lone_open,   dg_moderation_open,
+    dg_send_open,    dg_send_names_open,  dg_queue_methods_open, dg_reply_open,  dg_options_open,
+    dg_buffers_open, dg_memberships_open, dg_stats_open,         dg_check_open,  dg_raw_options_open,
+    dg_intake_open,  dg_pair_open,        dg_guest_open,         dg_detach_open, dg_owed_open,
 };
 
 EXPORT int luaopen_dgram_core(lua_State *L);
@@ -150,6 +171,8 @@ EXPORT int luaopen_dgram_core(lua_State *L)
     lua_createtable(L, 0, ROOM);
     dg_setfuncs(L, core);
     dg_uncaught_add(L);
+    dg_luv_add(L);
+    dg_due_add(L);
     lua_createtable(L, 0, ROOM); /* metatable, core, methods */
     for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++)
         rooms[i](L);

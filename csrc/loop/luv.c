@@ -154,6 +154,17 @@ void dg_luv_push(lua_State *L, const char *name)
     lua_remove(L, -2);
 }
 
+int dg_luv_ask(lua_State *L, const char *name)
+{
+    dg_luv_push(L, name);
+    if (!lua_isfunction(L, -1)) {
+        lua_pop(L, 1);
+        return 0;
+    }
+    lua_call(L, 0, 1);
+    return 1;
+}
+
 static int available(lua_State *L, enum search search)
 {
     int found = push_uv(L, search);
@@ -177,7 +188,7 @@ void dg_luv_need(lua_State *L, const char *what)
     if (!available(L, AGAIN))
         dg_error_raise(L, "Error", "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
                        "%s needs an event loop: neither require \"luv\" nor require \"uv\" finds one. "
-                       "Install luv (luarocks install luv, or Debian's lua-luv)",
+                       "Install luv (luarocks install luv, or Debian's lua-luv), or see dgram.setLoop",
                        what);
 }
 
@@ -214,7 +225,47 @@ void dg_luv_call(lua_State *L, const char *name)
     if (!dg_luv_is_closing(L)) {
         dg_luv_push(L, name);
         lua_pushvalue(L, -2);
-        lua_call(L, 1, 0);
+        if (lua_isnil(L, -2)) /* timer_stop: the timer fires in vain */
+            lua_pop(L, 2);
+        else
+            lua_call(L, 1, 0);
     }
     lua_pop(L, 1);
+}
+
+static void check_loop(lua_State *L, int index)
+{
+    static const char *const names[] = {"new_poll",  "poll_start", "poll_stop",   "new_idle", "idle_start",
+                                        "idle_stop", "new_timer",  "timer_start", "close",    "is_closing",
+                                        "ref",       "unref",      "run",         "stop"};
+    if (!lua_istable(L, index))
+        dg_error_arg_type(L, index, "loop", "a table");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        lua_getfield(L, index, names[i]);
+        if (!lua_isfunction(L, -1))
+            dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE",
+                           "The \"loop\" argument must have the function \"%s\", as luv has it", names[i]);
+        lua_pop(L, 1);
+    }
+}
+
+/* core.setLoop(loop) */
+static int set_loop(lua_State *L)
+{
+    dg_error_surplus_function(L, 1);
+    check_loop(L, 1);
+    dg_state *state = dg_state_of(L);
+    if (state->has_sockets || state->running != 0 || state->luv_gone)
+        dg_error_raise(L, "Error", "ERR_INVALID_STATE",
+                       "Invalid state: dgram.setLoop comes before the first socket is made");
+    lua_settop(L, 1);
+    dg_registry_set(L, DG_REGISTRY_UV);
+    guard(L);
+    return 0;
+}
+
+void dg_luv_add(lua_State *L)
+{
+    static const luaL_Reg core[] = {{"setLoop", set_loop}, {NULL, NULL}};
+    dg_setfuncs(L, core);
 }

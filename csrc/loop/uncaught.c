@@ -191,6 +191,16 @@ static int core_finish(lua_State *L)
     return dg_uncaught_raise(L, state);
 }
 
+/* core.failed(error, traceback): takes what a coroutine raised that one of dgram's callbacks has resumed. */
+static int core_failed(lua_State *L)
+{
+    lua_settop(L, 2);
+    dg_registry_set(L, DG_REGISTRY_TRACEBACK);
+    dg_state *state = dg_state_of(L);
+    dg_uncaught_take(L, state);
+    return dg_uncaught_raise(L, state);
+}
+
 /* core.xpcall(function, message handler, ...), for Lua 5.1, whose own xpcall passes no arguments. */
 static int core_xpcall(lua_State *L)
 {
@@ -223,6 +233,7 @@ void dg_uncaught_add(lua_State *L)
 {
     static const luaL_Reg core[] = {{"messageHandler", message_handler},
                                     {"finish", core_finish},
+                                    {"failed", core_failed},
                                     {"xpcall", core_xpcall},
                                     {"setUncaughtHandler", set_handler},
                                     {NULL, NULL}};

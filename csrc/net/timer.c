@@ -4,11 +4,16 @@
 #include <errno.h>
 #include <time.h>
 
-uint32_t dg_timer_clock(void)
+uint64_t dg_timer_now(void)
 {
     struct timespec now = {0, 0};
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint32_t)((uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U);
+    return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
+}
+
+uint32_t dg_timer_clock(void)
+{
+    return (uint32_t)dg_timer_now();
 }
 
 #if defined(__linux__) && !defined(DGRAM_PORTABLE)

@@ -16,7 +16,8 @@ int dg_timer_exists(void);
 int dg_timer_open(void);
 /* Has it fire after so many microseconds (0: never), whatever was set before. Returns 0 or a negative errno. */
 int dg_timer_set(int fd, uint32_t microseconds);
-/* Returns microseconds since some fixed time (CLOCK_MONOTONIC), modulo 2^32. */
+/* Returns microseconds since some fixed time (CLOCK_MONOTONIC); the second one modulo 2^32. */
+uint64_t dg_timer_now(void);
 uint32_t dg_timer_clock(void);
 
 DG_HIDDEN_END

@@ -42,6 +42,8 @@ static int leave_poll(lua_State *L, dg_socket *s)
         return fd;
     dg_watch_release(L, 1, s);
     s->fd = fd;
+    if (s->rx.has_deadline) /* its timer went with the poll: a new one is to be asked for */
+        dg_work_add(L, 1, s, DG_WORK_CALLS);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "dispatch.h"
 
 #include "../lua/error.h"
+#include "../loop/due.h"
 #include "../loop/idle.h"
 #include "../loop/luv.h"
 #include "../loop/turn.h"
@@ -12,6 +13,7 @@
 #include "ready.h"
 #include "receive.h"
 #include "send_queue.h"
+#include "take.h"
 #include "watch.h"
 #include "work.h"
 
@@ -229,6 +231,17 @@ static int on_retry(lua_State *L)
     return leave(L, s->state, FROM_TIMER);
 }
 
+/* luv's callback for the timer of calls that wait for a datagram: likewise. */
+static int on_deadline(lua_State *L)
+{
+    dg_socket *s = push_if_there(L);
+    if (s == NULL)
+        return 0;
+    if (s->kept_alive) /* its wait would not have a timer else */
+        dg_work_mark(s, DG_WORK_CALLS);
+    return leave(L, s->state, FROM_TIMER);
+}
+
 /* luv's callback for the idle handle: a turn begins. */
 static int on_idle(lua_State *L)
 {
@@ -270,6 +283,9 @@ int dg_dispatch_run(lua_State *L)
     check_mode(L);
     dg_luv_need(L, "dgram.run");
     dg_state *state = dg_state_of(L);
+    if (state->telling != 0)
+        dg_error_raise(L, "Error", "ERR_INVALID_STATE",
+                       "Invalid state: the function of dgram.onDue must not run the loop, but wake who does");
     lua_settop(L, 1);
     dg_socket *around = release_outer(state);
     if (around != NULL) {
@@ -278,6 +294,7 @@ int dg_dispatch_run(lua_State *L)
         lua_settop(L, 1);
     }
     dg_work_resume(L, state);
+    dg_due_forget(state);
     dg_luv_push(L, "run");
     int arguments = !lua_isnil(L, 1);
     if (arguments)
@@ -299,6 +316,7 @@ void dg_dispatch_open(lua_State *L)
     state->on_poll = on_poll;
     state->on_alive = on_alive;
     state->on_retry = on_retry;
+    state->on_deadline = on_deadline;
     state->on_idle = on_idle;
     state->on_timer = on_timer;
     state->on_loop = dg_owed_note;
@@ -309,6 +327,7 @@ void dg_dispatch_configure(lua_State *L)
     dg_receive_push_upvalues(L);
     lua_pushcclosure(L, body, DG_RECEIVE_UPVALUES);
     dg_registry_set(L, DG_REGISTRY_BODY);
+    dg_take_configure(L);
     /* This callback is made once, here, so that starting the idle handle allocates less. */
     lua_pushnil(L);
     dg_state_push_callback(L, dg_state_of(L)->on_idle);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../lua/error.h"
+#include "../loop/step_timer.h"
 #include "../loop/turn.h"
 #include "bind.h"
 #include "close.h"
@@ -55,8 +56,25 @@ static void run_event(lua_State *L, dg_state *state)
     lua_settop(L, top);
 }
 
-/* Does one kind of the socket's running work. Its bit is cleared before, because the work may raise; DG_WORK_RESUME and
- * DG_WORK_REPORT go on where they raised, so theirs are cleared after. */
+/* Ends some of the calls of receive that have had their time, or whose socket is closed. Having raised, it goes on
+ * behind that call. */
+static void end_calls(lua_State *L, int index, dg_socket *s)
+{
+    dg_registry_get(L, DG_REGISTRY_HOOKS);
+    lua_getfield(L, -1, "endCalls");
+    lua_pushvalue(L, index);
+    lua_call(L, 1, 1);
+    int more = lua_toboolean(L, -1);
+    lua_pop(L, 2);
+    if (more && !dg_turn_look(s->state))
+        return;
+    s->job.running &= (unsigned char)~DG_WORK_CALLS;
+    if (more)
+        dg_work_add(L, index, s, DG_WORK_CALLS);
+}
+
+/* Does one kind of the socket's running work. Its bit is cleared before, because the work may raise; DG_WORK_RESUME,
+ * DG_WORK_REPORT and DG_WORK_CALLS go on where they raised, so theirs are cleared after. */
 static void do_step(lua_State *L, int index, dg_socket *s)
 {
     unsigned running = s->job.running;
@@ -85,6 +103,8 @@ static void do_step(lua_State *L, int index, dg_socket *s)
         s->job.running &= (unsigned char)~DG_WORK_REPORT;
         if (dg_report_pending(s) != 0)
             dg_work_add(L, index, s, DG_WORK_REPORT);
+    } else if (running & DG_WORK_CALLS) {
+        end_calls(L, index, s);
     } else {
         s->job.running = 0;
         dg_close_finish(L, index, s);
@@ -195,7 +215,9 @@ void dg_drain_finish(lua_State *L, dg_state *state)
     if (state->depth != 0)
         return;
     dg_watch_close_pending(L, state);
-    if (state->watched == 0)
+    if (state->watched == 0) {
         dg_moderation_close(L, state);
+        dg_step_timer_close(L);
+    }
     dg_work_rest(L, state);
 }

@@ -4,6 +4,7 @@
 #include "../lua/error.h"
 #include "../loop/luv.h"
 #include "receive.h"
+#include "timers.h"
 #include "watch.h"
 #include "work.h"
 
@@ -111,6 +112,42 @@ static int core_listen_alone(lua_State *L)
     return 1;
 }
 
+/* core.setWaiting(socket, flag): whether a call waits for a datagram, where the receiver stands for calls only. */
+static int core_set_waiting(lua_State *L)
+{
+    dg_socket *s = dg_socket_check(L);
+    s->rx.has_calls = 1;
+    const unsigned char before = s->rx.stopped;
+    if (lua_toboolean(L, 2) || s->rx.lone)
+        dg_receive_restart(s, DG_NO_CALL);
+    else
+        dg_receive_stop(s, DG_NO_CALL);
+    if (s->rx.stopped == before)
+        return 0;
+    lua_settop(L, 1);
+    changed(L, s);
+    return 0;
+}
+
+/* core.isPaused(socket): whether the program has paused it. */
+static int core_is_paused(lua_State *L)
+{
+    lua_pushboolean(L, dg_socket_check(L)->rx.stopped & DG_PAUSED);
+    return 1;
+}
+
+/* core.setDeadline(socket, milliseconds | nil): when calls that wait are looked at; nil for never. */
+static int core_set_deadline(lua_State *L)
+{
+    dg_socket *s = dg_socket_check(L);
+    lua_settop(L, 2);
+    if (lua_isnil(L, 2))
+        dg_timers_no_deadline(L, 1, s);
+    else if (s->life == DG_OPEN)
+        dg_timers_deadline(L, 1, s, lua_tonumber(L, 2));
+    return 0;
+}
+
 static int set_paused(lua_State *L, int paused)
 {
     dg_socket *s = dg_socket_running(L);
@@ -137,7 +174,9 @@ static int socket_resume(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {{"pause", socket_pause}, {"resume", socket_resume}, {NULL, NULL}};
-static const luaL_Reg core[] = {{"setReceiver", core_set_receiver}, {"listenAlone", core_listen_alone}, {NULL, NULL}};
+static const luaL_Reg core[] = {{"setReceiver", core_set_receiver}, {"listenAlone", core_listen_alone},
+                                {"setWaiting", core_set_waiting},   {"isPaused", core_is_paused},
+                                {"setDeadline", core_set_deadline}, {NULL, NULL}};
 
 void dg_listen_open(lua_State *L)
 {

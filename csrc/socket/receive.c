@@ -2,47 +2,48 @@
 #include "receive.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "../net/option.h"
 #include "../lua/error.h"
 #include "../loop/luv.h"
 #include "../loop/turn.h"
+#include "batch.h"
 #include "destination.h"
+#include "timers.h"
 #include "watch.h"
 #include "work.h"
 
 enum {
-    RETRY_AFTER = 50,        /* milliseconds */
-    MOST_BYTES = 256 * 1024, /* of a batch: more would leave the CPU's cache before it is delivered */
-    ENOUGH_FOR_GRO = 4,      /* datagrams of one receive after which UDP_GRO is turned on */
+    RETRY_AFTER = 50, /* milliseconds */
 };
 
-/* What dg_receive keeps on the stack, from `base` on. */
+/* The reader's depth of a call of receive that no dispatch is around: those that come inside of it are deeper. Where
+ * such a call raises, the socket keeps its batch's memory until the next one. */
+#define OUTSIDE UINT_MAX
+
+/* What a dg_receive_frame has on the stack, from `base` on. */
 enum { SLOTS, DELIVER, FAMILY, ADDRESS, FRAME_SIZE };
-typedef struct stack_frame {
-    int base;
-    uint32_t sender; /* serial of the sender whose text is at ADDRESS; a nested dispatch may have changed rx.sender */
-} stack_frame;
 
 void dg_receive_push_upvalues(lua_State *L)
 {
     dg_registry_get(L, DG_REGISTRY_HOOKS);
     lua_getfield(L, -1, "deliver");
+    lua_insert(L, -2);
+    lua_getfield(L, -1, "taken");
     lua_replace(L, -2);
     lua_pushliteral(L, "IPv4");
+    lua_insert(L, -2);
     lua_pushliteral(L, "IPv6");
+    lua_insert(L, -2);
     lua_pushliteral(L, "unix");
-}
-
-static int batch_left(const dg_socket *s)
-{
-    return s->rx.batch != NULL && s->rx.batch_at < s->rx.batch_count;
+    lua_insert(L, -2);
 }
 
 int dg_receive_pending(const dg_socket *s)
 {
-    return batch_left(s) && dg_socket_takes_messages(s);
+    return dg_batch_left(s) && dg_socket_takes_messages(s);
 }
 
 void dg_receive_drop(dg_socket *s)
@@ -72,7 +73,7 @@ static int same_sender(const dg_socket *s, const dg_address *from)
 }
 
 /* Brings a Unix sender's name to ADDRESS. The last name is only kept as a Lua string. */
-static void keep_name(lua_State *L, stack_frame *frame, const dg_address *from)
+static void keep_name(lua_State *L, dg_receive_frame *frame, const dg_address *from)
 {
     char text[DG_ADDRESS_TEXT];
     size_t length = dg_address_format(from, text), kept_length = 0;
@@ -86,7 +87,7 @@ static void keep_name(lua_State *L, stack_frame *frame, const dg_address *from)
 }
 
 /* Makes the text of a sender that is not the last one. */
-static void new_sender(lua_State *L, const stack_frame *frame, dg_socket *s, const dg_address *from)
+static void new_sender(lua_State *L, const dg_receive_frame *frame, dg_socket *s, const dg_address *from)
 {
     char text[DG_ADDRESS_TEXT];
     const dg_address sender = *from; /* `from` is in a slot, and finalizers that run now may receive into it */
@@ -97,7 +98,7 @@ static void new_sender(lua_State *L, const stack_frame *frame, dg_socket *s, con
 }
 
 /* The sender or its port has changed: puts its address into the cache, so that an answer to it need not be parsed. */
-static void remember_for_answers(lua_State *L, const stack_frame *frame, const dg_socket *s)
+static void remember_for_answers(lua_State *L, const dg_receive_frame *frame, const dg_socket *s)
 {
     dg_address sender;
     size_t length;
@@ -107,7 +108,7 @@ static void remember_for_answers(lua_State *L, const stack_frame *frame, const d
 }
 
 /* Brings the text of the sender's address to ADDRESS; the text of the last sender is kept. */
-static inline void keep_sender(lua_State *L, stack_frame *frame, dg_socket *s, const dg_address *from)
+static inline void keep_sender(lua_State *L, dg_receive_frame *frame, dg_socket *s, const dg_address *from)
 {
     if (s->family == AF_UNIX) {
         keep_name(L, frame, from);
@@ -142,7 +143,7 @@ static void advance(dg_socket *s, const dg_received *slot, uint32_t size)
 }
 
 /* Pushes address, family, port, size, and true if the datagram was truncated; returns how many values. */
-static int push_origin(lua_State *L, const stack_frame *frame, const dg_socket *s, const dg_received *slot,
+static int push_origin(lua_State *L, const dg_receive_frame *frame, const dg_socket *s, const dg_received *slot,
                        uint32_t size)
 {
     lua_pushvalue(L, frame->base + ADDRESS);
@@ -162,7 +163,7 @@ static int push_origin(lua_State *L, const stack_frame *frame, const dg_socket *
  * cursor moves after it. A finalizer that runs meanwhile may run the loop, which delivers this datagram, or close the
  * socket. Then this function delivers nothing, and the caller looks again. A finalizer may also set a receiver that
  * takes a rinfo; then it returns 1, and the caller calls it again with with_rinfo. */
-static int deliver(lua_State *L, stack_frame *frame, dg_socket *s, int with_rinfo)
+static int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with_rinfo)
 {
     const int base = frame->base;
     const uint64_t before = s->rx.messages + s->rx.calls;
@@ -204,120 +205,34 @@ static void report_failure(lua_State *L, int index, dg_socket *s, int error)
         dg_receive_stop(s, DG_BAD_FD);
     if (error == -ENOMEM || error == -ENOBUFS) { /* watching would spin, too, but the error may pass */
         if (dg_luv_available(L)) {
-            dg_watch_retry(L, index, s, RETRY_AFTER);
+            dg_timers_retry(L, index, s, RETRY_AFTER);
             dg_receive_stop(s, DG_NO_MEMORY); /* the timer that ends it runs */
         }
     }
     dg_watch_update(L, index, s);
 }
 
-static int receive_batch(dg_socket *s, unsigned wanted)
-{
-    if (s->rx.batch == NULL)
-        s->rx.batch = dg_state_take_arena(s->state);
-    if (s->rx.batch == NULL)
-        return -ENOMEM;
-    s->rx.calls++;
-    if (s->family == AF_UNIX)
-        return dg_os_receive_large(s->fd, s->rx.batch);
-    return dg_os_receive(s->fd, s->rx.batch, wanted, &s->tx.transmitter.offloads);
-}
-
-/* Turns UDP_GRO on after a receive that found several datagrams. It costs too much for sockets that never do. */
-static void coalesce_if_it_pays(dg_socket *s, int got)
-{
-    if (got >= ENOUGH_FOR_GRO && s->tx.transmitter.offloads.can_coalesce)
-        dg_os_coalesce(s->fd, &s->tx.transmitter.offloads);
-}
-
-/* Returns how many slots a receive may offer, by the length of what the first slot holds. */
-static unsigned most_slots(const dg_socket *s)
-{
-    uint32_t length = dg_arena_slot(s->rx.batch, 0)->length;
-    return length > MOST_BYTES / DG_SLOTS ? MOST_BYTES / length : DG_SLOTS;
-}
-
-/* Sets how many slots the next receive offers: twice as many if all were filled, else as many as were filled. A
- * moderated socket always offers as many as it may. Returns whether to receive again at once. */
-static int update_want(dg_socket *s, unsigned got)
-{
-    unsigned most = got != 0 ? most_slots(s) : DG_SLOTS;
-    int full = got == s->rx.want;
-    if (s->rx.moderated)
-        s->rx.want = (unsigned char)most;
-    else if (got != 0)
-        s->rx.want = (unsigned char)(!full ? got : 2 * got < most ? 2 * got : most);
-    return full && got > 1 && !s->rx.moderated;
-}
-
 /* Receives the next batch. Returns whether to receive again after it. */
 static int refill(lua_State *L, int index, dg_socket *s)
 {
-    int got = receive_batch(s, s->rx.want);
-    coalesce_if_it_pays(s, got);
-    s->rx.batch_at = s->rx.batch_offset = 0;
-    s->rx.batch_count = got > 0 ? (unsigned)got : 0;
-    if (got == -EAGAIN || got == -EWOULDBLOCK)
-        s->rx.has_strangers = 0;
-    else if (got < 0)
+    int got = dg_batch_receive(s);
+    if (got < 0)
         report_failure(L, index, s, got);
     if (s->family == AF_UNIX) /* it receives one datagram a call, and its queue in the kernel is short */
         return got > 0;
-    return update_want(s, s->rx.batch_count);
-}
-
-/* Returns how many datagrams the slot has from the cursor on. */
-static unsigned datagrams_left(const dg_socket *s, const dg_received *slot)
-{
-    return slot->segment == 0 ? 1 : (slot->length - s->rx.batch_offset + slot->segment - 1) / slot->segment;
-}
-
-/* Counts the datagrams that are left of the slot, and moves the cursor past them. */
-static void skip_slot(dg_socket *s, const dg_received *slot, uint64_t *counter)
-{
-    *counter += datagrams_left(s, slot);
-    s->rx.handed++;
-    s->rx.batch_offset = 0;
-    s->rx.batch_at++;
-}
-
-/* Skips slots whose sender the block list contains, and, on a connected socket, slots that others than the peer had
- * sent before connect. Each slot has one sender. In the middle of a GRO batch only the latter is checked: a listener
- * may have connected the socket. */
-static void skip_refused(dg_socket *s)
-{
-    while (batch_left(s)) {
-        const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
-        if (s->rx.has_strangers && !dg_address_same(&slot->from, s->peer.address))
-            skip_slot(s, slot, &s->rx.strangers);
-        else if (s->rx.block_list != NULL && s->rx.batch_offset == 0 && dg_blocklist_has(s->rx.block_list, &slot->from))
-            skip_slot(s, slot, &s->rx.blocked);
-        else
-            return;
-    }
+    return dg_batch_update_want(s, s->rx.batch_count);
 }
 
 static int next_pending(dg_socket *s)
 {
     if (s->rx.block_list != NULL || s->rx.has_strangers)
-        skip_refused(s);
+        dg_batch_skip_refused(s);
     return dg_receive_pending(s);
 }
 
-/* Returns whether the budgets of the turn allow the socket to deliver more. */
-static int has_share(dg_socket *s)
+dg_receive_frame dg_receive_push_frame(lua_State *L, int index, const dg_socket *s)
 {
-    const dg_turn *turn = &s->state->turn;
-    if (s->rx.handed_in != turn->serial) {
-        s->rx.handed_in = turn->serial;
-        s->rx.handed = 0;
-    }
-    return !turn->exhausted && s->rx.handed < DG_TURN_MESSAGES;
-}
-
-static stack_frame push_frame(lua_State *L, int index, const dg_socket *s)
-{
-    stack_frame frame = {lua_gettop(L) + 1, s->rx.sender_serial};
+    dg_receive_frame frame = {lua_gettop(L) + 1, s->rx.sender_serial};
     dg_getuservalue(L, index);
     lua_pushvalue(L, DG_UP_DELIVER);
     lua_pushvalue(L, s->family == AF_UNIX ? DG_UP_UNIX : s->family == AF_INET6 ? DG_UP_IPV6 : DG_UP_IPV4);
@@ -326,10 +241,10 @@ static stack_frame push_frame(lua_State *L, int index, const dg_socket *s)
 }
 
 /* Delivers what is left of the batch, within the budgets of the turn. */
-static void deliver_batch(lua_State *L, stack_frame *frame, dg_socket *s)
+static void deliver_batch(lua_State *L, dg_receive_frame *frame, dg_socket *s)
 {
     int makes_rinfo = 0;
-    if (!has_share(s) || !next_pending(s))
+    if (!dg_batch_has_share(s) || !next_pending(s))
         return;
     do
         makes_rinfo = deliver(L, frame, s, makes_rinfo || s->rx.takes_rinfo);
@@ -338,28 +253,61 @@ static void deliver_batch(lua_State *L, stack_frame *frame, dg_socket *s)
 
 void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
 {
-    stack_frame frame = push_frame(L, index, s);
-    if (s->rx.reader_depth >= s->state->depth) /* a reader of this dispatch, or of a nested one, has raised */
+    dg_receive_frame frame = dg_receive_push_frame(L, index, s);
+    if (s->rx.reader_depth >= s->state->depth &&
+        s->rx.reader_depth != OUTSIDE) /* a reader of this dispatch, or of a nested one, has raised */
         s->rx.reader_depth = 0;
     dg_turn_others(s->state);
     const uint64_t before = s->rx.messages;
     for (;;) {
         deliver_batch(L, &frame, s);
         /* A nested loop may have received a batch that waits for resume(). */
-        if (!readable || !dg_socket_takes_messages(s) || batch_left(s) || !has_share(s))
+        if (!readable || !dg_socket_takes_messages(s) || dg_batch_left(s) || !dg_batch_has_share(s))
             break;
         if (s->rx.messages != before &&
             (dg_queue_count(&s->tx.queue) != 0 || dg_turn_called(s->state))) /* answers go first */
             break;
         readable = refill(L, index, s);
     }
-    if (!batch_left(s))
+    if (!dg_batch_left(s))
         dg_receive_drop(s);
     else if (dg_receive_pending(s))
         dg_work_add(L, index, s, DG_WORK_RESUME);
     if (s->rx.handed >= DG_TURN_MESSAGES)
         s->state->turn.ends = 1;
     lua_settop(L, frame.base - 1);
+}
+
+int dg_receive_take(lua_State *L, dg_receive_frame *frame, dg_socket *s, int shared)
+{
+    const int top = lua_gettop(L);
+    const uint64_t before = s->rx.messages + s->rx.calls;
+    const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
+    uint32_t size = slot->length - s->rx.batch_offset;
+    if (size > slot->segment)
+        size = slot->segment;
+    const unsigned outer = s->rx.reader_depth != OUTSIDE ? s->rx.reader_depth : 0;
+    s->rx.reader_depth = s->state->depth != 0 ? s->state->depth : OUTSIDE;
+    if (shared == 0) {
+        keep_sender(L, frame, s, &slot->from);
+        lua_pushvalue(L, frame->base + DELIVER);
+    }
+    lua_pushlstring(L, slot->data + s->rx.batch_offset, size);
+    if (shared == 0) {
+        lua_pushvalue(L, DG_UP_TAKEN);
+        lua_call(L, 2 + push_origin(L, frame, s, slot, size), 2);
+    } else {
+        lua_pushvalue(L, shared);
+    }
+    s->rx.reader_depth = outer;
+    if (s->rx.messages + s->rx.calls != before || !dg_batch_may_be_taken(s) || !dg_batch_left(s)) {
+        lua_settop(L, top);
+        return 0;
+    }
+    advance(s, slot, size);
+    if (s->state->depth != 0)
+        dg_turn_called(s->state);
+    return 1;
 }
 
 void dg_receive_keep_dropped(dg_socket *s)

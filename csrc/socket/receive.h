@@ -13,9 +13,22 @@ DG_HIDDEN_BEGIN
 #define DG_UP_IPV4 lua_upvalueindex(2)
 #define DG_UP_IPV6 lua_upvalueindex(3)
 #define DG_UP_UNIX lua_upvalueindex(4)
-enum { DG_RECEIVE_UPVALUES = 4 };
+#define DG_UP_TAKEN lua_upvalueindex(5) /* slots whose target returns what it is given */
+enum { DG_RECEIVE_UPVALUES = 5 };
 /* Pushes these values. The hooks are set by then. */
 void dg_receive_push_upvalues(lua_State *L);
+
+/* What this file keeps on the stack while it reads a batch, from `base` on. */
+typedef struct dg_receive_frame {
+    int base;
+    uint32_t sender; /* serial of the sender whose text is there; a nested dispatch may have changed rx.sender */
+} dg_receive_frame;
+/* Pushes that, in a function with these upvalues. */
+dg_receive_frame dg_receive_push_frame(lua_State *L, int index, const dg_socket *s);
+/* Pushes the datagram under the cursor and its rinfo, and moves the cursor past it. The rinfo is the one at index
+ * `shared` if that is not 0. A finalizer that runs meanwhile may take the datagram, or close the socket: then this
+ * function pushes nothing and returns 0. */
+int dg_receive_take(lua_State *L, dg_receive_frame *frame, dg_socket *s, int shared);
 
 /* Delivers the rest of the batch, then (`readable`) what the kernel has, within the budgets of the turn. To be called
  * from the dispatch body. Raises what a listener raises; the cursor is past its datagram then. */

@@ -6,6 +6,7 @@
 #include "../loop/luv.h"
 #include "bind.h"
 #include "report.h"
+#include "timers.h"
 #include "watch.h"
 #include "work.h"
 
@@ -91,7 +92,7 @@ static void wait_for_peers(lua_State *L, int index, dg_socket *s, int progress)
                                     : s->tx.backoff < LONGEST_BACKOFF ? 2 * s->tx.backoff
                                                                       : s->tx.backoff);
     dg_work_add(L, index, s, DG_WORK_FLUSH); /* if there is no memory for a timer, the next turn tries again */
-    dg_watch_retry(L, index, s, s->tx.backoff);
+    dg_timers_retry(L, index, s, s->tx.backoff);
     s->tx.waits_for_peers = 1;
     dg_work_unmark(s, DG_WORK_FLUSH);
     dg_watch_update(L, index, s);

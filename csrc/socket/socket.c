@@ -92,10 +92,10 @@ static int must_live(const dg_socket *s)
 {
     if (s->job.queued || s->job.pending != 0 || s->job.running != 0 || s->state->current == s || s->tx.blocked ||
         s->tx.waits_for_peers || s->tx.awaiting_lookup != 0 || s->local.state == DG_BINDING ||
-        s->peer.state == DG_CONNECTING)
+        s->peer.state == DG_CONNECTING || s->rx.has_deadline)
         return 1;
     return s->life == DG_OPEN && s->local.state == DG_BOUND && s->rx.receiving &&
-           !(s->rx.stopped & (DG_PAUSED | DG_BAD_FD));
+           !(s->rx.stopped & (DG_PAUSED | DG_BAD_FD | DG_NO_CALL));
 }
 
 void dg_socket_keep_alive(lua_State *L, int index, dg_socket *s)

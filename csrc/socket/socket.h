@@ -37,6 +37,7 @@ enum dg_work_kind {
     DG_WORK_CLOSE = 8,  /* close a closing socket, if nothing waits */
     DG_WORK_BIND = 16,  /* bind to any port, unless the program has bound it by then */
     DG_WORK_READY = 32, /* handle ready_events, which came in a turn that was used up */
+    DG_WORK_CALLS = 64, /* end calls of receive whose time is over, or all after a close */
 };
 
 /* Events without an argument that wait for a loop, and come in this order. */
@@ -47,8 +48,9 @@ enum dg_bind_state { DG_UNBOUND, DG_BINDING, DG_BOUND };
 enum dg_peer_state { DG_NO_PEER, DG_CONNECTING, DG_CONNECTED };
 
 /* Why a socket receives nothing: the program has paused it; other code has closed its descriptor, which the loop must
- * not watch then; there was no memory to receive into, and a timer will start it again. */
-enum dg_stopped { DG_PAUSED = 1, DG_BAD_FD = 2, DG_NO_MEMORY = 4 };
+ * not watch then; there was no memory to receive into, and a timer will start it again; its receiver stands for calls
+ * of receive, and none waits now. */
+enum dg_stopped { DG_PAUSED = 1, DG_BAD_FD = 2, DG_NO_MEMORY = 4, DG_NO_CALL = 8 };
 
 /* What luv's callbacks report: events of the poll, that the poll has stopped by itself, that the retry timer has
  * fired. */
@@ -73,7 +75,8 @@ typedef struct dg_binding {
     unsigned char shares_file; /* others may have the open file, too: it was adopted, or fileno() was called */
 } dg_binding;
 
-/* From the kernel to the receiver. (receive.c, listen.c; from `interval` on moderation.c) */
+/* From the kernel to the receiver. (receive.c, batch.c, listen.c; calls of receive: lone.c, timers.c; from
+ * `interval` on moderation.c) */
 typedef struct dg_rx {
     dg_arena *batch; /* received and not yet delivered: slots [batch_at .. batch_count) */
     unsigned batch_count, batch_at;
@@ -85,6 +88,11 @@ typedef struct dg_rx {
     unsigned char want;          /* slots that the next receive offers */
     unsigned char has_strangers; /* datagrams that others sent before connect may still wait in the kernel */
     unsigned char knows_dropped; /* `dropped` is known */
+    unsigned char has_calls;     /* calls of receive have waited: close ends those that wait then */
+    unsigned char may_be_lone;   /* a call may wait alone (lone.c): there is no listener, and nothing was put back */
+    unsigned char lone;          /* a call waits alone: the coroutine in DG_SLOT_LONE */
+    unsigned char queued;        /* other calls wait in the Lua side's queue */
+    unsigned char has_deadline;  /* a timer is started for one of the calls (timers.c) */
     uint32_t dropped;            /* datagrams that the kernel had dropped when it was last asked */
     uint32_t handed, handed_in;  /* datagrams that were handed out in a turn of the loop; the turn's serial */
     uint32_t sender_serial;      /* changes when `sender` does */

@@ -2,6 +2,7 @@
 #include "watch.h"
 
 #include "../net/descriptor.h"
+#include "../loop/due.h"
 #include "../loop/idle.h"
 #include "../loop/luv.h"
 #include "work.h"
@@ -20,14 +21,18 @@ static const char *const modes[] = {NULL, "r", "w", "rw", "d", "rd", "wd", "rwd"
 
 enum { UNKNOWN = 2 }; /* handle_unreferenced of a handle that another socket had */
 
-static void new_poll(lua_State *L, int index, dg_socket *s)
+void dg_watch_make(lua_State *L, int index, dg_socket *s)
 {
+    index = dg_absindex(L, index);
     lua_pushinteger(L, s->fd);
     dg_luv_new(L, "new_poll", 1);
     dg_getuservalue(L, index);
     lua_insert(L, -2);
     lua_rawseti(L, -2, DG_SLOT_POLL);
     lua_pop(L, 1);
+    s->state->watched++;
+    s->watch.has_handle = 1;
+    s->watch.handle_unreferenced = 0;
 }
 
 static void push_poll(lua_State *L, int index)
@@ -74,28 +79,6 @@ static void reference_poll(lua_State *L, int index, dg_socket *s)
     s->watch.handle_unreferenced = (unsigned char)unreferenced;
 }
 
-void dg_watch_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds)
-{
-    index = dg_absindex(L, index);
-    int top = lua_gettop(L);
-    dg_getuservalue(L, index);
-    lua_rawgeti(L, -1, DG_SLOT_TIMER);
-    if (lua_isnil(L, -1) || dg_luv_is_closing(L)) {
-        lua_pop(L, 1);
-        dg_luv_new(L, "new_timer", 0);
-        lua_pushvalue(L, -1);
-        lua_rawseti(L, top + 1, DG_SLOT_TIMER);
-    }
-    dg_luv_push(L, "timer_start");
-    lua_insert(L, -2);
-    lua_pushinteger(L, (lua_Integer)milliseconds);
-    lua_pushinteger(L, 0);
-    lua_pushlightuserdata(L, s);
-    dg_state_push_callback(L, s->state->on_retry);
-    lua_call(L, 4, 0);
-    lua_settop(L, top);
-}
-
 static void stop_poll(lua_State *L, int index, dg_socket *s)
 {
     push_poll(L, index);
@@ -108,12 +91,8 @@ static int watch_body(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, 2);
     unsigned watch = (unsigned)lua_tointeger(L, 3);
-    if (!s->watch.has_handle) {
-        new_poll(L, 1, s);
-        s->state->watched++;
-        s->watch.has_handle = 1;
-        s->watch.handle_unreferenced = 0;
-    }
+    if (!s->watch.has_handle)
+        dg_watch_make(L, 1, s);
     if (watch != s->watch.watching) {
         s->watch.watching = DG_WATCH_UNKNOWN; /* it stays unknown if this raises */
         start_poll(L, 1, s, watch);
@@ -164,11 +143,14 @@ void dg_watch_update(lua_State *L, int index, dg_socket *s)
     if (s->watch.busy ||
         (wanted_watch(s) == s->watch.watching && dg_socket_unreferenced(s) == s->watch.handle_unreferenced))
         return;
+    const unsigned before = s->watch.watching;
     do { /* again if a finalizer has changed the state while luv allocated: its own call has done nothing */
         watch = wanted_watch(s);
         unreferenced = dg_socket_unreferenced(s);
         watch_for(L, index, s, watch);
     } while (wanted_watch(s) != watch || dg_socket_unreferenced(s) != unreferenced);
+    if (s->watch.watching & ~before)
+        dg_due_note(L, s->state);
     if (s->life == DG_CLOSING)
         dg_work_add(L, index, s, DG_WORK_CLOSE);
 }
@@ -199,9 +181,10 @@ static unsigned add_to_close_queue(lua_State *L, int index, int slot, int fd, un
 static void forget_handles(lua_State *L, int index)
 {
     dg_getuservalue(L, index);
-    for (int slot = DG_SLOT_POLL; slot <= DG_SLOT_TIMER; slot++) {
+    static const int slots[] = {DG_SLOT_POLL, DG_SLOT_TIMER, DG_SLOT_DEADLINE};
+    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
         lua_pushnil(L);
-        lua_rawseti(L, -2, slot);
+        lua_rawseti(L, -2, slots[i]);
     }
     lua_pop(L, 1);
 }
@@ -220,6 +203,7 @@ void dg_watch_release(lua_State *L, int index, dg_socket *s)
         return;
     }
     unsigned queued_closes = add_to_close_queue(L, index, DG_SLOT_TIMER, -1, state->pending_closes);
+    queued_closes = add_to_close_queue(L, index, DG_SLOT_DEADLINE, -1, queued_closes);
     queued_closes = add_to_close_queue(L, index, DG_SLOT_POLL, fd, queued_closes);
     stop_poll(L, index, s);
     dg_descriptor_retire(fd); /* if this fails, the kernel's socket stays open until its handle is closed */
@@ -229,8 +213,10 @@ void dg_watch_release(lua_State *L, int index, dg_socket *s)
     s->watch.close_serial = ++state->close_serials;
     state->watched--;
     forget_handles(L, index);
-    if (state->depth == 0)
+    if (state->depth == 0) {
         dg_idle_start(L, state);
+        dg_due_note(L, state);
+    }
 }
 
 /* Takes the handle at a place of the close queue, counted from 0, for the socket. The last handle moves to that place.

@@ -14,8 +14,8 @@ DG_HIDDEN_BEGIN
 /* Makes luv's poll watch for what the socket needs now, and keeps the socket alive if need be. To be called after every
  * change of state. */
 void dg_watch_update(lua_State *L, int index, dg_socket *s);
-/* Has on_retry called after so many milliseconds. */
-void dg_watch_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds);
+/* Makes the poll, which there is not yet; it watches nothing. */
+void dg_watch_make(lua_State *L, int index, dg_socket *s);
 /* Opens the descriptor of a new socket. A handle that waits to be closed, and the descriptor's number that it keeps
  * taken, are used again where there are some, so that closed sockets never use up the descriptors. Returns the
  * descriptor or a negative errno. */

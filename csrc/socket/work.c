@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "../loop/due.h"
 #include "../loop/idle.h"
 #include "../loop/luv.h"
 #include "../loop/turn.h"
@@ -27,8 +28,10 @@ static void append_pending(dg_state *state, dg_socket *s)
 
 static void wake(lua_State *L, dg_state *state)
 {
-    if (state->depth == 0 && !state->idle_running)
-        dg_idle_start(L, state);
+    if (state->depth != 0 || state->idle_running)
+        return;
+    dg_idle_start(L, state);
+    dg_due_note(L, state);
 }
 
 void dg_work_mark(dg_socket *s, unsigned kinds)

@@ -7,6 +7,12 @@ local check = core.check
 
 local Emitter = {}
 
+--- What this file returns.
+local emitter = {
+  --- What messages go to, where the listeners' one function is given, or nil: receive.lua may have more that take them.
+  join = function(_, listeners) return listeners end,
+}
+
 local metatable = { __name = "dgram.EventEmitter", __index = Emitter }
 
 --- dgram.EventEmitter(): a bare emitter, with the methods that sockets have.
@@ -122,7 +128,7 @@ function set_receiver(self)
   local kept
   repeat
     kept = core.kept(self, "message")
-    core.setReceiver(self, receiver_of(self, kept))
+    core.setReceiver(self, emitter.join(self, receiver_of(self, kept)))
   until core.kept(self, "message") == kept
 end
 
@@ -213,4 +219,5 @@ function Emitter.emit(self, event, ...)
   error(core.error("Error", "ERR_UNHANDLED_ERROR", "An error event without an error, and without a listener"), 0)
 end
 
-return { new = new, methods = Emitter }
+emitter.new, emitter.methods, emitter.set_receiver = new, Emitter, set_receiver
+return emitter

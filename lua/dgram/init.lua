@@ -13,6 +13,7 @@ dgram.Socket = core.methods
 for name, method in pairs(emitter.methods) do dgram.Socket[name] = method end
 require "dgram.bind"
 require "dgram.connect"
+local calls = require "dgram.receive"
 
 core.configure {
   --- The last step to a listener. A table constructor costs the interpreter less than building it through the C API; LuaJIT
@@ -23,6 +24,7 @@ core.configure {
     return slots[1](msg, rinfo) -- looked at now: a finalizer that ran while the table was made may have closed the socket
   end,
   emit = function(socket, event, ...)
+    if event == "error" and calls.fail(socket, ...) then return end
     local done, err = true, nil
     if event == "close" and core.private(socket).unfollow then
       done, err = pcall(options_of.unfollow, socket) -- the program's own code, which must not swallow the event
@@ -30,9 +32,13 @@ core.configure {
     emitter.methods.emit(socket, event, ...)
     if not done then error(err, 0) end
   end,
+  taken = calls.taken,
+  endCalls = calls.finish,
   sendToName = lookup.send,
   cancelLookups = lookup.cancel_sends,
 }
+
+calls.open()
 
 local families = { udp4 = 4, udp6 = 6, unix_dgram = 0 }
 local no_options = {}
@@ -129,6 +135,29 @@ dgram.isSocket = core.isSocket
 -- @return what uv.run does
 -- Raises ERR_INVALID_ARG_VALUE and ERR_INVALID_ARG_TYPE for another mode.
 dgram.run = core.run
+
+--- Being a guest in a loop that is not luv's, in the words of cqueues' controllers. All ignore arguments too many.
+-- pollfd: the descriptor to wait for. Raises ENOTSUP where the loop has none.
+dgram.pollfd = core.pollfd
+
+--- What to wait for: "r".
+function dgram.events() return "r" end
+
+--- How many seconds to wait at most; nil: no limit. Raises ENOTSUP where the loop does not tell.
+dgram.timeout = core.timeout
+
+--- One turn of the loop.
+-- @param timeoutMs  milliseconds that it may wait, 0 unless given
+-- @return whether anything is left to do
+-- Raises what dgram.run does; ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE; ERR_INVALID_STATE inside of the loop.
+dgram.step = core.step
+
+--- fn() is called when the host has to step, though it waits: it must only wake the host. nil ends that.
+dgram.onDue = core.onDue
+
+--- The loop to use in the place of luv: a table with luv's functions (docs/api.md names them; dgram.poll makes one).
+-- Raises ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, and ERR_INVALID_STATE after the first socket.
+dgram.setLoop = core.setLoop
 
 local function echo(value) return value end
 

@@ -420,6 +420,24 @@ function Socket:pause() end
 ---@return dgram.Socket
 function Socket:resume() end
 
+--- The next datagram: waits in a coroutine by yielding, outside of one by running the loop; with 0 it never waits.
+--- Raises ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, ERR_INVALID_STATE.
+---@param timeoutMs? number milliseconds; nil for no limit
+---@return string? msg
+---@return dgram.RemoteInfo|"timeout"|"closed"|dgram.Error rinfo
+function Socket:receive(timeoutMs) end
+
+--- As many datagrams as are there. Raises what receive does.
+---@param max? integer 2,048 unless given
+---@param timeoutMs? number milliseconds to wait for the first one; 0 unless given
+---@return string[]? messages
+---@return dgram.RemoteInfo[]|"timeout"|"closed"|dgram.Error rinfos
+function Socket:receiveMany(max, timeoutMs) end
+
+--- for msg, rinfo in socket:messages() do: ends when the socket closes; errors are raised.
+---@return fun(): string?, dgram.RemoteInfo?
+function Socket:messages() end
+
 --- SO_BROADCAST
 ---@param flag boolean
 function Socket:setBroadcast(flag) end
