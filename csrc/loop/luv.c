@@ -192,6 +192,26 @@ void dg_luv_need(lua_State *L, const char *what)
                        what);
 }
 
+int dg_luv_is_neovims(lua_State *L)
+{
+    static const char *const fields[] = {"uv", "loop"};
+    int top = lua_gettop(L), is = 0;
+    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+    lua_getfield(L, -1, "_G");
+    lua_pushliteral(L, "vim");
+    lua_rawget(L, -2);
+    if (lua_istable(L, -1)) {
+        lua_getfield(L, -1, "api");
+        for (int i = 0; i < 2 && lua_istable(L, top + 4) && !is; i++) {
+            lua_getfield(L, top + 3, fields[i]);
+            dg_registry_get(L, DG_REGISTRY_UV);
+            is = lua_rawequal(L, -1, -2);
+        }
+    }
+    lua_settop(L, top);
+    return is;
+}
+
 void dg_luv_check(lua_State *L, const char *call)
 {
     if (!lua_isnil(L, -3))

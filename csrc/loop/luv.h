@@ -18,6 +18,8 @@ int dg_luv_available(lua_State *L);
 int dg_luv_present(lua_State *L);
 /* Raises an error that says what to install, where there is no luv. */
 void dg_luv_need(lua_State *L, const char *what);
+/* Returns whether the loop is Neovim's own, which runs it. (A thread of Neovim's has a loop of its own, and no vim.api.) */
+int dg_luv_is_neovims(lua_State *L);
 /* Pushes one of luv's functions. The caller knows that there is a luv. */
 void dg_luv_push(lua_State *L, const char *name);
 /* Calls a function that not every loop has, without arguments, and pushes its result. Returns 0 and pushes nothing where

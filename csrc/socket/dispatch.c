@@ -278,10 +278,20 @@ static void check_refused(lua_State *L, int answer)
                        lua_tostring(L, answer + 1));
 }
 
+/* Neovim's loop never ends, so a run to its end would not return. */
+static void check_host(lua_State *L)
+{
+    if ((lua_isnoneornil(L, 1) || strcmp(lua_tostring(L, 1), "default") == 0) && dg_luv_is_neovims(L))
+        dg_error_raise(L, "Error", "ERR_INVALID_STATE",
+                       "Invalid state: Neovim runs the loop already, and dgram.run would never return. Leave it out: "
+                       "callbacks come by themselves; vim.wait(1000, function() return done end, 5) waits for them");
+}
+
 int dg_dispatch_run(lua_State *L)
 {
     check_mode(L);
     dg_luv_need(L, "dgram.run");
+    check_host(L);
     dg_state *state = dg_state_of(L);
     if (state->telling != 0)
         dg_error_raise(L, "Error", "ERR_INVALID_STATE",
