@@ -11,7 +11,8 @@ local uv = require "luv"
 
 local need = can.need
 
-local documents = { "README.md", "docs/guide.md", "docs/api.md", "docs/from-node.md" }
+local documents = { "README.md", "docs/guide.md", "docs/api.md", "docs/from-node.md",
+  "docs/hosts-nginx.md", "docs/hosts-neovim.md" }
 local deadline = 20 -- seconds
 
 --- The fenced blocks of a document that are Lua: {line, kind, code}.
