@@ -114,6 +114,7 @@ build = {
     ["dgram"] = "lua/dgram/init.lua",
     ["dgram.lookup"] = "lua/dgram/lookup.lua",
     ["dgram.options"] = "lua/dgram/options.lua",
+    ["dgram.poll"] = "lua/dgram/poll.lua",
     ["dgram.receive"] = "lua/dgram/receive.lua",
     ["dgram.types"] = "lua/dgram/types.lua",
     -- end of list

@@ -27,8 +27,15 @@ local function resolve(name, options, cb)
     if reason or not first then return cb(failure(name, reason or "EAI_NONAME")) end
     cb(nil, first.addr)
   end
+  local getaddrinfo = core.uv().getaddrinfo
+  if not getaddrinfo then
+    local text = "Looking up %s needs getaddrinfo, which the loop does not have: use an address, or createSocket's " ..
+      "option lookup"
+    return cb(core.error("Error", "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM", text:format(name),
+      { syscall = "getaddrinfo", hostname = name }))
+  end
   local hints = { family = options.family == 6 and "inet6" or "inet", socktype = "dgram" }
-  local request, _, reason = core.uv().getaddrinfo(name, nil, hints, answer)
+  local request, _, reason = getaddrinfo(name, nil, hints, answer)
   if not request then answer(reason or "EAI_FAIL") end
 end
 

@@ -200,7 +200,7 @@ local function clean_up()
   run_out()
   for _, handle in ipairs(loop.handles()) do
     -- those of dgram are not ours to close: they are taken as given from now on, and keep no loop running
-    local kind = tostring(handle):match "^uv_(%a+)"
+    local kind = tostring(handle):match "^uv_(%a+)" or tostring(handle):match "^dgram%.poll%.(%a+)"
     if kind == "poll" then handle:unref() elseif kind ~= "idle" then handle:close() end
   end
   run_out()
