@@ -46,7 +46,7 @@ local function outcome(way, kind, options, body)
     sender = sender, ports = ports, way = ways[way], address = sockets.loopback[kind],
     done = function() over = true end,
   }, say)
-  loop.wait(function() return over end)
+  loop.wait(function() return over and #arrived[1] + #arrived[2] >= sender:stats().messagesSent end)
   loop.turn(10)
   local stats = sender:stats()
   say("sent", stats.messagesSent, stats.bytesSent, stats.sendErrors)

@@ -127,6 +127,7 @@ describe("answers, one to each datagram,", function()
 
   for _, count in ipairs { 1, 2, 128 } do
     it(("go while their listener runs the loop: %d"):format(count), function()
+      need(pending, can.nest())
       local asker, told, got = peers.new(), 0, nil
       local socket, port = sockets.bound "udp4"
       local other, other_port = sockets.bound "udp4"

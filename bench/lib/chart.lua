@@ -25,6 +25,13 @@ local colours = {
   cqueues = "#a6dba0", node = "#762a83", bun = "#c2a5cf", asyncio = "#999999",
 }
 
+-- What the legend calls them.
+local words = {
+  dgram = "dgram", moderated = "dgram, moderation = 50", luv = "luv (uv_udp)", least = "smallest binding for luv",
+  ["luvit's way"] = "luv, as luvit uses it", luasocket = "LuaSocket", cqueues = "cqueues",
+  node = "Node.js", bun = "Bun", asyncio = "Python's asyncio",
+}
+
 --- Rows: one for each measure of the family; columns: peers that have a figure in any of them, but for the C limit,
 -- beside which nothing else would be seen.
 local function data(family, results)
@@ -52,7 +59,9 @@ local function draw(path, family, results)
   local plots = {}
   local one_lua = not results.lua:find ","
   for i, peer in ipairs(columns) do
-    plots[i] = ('$data using %d:xtic(1) title "%s"'):format(i + 1, peer.label)
+    local title = words[peer.name] or peer.name
+    if peer.lua and not one_lua then title = title .. ", " .. peer.lua end
+    plots[i] = ('$data using %d:xtic(1) title "%s"'):format(i + 1, title)
     if one_lua then plots[i] = plots[i] .. (' lc rgb "%s"'):format(colours[peer.name] or "#444444") end
   end
   local pipe = assert(io.popen("gnuplot", "w"))

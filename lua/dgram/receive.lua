@@ -354,9 +354,9 @@ end
 -- Raises ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, and ERR_INVALID_STATE where it cannot wait: the loop runs and this is no
 -- coroutine, or nothing keeps the loop running.
 local function receive(self, timeout, surplus)
-  if surplus ~= nil then check.surplus(1, timeout, surplus) end
+  if surplus ~= nil or surplus then check.surplus(1, timeout, surplus) end -- LuaJIT's null pointers are like nil, and true
   local queue = core.private(self).calls
-  if timeout ~= nil then timeout = check_timeout(timeout) end
+  if timeout ~= nil or timeout then timeout = check_timeout(timeout) end
   if timeout == 0 then return receive_now(self, queue) end
   if queue then bring_lone(queue) end
   if not queue or queue.listeners or queue.last ~= 0 or queue.left then
@@ -400,7 +400,7 @@ end
 -- @return the lists; or nil and what receive returns then
 -- Raises what receive does.
 function Socket.receiveMany(self, most, timeout, surplus)
-  if surplus ~= nil then check.surplus(2, most, timeout, surplus) end
+  if surplus ~= nil or surplus then check.surplus(2, most, timeout, surplus) end
   local queue = core.private(self).calls
   most = check_most(most)
   if type(timeout) == "nil" then timeout = 0 else timeout = check_timeout(timeout) end

@@ -35,6 +35,18 @@ function can.close_variables()
   return nil, _VERSION .. " has no to-be-closed variables"
 end
 
+--- Whether luv runs its loop inside of one of its callbacks: luv 1.50 and later refuse.
+function can.nest()
+  local timer, answer = uv.new_timer(), nil
+  timer:start(0, 0, function()
+    timer:close()
+    answer = uv.run "nowait"
+  end)
+  uv.run()
+  if answer ~= nil then return true end
+  return nil, "this luv does not run its loop inside of a callback"
+end
+
 function can.see_descriptors()
   if loop.descriptors() then return true end
   return nil, "the system does not show a process its descriptors"
