@@ -98,7 +98,11 @@ static int is_loaded(lua_State *L)
     for (int i = 0; i < 2 && !is; i++) {
         lua_pushstring(L, names[i]);
         lua_rawget(L, top + 1);
-        is = lua_istable(L, -1);
+        if (lua_istable(L, -1)) {
+            lua_pushliteral(L, "new_poll");
+            lua_rawget(L, -2);
+            is = !lua_isnil(L, -1);
+        }
     }
     lua_settop(L, top);
     return is;
