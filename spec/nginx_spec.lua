@@ -21,7 +21,8 @@ local function sleeps(pids)
   local sum = 0
   for _, pid in ipairs(pids) do
     for thread in uv.fs_scandir_next, assert(uv.fs_scandir(("/proc/%d/task"):format(pid))) do
-      sum = sum + tonumber(contents(("/proc/%d/task/%s/status"):format(pid, thread)):match "\nvoluntary_ctxt_switches:%s*(%d+)")
+      local status = contents(("/proc/%d/task/%s/status"):format(pid, thread))
+      sum = sum + tonumber(status:match "\nvoluntary_ctxt_switches:%s*(%d+)" or 0)
     end
   end
   return sum
@@ -110,7 +111,10 @@ describe("in nginx", function()
 
   local ways = {
     ["woken by the doorbell"] = {},
-    ["woken by a timer"] = { ["doorbell.start {"] = "doorbell.timer(0.01, {", ["    end,\n  }\nend"] = "    end,\n  })\nend" },
+    ["woken by a timer"] = {
+      ["doorbell.start {"] = "doorbell.timer(0.01, {",
+      ["    end,\n  }\nend"] = "    end,\n  })\nend",
+    },
   }
 
   for way, changes in pairs(ways) do

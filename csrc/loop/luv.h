@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* luv as a table of Lua functions, or another loop that has the same functions (dgram.setLoop). luv is loaded when it is
- * first needed: with it comes the loop, which a process that forks must not have. Without luv everything that needs no
- * loop still works. This file finds and calls luv's functions; idle.h, interval_timer.h and socket/watch.h know what to
+/* luv as a table of Lua functions, or another loop that has the same functions (dgram.setLoop). luv is loaded when it
+ * is first needed: with it comes the loop, which a process that forks must not have. Without luv everything that needs
+ * no loop still works. This file finds and calls luv's functions; idle.h, interval_timer.h and socket/watch.h know what to
  * call. */
 #ifndef DG_LOOP_LUV_H
 #define DG_LOOP_LUV_H
@@ -18,7 +18,8 @@ int dg_luv_available(lua_State *L);
 int dg_luv_present(lua_State *L);
 /* Raises an error that says what to install, where there is no luv. */
 void dg_luv_need(lua_State *L, const char *what);
-/* Returns whether the loop is Neovim's own, which runs it. (A thread of Neovim's has a loop of its own, and no vim.api.) */
+/* Returns whether the loop is Neovim's own, which runs it. (A thread of Neovim's has a loop of its own, and no
+ * vim.api.) */
 int dg_luv_is_neovims(lua_State *L);
 /* Pushes one of luv's functions. The caller knows that there is a luv. */
 void dg_luv_push(lua_State *L, const char *name);

@@ -93,8 +93,8 @@ end
 
 --- The body of a page.
 function nginx:get(path)
-  local process = child.start(assert(can.program "curl"), { "-sS", "--max-time", "20", "--unix-socket", self.folder .. "/http",
-    "http://localhost" .. path }):wait(30)
+  local process = child.start(assert(can.program "curl"), { "-sS", "--max-time", "20", "--unix-socket",
+    self.folder .. "/http", "http://localhost" .. path }):wait(30)
   if process.status ~= 0 then error(process.err .. self:log()) end
   return process.out
 end
