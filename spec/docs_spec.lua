@@ -12,7 +12,7 @@ local uv = require "luv"
 local need = can.need
 
 local documents = { "README.md", "docs/guide.md", "docs/api.md", "docs/from-node.md",
-  "docs/hosts-nginx.md", "docs/hosts-neovim.md" }
+  "docs/hosts-nginx.md", "docs/hosts-neovim.md", "docs/hosts-others.md" }
 local deadline = 20 -- seconds
 
 --- The fenced blocks of a document that are Lua: {line, kind, code}.
