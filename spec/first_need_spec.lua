@@ -53,6 +53,8 @@ describe("no loop is made", function()
       local path = bound "unix_dgram"
       path:close()
       second:pause():resume():ref():unref()
+      assert(receiver:receive(0) == "implied bind" and #receiver:receiveMany() == 3)
+      assert(receiver:receive(0) == nil)
       local fd = receiver:detach()
       assert(type(fd) == "number" and receiver:state().closed)
       sender:close()

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* luv as a table of Lua functions, or another loop that has the same functions (dgram.setLoop). luv is loaded when it
  * is first needed: with it comes the loop, which a process that forks must not have. Without luv everything that needs
- * no loop still works. This file finds and calls luv's functions; idle.h, interval_timer.h and socket/watch.h know what to
- * call. */
+ * no loop still works. This file finds and calls luv's functions; idle.h, interval_timer.h and socket/watch.h know what
+ * to call. */
 #ifndef DG_LOOP_LUV_H
 #define DG_LOOP_LUV_H
 
