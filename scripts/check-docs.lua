@@ -299,7 +299,8 @@ local function broken_links(path)
 end
 
 for _, path in ipairs { "README.md", "CHANGELOG.md", "docs/api.md", "docs/from-node.md", "docs/guide.md",
-  "docs/hosts-nginx.md", "docs/hosts-neovim.md", "docs/hosts-others.md", "docs/internals.md", "docs/performance.md" } do
+  "docs/examples.md", "docs/hosts-nginx.md", "docs/hosts-neovim.md", "docs/hosts-others.md", "docs/internals.md",
+  "docs/performance.md" } do
   if exists(path) then report("links of " .. path, broken_links(path)) end
 end
 
