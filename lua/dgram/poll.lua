@@ -242,12 +242,12 @@ function functions.has_ref(_, handle) return handle.referenced end
 function functions.ref(_, handle) set(handle, "referenced", true) end
 function functions.unref(_, handle) set(handle, "referenced", false) end
 
---- Returns whether anything is left to do; nil and a message inside of itself, as luv from 1.50 on.
+--- Returns whether anything is left to do. Callbacks may run the loop, too.
 function functions.run(loop, mode)
-  if loop.mode then return nil, "loop already running" end
+  local outer = loop.mode
   loop.mode = mode or "default"
   local done, err = pcall(turns, loop, loop.mode)
-  loop.mode, loop.stopped = nil, false
+  loop.mode, loop.stopped = outer, false
   if not done then error(err, 0) end
   return is_alive(loop)
 end
@@ -321,8 +321,8 @@ function poll.posix(...)
   return loop
 end
 
---- With LuaSocket: select(2), for descriptors up to 1023. It does not tell errors apart, so they are looked for with
--- everything that can be read.
+--- With LuaSocket: select(2), for descriptors up to 1023. It does not tell errors: one is found when the socket is read, and
+-- a socket that nobody reads hears of none.
 function poll.luasocket(...)
   check.surplus(0, ...)
   local luasocket = require "socket"
@@ -337,11 +337,11 @@ function poll.luasocket(...)
   local loop = poll.new(function(fds, timeout)
     local reading, writing = {}, {}
     for fd, entry in pairs(fds) do
-      if entry.events.IN or entry.events.PRI then reading[#reading + 1] = object_of(fd) end
+      if entry.events.IN then reading[#reading + 1] = object_of(fd) end
       if entry.events.OUT then writing[#writing + 1] = object_of(fd) end
     end
     local readable, writable = luasocket.select(reading, writing, timeout >= 0 and timeout / 1000 or nil)
-    for _, object in ipairs(readable) do fds[object.fd].revents = { IN = true, ERR = true } end
+    for _, object in ipairs(readable) do fds[object.fd].revents = { IN = true } end
     for _, object in ipairs(writable) do
       local entry = fds[object.fd]
       entry.revents = entry.revents or {}

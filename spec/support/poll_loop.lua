@@ -6,6 +6,7 @@
 
 local busted = require "busted"
 local lfs = require "lfs"
+local luasocket = require "socket"
 local posix_poll = require "posix.poll".poll
 local sockets = require "posix.sys.socket"
 local dgram = require "dgram"
@@ -98,30 +99,39 @@ function loop.os_uname() return require "posix.sys.utsname".uname() end
 loop.fs_mkdtemp, loop.fs_rmdir, loop.fs_unlink = require "posix.stdlib".mkdtemp, unistd.rmdir, unistd.unlink
 loop.os_getpid = unistd.getpid
 
---- A UDP handle: a peer that is not dgram.
+--- A UDP handle, LuaSocket's: a peer that is not dgram. (lua-posix' getsockname does not always know the port.)
 local Udp = {}
 Udp.__index = Udp
 
 function loop.new_udp() return setmetatable({}, Udp) end
 
 function Udp:bind(address, port)
-  local family = address:find ":" and sockets.AF_INET6 or sockets.AF_INET
-  self.family, self.fd = family, assert(sockets.socket(family, sockets.SOCK_DGRAM, 0))
-  return sockets.bind(self.fd, { family = family, addr = address, port = port })
+  self.socket = assert(address:find ":" and luasocket.udp6() or luasocket.udp4())
+  self.socket:settimeout(0)
+  return self.socket:setsockname(address, port)
 end
 
-function Udp:getsockname() return sockets.getsockname(self.fd) end
-
-function Udp:try_send(data, address, port)
-  return sockets.sendto(self.fd, data, { family = self.family, addr = address, port = port })
+function Udp:getsockname()
+  local address, port = self.socket:getsockname()
+  return { ip = address, port = tonumber(port) }
 end
+
+function Udp:try_send(data, address, port) return self.socket:sendto(data, address, port) end
 
 function Udp:recv_start(callback)
-  self.poll = loop.new_poll(self.fd)
+  self.poll = loop.new_poll(self.socket:getfd())
   self.poll:start("r", function()
-    local data, from = sockets.recvfrom(self.fd, 65536)
-    callback(nil, data, { ip = from.addr, port = from.port })
+    local data, address, port = self.socket:receivefrom()
+    callback(nil, data, { ip = address, port = port })
   end)
+end
+
+function Udp:ref()
+  if self.poll then self.poll:ref() end
+end
+
+function Udp:unref()
+  if self.poll then self.poll:unref() end
 end
 
 function Udp:is_closing() return self.closing == true end
@@ -129,7 +139,7 @@ function Udp:is_closing() return self.closing == true end
 function Udp:close()
   self.closing = true
   if self.poll then self.poll:close() end
-  if self.fd then unistd.close(self.fd) end
+  if self.socket then self.socket:close() end
 end
 
 dgram.setLoop(loop)
