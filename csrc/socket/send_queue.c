@@ -301,7 +301,7 @@ static int lacks_flush(const dg_socket *s)
  * luv there is no flush to note; but a callback needs a loop. */
 static void prepare(lua_State *L, dg_socket *s, const dg_address *to, int callback)
 {
-    if (callback != 0)
+    if (callback != 0 && !s->state->luv_met)
         dg_luv_available(L);
     do {
         if (lacks_place(s, to, callback)) {
