@@ -66,11 +66,11 @@ end
 local function connect(folder, path)
   local uv, socket = require "luv", ngx.socket.tcp()
   local deadline = ngx.now() + 10
-  local done, err
-  repeat -- the thread has to begin first
+  local done, err = nil, "it has made no socket"
+  repeat -- the thread has to begin first; the socket is there a moment before it can be connected to
     ngx.sleep(0.005)
-    if uv.fs_access(path, "R") or ngx.now() > deadline then done, err = socket:connect("unix:" .. path) end
-  until done or err
+    if uv.fs_access(path, "R") then done, err = socket:connect("unix:" .. path) end
+  until done or ngx.now() > deadline
   os.remove(path)
   uv.fs_rmdir(folder)
   if not done then error("cannot connect to the thread: " .. err) end
@@ -81,20 +81,19 @@ end
 local function answer(folder, path)
   local socket = connect(folder, path)
   socket:settimeout(LONGEST_WAIT)
-  while not stopped do
+  while true do
     local wait = turns()
+    if stopped then break end -- from here to the receive nothing else runs: what rings after this is heard
     assert(socket:send(wait and math.ceil(wait * 1000) or "-"))
     local rung, err = socket:receive(1)
     if not rung and err ~= "timeout" then error("the thread does not ring any more: " .. err) end
   end
-  turns() -- what is closed when the worker ends has its last word
   socket:close() -- that ends the thread, which must not outlive the worker's Lua
   doorbell.thread:join()
 end
 
---- For the worker's life. Where the bell fails, a timer takes its place.
-local function serve(premature, folder, path)
-  if premature then return end
+--- For the worker's life, also if that is to end already: the thread has to. Where the bell fails, a timer takes its place.
+local function serve(_, folder, path)
   local done, err = pcall(answer, folder, path)
   if done then return end
   ngx.log(ngx.ERR, "doorbell: ", err, "; a turn each 10 ms from now on")

@@ -130,7 +130,11 @@ function nginx:signal(name) self.process:kill(name) end
 --- Ends it, well; returns its error.log.
 function nginx:stop()
   self.process:kill "sigquit"
-  self.process:wait(30)
+  if not pcall(self.process.wait, self.process, 30) then -- a worker that does not end would outlive its master
+    for _, pid in ipairs(self:workers()) do uv.kill(pid, "sigkill") end
+    self.process:wait(30)
+    error("nginx did not end:\n" .. self:log())
+  end
   return self:log()
 end
 
