@@ -17,12 +17,14 @@
 #include "../socket/close.h"
 #include "../socket/connect.h"
 #include "../socket/create.h"
+#include "../socket/detach.h"
 #include "../socket/dispatch.h"
 #include "../socket/icmp.h"
 #include "../socket/intake.h"
 #include "../socket/listen.h"
 #include "../socket/lone.h"
 #include "../socket/moderation.h"
+#include "../socket/owed.h"
 #include "../socket/pair.h"
 #include "../socket/reply.h"
 #include "../socket/send.h"
@@ -147,6 +149,7 @@ static void (*const rooms[])(lua_State *) = {
     dg_send_open,    dg_send_names_open,  dg_queue_methods_open, dg_reply_open, dg_options_open,
     dg_buffers_open, dg_memberships_open, dg_stats_open,         dg_check_open, dg_raw_options_open,
     dg_asked_open,   dg_icmp_open,        dg_intake_open,        dg_pair_open,  dg_guest_open,
+    dg_detach_open,  dg_owed_open,
 };
 
 EXPORT int luaopen_dgram_core(lua_State *L);

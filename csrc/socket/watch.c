@@ -111,7 +111,7 @@ static void watch_for(lua_State *L, int index, dg_socket *s, unsigned watch)
             stop_poll(L, index, s);
         return;
     }
-    if (!dg_luv_available(L))
+    if (!dg_luv_present(L))
         return;
     lua_pushcfunction(L, watch_body);
     lua_pushvalue(L, index);

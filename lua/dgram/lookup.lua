@@ -140,15 +140,18 @@ function lookup.send(socket, msg, port, name, cb, options)
   error(err, 0)
 end
 
---- Gives up all sends of the socket that wait for a name, in the order of the sends.
-function lookup.cancel_sends(socket)
+--- Gives up all sends of the socket that wait for a name, in the order of the sends. Each is reported with the error; where
+-- none is given, those without a callback are only counted.
+function lookup.cancel_sends(socket, err)
+  local address = nil
+  if err == nil then address = false end
   local sends, list = core.private(socket).sends or {}, {}
   for entry in pairs(sends) do list[#list + 1] = entry end
   table.sort(list, function(a, b) return a.serial < b.serial end)
   for _, entry in ipairs(list) do
     if sends[entry] then
       sends[entry] = nil
-      core.sendResolved(socket, entry.msg, entry.port, false, entry.cb)
+      core.sendResolved(socket, entry.msg, entry.port, address, entry.cb, err)
     end
   end
 end

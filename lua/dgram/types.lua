@@ -442,6 +442,11 @@ function Socket:flush() end
 ---@return integer # how many datagrams
 function Socket:discard() end
 
+--- Takes the descriptor out of the socket, open, and closes the socket without it: for whoever adopts it by bind{fd}. What is
+--- queued is flushed first, what is left fails with ECANCELED. Needs no loop. Raises ERR_SOCKET_DGRAM_NOT_RUNNING, EMFILE.
+---@return integer # its number; another one than fileno() told, where the loop has watched it
+function Socket:detach() end
+
 --- Stops receiving; what was accepted still goes out. Raises ERR_SOCKET_DGRAM_NOT_RUNNING the second time.
 ---@param callback? fun() listens once for `close`
 ---@return dgram.Socket
