@@ -8,22 +8,15 @@
 -- every network of this machine, or to the broadcast ADDRESS given. `wake` ends when all is sent, `listen` on Ctrl-C.
 local dgram = require "dgram"
 local uv = require "luv"
+local program = dofile((arg[0]:match ".*/" or "") .. "lib/program.lua")
 
-local help = "usage: broadcast.lua wake MAC [PORT] [ADDRESS], or broadcast.lua listen [PORT]"
-local command = arg[1]
-local mac = command == "wake" and arg[2] or nil
-local port = tonumber(command == "wake" and arg[3] or command == "listen" and arg[2] or 40009)
-local to = arg[4]
+local usage = "wake MAC [PORT] [ADDRESS], or broadcast.lua listen [PORT]"
+local port, to
 local status = 0
 
 local function complain(reason)
-  io.stderr:write("broadcast: ", tostring(reason), "\n")
+  program.complain(reason)
   status = 1
-end
-
-local function usage(reason)
-  complain(reason)
-  os.exit(2)
 end
 
 --- "52:54:00:12:34:56" -> six bytes, or nil
@@ -68,7 +61,8 @@ local function wake(target)
       if err then
         complain(err)
       else
-        print(("sent %d bytes to %s port %d (%s)"):format(bytes, network.address, port, network.name))
+        local size = program.counted(bytes, "byte")
+        print(("sent %s to %s port %d (%s)"):format(size, network.address, port, network.name))
       end
       left = left - 1
       if left == 0 then socket:close() end
@@ -90,42 +84,31 @@ end
 
 local function listen()
   local socket = dgram.createSocket "udp4"
-  local signals = { uv.new_signal(), uv.new_signal() }
-
-  local function stop()
-    for _, signal in ipairs(signals) do signal:close() end
-    socket:close()
-  end
-
   socket:on("message", function(msg, rinfo)
     local target = target_of(msg)
-    print(("%s from %s"):format(target and "wake " .. target or rinfo.size .. " other bytes", rinfo.address))
+    local what = target and "wake " .. target or program.counted(rinfo.size, "other byte")
+    print(("%s from %s"):format(what, rinfo.address))
   end)
   socket:on("error", function(err)
-    complain(err)
-    if err.syscall ~= "bind" then return end
-    if err.code == "EADDRINUSE" then complain "another program has this port: end it, or give another port" end
-    if err.code == "EACCES" then complain "ports below 1024 are for root: give a higher one" end
-    stop()
+    if err.syscall ~= "bind" then return complain(err) end
+    local advice = { EADDRINUSE = "; end the program that has this port, or give another one",
+      EACCES = "; ports below 1024 are for root: give a higher one" }
+    program.fail(tostring(err) .. (advice[err.code] or ""))
   end)
   -- Bound to one address of this machine, a socket would get no broadcasts.
   socket:bind(port, "0.0.0.0", function() print(("listening on port %d (Ctrl-C to end)"):format(port)) end)
-  signals[1]:start("sigint", stop)
-  signals[2]:start("sigterm", stop)
+  program.on_interrupt(function() socket:close() end)
 end
 
-io.stdout:setvbuf "line"
-if command == "--help" then
-  print(help)
-  os.exit(0)
-elseif not port or port < 1 or port > 65535 or port % 1 ~= 0 then
-  usage "a port is a number from 1 to 65535"
-elseif command == "listen" then
+local command, first, second, third = program.words(usage, 1, 4)
+port = program.number(command == "listen" and first or command == "wake" and second or nil, 40009, 1, 65535, "a port")
+to = third
+if command == "listen" and not second then
   listen()
-elseif mac and bytes_of(mac) and to ~= "" then
-  wake(bytes_of(mac))
+elseif command == "wake" and first and bytes_of(first) then
+  wake(bytes_of(first))
 else
-  usage(help)
+  program.fail("usage: broadcast.lua " .. usage .. ", MAC being like 52:54:00:12:34:56")
 end
 
 dgram.run()

@@ -6,11 +6,11 @@
 -- Ends by itself. The exit status is 0 when every datagram came back as it was sent, else 1.
 local dgram = require "dgram"
 local uv = require "luv"
+local program = dofile((arg[0]:match ".*/" or "") .. "lib/program.lua")
 
-local count = tonumber(arg[1] or 200000)
+local count = program.number(program.words("[COUNT]", 0, 1), 200000, 1, 99999999, "COUNT")
 local window = 128         -- so many of the burst are on their way at most: that fits into the smallest usual buffer
 local patience = 2000      -- ms: no echo in such a time means that something is lost
-local usage = "usage: demo.lua [COUNT], a whole number from 1 to 99999999"
 local terminal = uv.guess_handle(1) == "tty" and os.getenv "TERM" ~= "dumb"
 
 local function say(...)
@@ -85,7 +85,7 @@ local function converse(kind, address)
     msg = type(form) == "table" and table.concat(form) or form
     client:send(form, server:address().port, address, function(err, bytes)
       if err then fail(err) end
-      say("   client  sent      %s (%d bytes)", shown(msg), bytes)
+      say("   client  sent      %s (%s)", shown(msg), program.counted(bytes, "byte"))
     end)
   end
 
@@ -188,18 +188,7 @@ local function burst(address)
   if sent ~= count or echoed ~= count or back ~= count then fail("the numbers do not add up") end
 end
 
-if arg[1] == "--help" then
-  print(usage)
-  os.exit(0)
-elseif not count or count < 1 or count > 99999999 or count % 1 ~= 0 then
-  io.stderr:write(usage, "\n")
-  os.exit(2)
-end
-
--- Ctrl-C; unreferenced, so that it keeps no dgram.run from returning.
-local interrupt = uv.new_signal()
-interrupt:start("sigint", function() fail "interrupted" end)
-interrupt:unref()
+local forget_interrupt = program.on_interrupt(function() fail "interrupted" end)
 
 say("%s, %s, libuv %s", dgram._VERSION, jit and jit.version or _VERSION, uv.version_string())
 for i, family in ipairs { { "udp4", "127.0.0.1" }, { "udp6", "::1" } } do
@@ -210,10 +199,11 @@ for i, family in ipairs { { "udp4", "127.0.0.1" }, { "udp6", "::1" } } do
   if unavailable then say("   SKIPPED: this machine has no %s (%s)", address, tostring(unavailable)) end
 end
 
-say("\n3. %s datagrams of 64 bytes through the echo server, at most %d on their way at once", grouped(count), window)
+say("\n3. %s of 64 bytes through the echo server, at most %d on their way at once",
+  count == 1 and "1 datagram" or grouped(count) .. " datagrams", window)
 burst "127.0.0.1"
 
-interrupt:close()
+forget_interrupt()
 dgram.run()
 local left = 0
 uv.walk(function() left = left + 1 end)

@@ -10,28 +10,22 @@
 -- "bye NAME" (to the group).
 local dgram = require "dgram"
 local uv = require "luv"
+local program = dofile((arg[0]:match ".*/" or "") .. "lib/program.lua")
 
-local usage = "usage: discovery.lua [NAME] [INTERFACE] [SECONDS], NAME being of letters, digits, - _ and ."
 local group, port = "239.255.77.77", 41235
 local every, silence = 1000, 3500     -- ms: between two hellos, and until one who is silent counts as gone
-local name = arg[1] or ("node-" .. uv.os_getpid())
-local interface = arg[2] or "127.0.0.1"
-local seconds = tonumber(arg[3] or math.huge)
+local name, interface, seconds = program.words("[NAME] [INTERFACE] [SECONDS]", 0, 3)
 local known = {}                      -- "address:port" -> { name, heard = when }
-local status, running = 0, true
-local handles = {}
+local running = true
+local announcer, limit = uv.new_timer(), uv.new_timer()
 
 -- Two sockets: all copies on a machine share the group's port, so what is sent to one of them there may reach another.
 -- Each speaks, and is answered, through a port of its own.
 local listener = dgram.createSocket { type = "udp4", reuseAddr = true }
 local speaker = dgram.createSocket "udp4"
 
-local function complain(err)
-  io.stderr:write("discovery: ", tostring(err), "\n")
-end
-
 local function on_sent(err)
-  if err then complain(err) end
+  if err then program.complain(err) end
 end
 
 --- Tells the group.
@@ -43,17 +37,8 @@ end
 local function stop()
   if not running then return end
   running = false
-  for _, handle in ipairs(handles) do handle:close() end
-  if status == 0 then tell "bye" end
-  listener:close()
-  speaker:close()
-end
-
-local function give_up(err, advice)
-  complain(err)
-  io.stderr:write("discovery: ", advice, "\n")
-  status = 1
-  stop()
+  tell "bye"
+  for _, each in ipairs { announcer, limit, listener, speaker } do each:close() end
 end
 
 --- Anybody may send anything to these ports: what does not read as one of the three messages is left alone.
@@ -81,46 +66,33 @@ local function forget_the_silent()
   end
 end
 
-if name == "--help" then
-  print(usage)
-  os.exit(0)
-elseif not name:match "^[%w._-]+$" or interface == "" or not seconds or seconds < 0 then
-  io.stderr:write(usage, "\n")
-  os.exit(2)
-end
+name, interface = name or ("node-%d"):format(uv.os_getpid()), interface or "127.0.0.1"
+seconds = program.number(seconds, nil, 0, 999999, "SECONDS")
+if not name:find "^[%w._-]+$" then program.fail "a name has letters, digits, - _ and . alone" end
 
-io.stdout:setvbuf "line"
 for _, socket in ipairs { listener, speaker } do
   socket:on("message", on_message)
 end
 listener:on("error", function(err)
-  give_up(err, "port " .. port .. " is taken by a program that does not share it: end that one")
+  program.fail(tostring(err) .. "; does a program have port " .. port .. " that does not share it?")
 end)
-speaker:on("error", complain)
+speaker:on("error", program.complain)
 
 local joined, reason = pcall(function()
   listener:addMembership(group, interface)
   speaker:setMulticastInterface(interface)
 end)
 if not joined then
-  give_up(reason, "the second argument has to be the name or the address of an interface of this machine")
-else
-  listener:bind(port, group, function()
-    print(("%s listens to %s port %d on %s (Ctrl-C to end)"):format(name, group, port, interface))
-  end)
-  speaker:bind(0)
-
-  local announcer, limit = uv.new_timer(), uv.new_timer()
-  local interrupt, terminate = uv.new_signal(), uv.new_signal()
-  handles = { announcer, limit, interrupt, terminate }
-  announcer:start(0, every, function()
-    tell "hello"
-    forget_the_silent()
-  end)
-  if seconds < math.huge then limit:start(seconds * 1000, 0, stop) end
-  interrupt:start("sigint", stop)
-  terminate:start("sigterm", stop)
+  program.fail("'" .. interface .. "' is no interface for multicasts: " .. tostring(reason))
 end
-
+listener:bind(port, group, function()
+  print(("%s listens to %s port %d on %s (Ctrl-C to end)"):format(name, group, port, interface))
+end)
+speaker:bind(0)
+announcer:start(0, every, function()
+  tell "hello"
+  forget_the_silent()
+end)
+if seconds then limit:start(seconds * 1000, 0, stop) end
+program.on_interrupt(stop)
 dgram.run()
-os.exit(status)

@@ -6,6 +6,7 @@
 -- For instance 9.9.9.9 example.org lua.org; PORT is 53 if not given. Ends when all are answered or given up; the exit status is
 -- 1 if one was not answered.
 local dgram = require "dgram"
+local program = dofile((arg[0]:match ".*/" or "") .. "lib/program.lua")
 
 local tries, first_wait = 3, 400 -- milliseconds; each further wait is twice as long
 local type_a, class_in = "\0\1", "\0\1" -- an IPv4 address, of the internet
@@ -45,9 +46,9 @@ end
 
 --- The addresses of a name, or nil and why not. To be called in a coroutine. A socket for each question has a port of its own,
 -- which nobody can guess, and being connected it hears at once where no server is there.
-local function resolve(name, server, port)
+local function resolve(name, server, port, kind)
   local id = string.char(math.random(0, 255), math.random(0, 255))
-  local query, socket = question(id, name), dgram.createSocket "udp4"
+  local query, socket = question(id, name), dgram.createSocket(kind)
   local answer, why
   socket:connectSync(port, server)
   for try = 1, tries do
@@ -63,20 +64,24 @@ local function resolve(name, server, port)
   return list, code
 end
 
-local server, port = (arg[1] or ""):match "^([%d.]+):?(%d*)$"
-if not server or not arg[2] then
-  io.stderr:write "usage: dns-client.lua SERVER[:PORT] NAME...\n"
-  os.exit(2)
+local words = { program.words("SERVER[:PORT] NAME...", 2, 100) }
+local server, port, kind = program.address_and_port(words[1], 53)
+for i = 2, #words do
+  words[i] = words[i]:gsub("%.$", "")
+  for label in (words[i] .. "."):gmatch "([^.]*)%." do
+    if label == "" or #label > 63 or #words[i] > 253 then program.fail(words[i] .. " is no name") end
+  end
 end
 math.randomseed(os.time() + (tonumber(tostring({}):match "0x(%x+)", 16) or 0) % 2 ^ 24)
 
 local failed = false
-for i = 2, #arg do
+for i = 2, #words do
   coroutine.wrap(function()
-    local list, why = resolve(arg[i], server, tonumber(port) or 53)
+    local list, why = resolve(words[i], server, port, kind)
     failed = failed or not list
-    print(arg[i], list and table.concat(list, " ") or why)
+    print(words[i], list and table.concat(list, " ") or why)
   end)()
 end
+program.on_interrupt(function() os.exit(0) end)
 dgram.run()
 os.exit(failed and 1 or 0)

@@ -7,44 +7,32 @@
 -- start examples/echo-server.lua in another terminal; its port is 41234. Ends after the last reply, or on Ctrl-C.
 local dgram = require "dgram"
 local uv = require "luv"
+local program = dofile((arg[0]:match ".*/" or "") .. "lib/program.lua")
 
-local usage = "usage: echo-client.lua [HOST:]PORT [LINE...], PORT being a number from 1 to 65535"
 local tries = 4            -- how often a line is sent at most
 local first_wait = 250     -- ms to wait for a reply; twice as long after each try
-local host, port = (arg[1] or ""):match "^%[?(.-)%]?:?(%d+)$"
 local waiting, ended = {}, false
-local status, running = 0, true
+local running = true
 local handles = {}
-local client, timer, line, tried, sent_at
-
-local function complain(text)
-  io.stderr:write("echo-client: ", text, "\n")
-end
+local host, port, client, timer, line, tried, sent_at
 
 --- Closes everything; with nothing left to do, dgram.run returns.
-local function stop(code)
-  if not running then return end
-  status, running = code, false
+local function stop()
+  running = false
   for _, handle in ipairs(handles) do handle:close() end
   client:close()
 end
 
-local function on_failure(err)
-  complain(tostring(err))
-  stop(1)
-end
-
 local function try()
   if tried == tries then
-    complain(("no reply from %s port %d after %d tries: is the server running?"):format(host, port, tries))
-    return stop(1)
+    program.fail(("no reply from %s port %d after %d tries: is the server running?"):format(host, port, tries))
   end
-  if tried > 0 then complain(("no reply yet: try %d of %d"):format(tried + 1, tries)) end
+  if tried > 0 then program.complain(("no reply yet: try %d of %d"):format(tried + 1, tries)) end
   timer:start(first_wait * 2 ^ tried, 0, try)
   tried = tried + 1
   sent_at = uv.hrtime()
   client:send(line, port, host, function(err)
-    if err then on_failure(err) end
+    if err then program.fail(err) end
   end)
 end
 
@@ -55,7 +43,7 @@ local function next_line()
   if line then
     try()
   elseif ended then
-    stop(0)
+    stop()
   end
 end
 
@@ -63,8 +51,8 @@ end
 local function on_message(msg, rinfo)
   if msg ~= line or rinfo.port ~= port then return end
   timer:stop()
-  print(("%s   (%d bytes from %s port %d after %.2f ms)"):format(
-    msg, rinfo.size, rinfo.address, rinfo.port, (uv.hrtime() - sent_at) / 1e6))
+  print(("%s   (%s from %s port %d after %.2f ms)"):format(
+    msg, program.counted(rinfo.size, "byte"), rinfo.address, rinfo.port, (uv.hrtime() - sent_at) / 1e6))
   line = nil
   next_line()
 end
@@ -74,7 +62,7 @@ local function read_stream(stream)
   local rest = ""
   handles[#handles + 1] = stream
   stream:read_start(function(err, chunk)
-    if err then return on_failure(err) end
+    if err then program.fail(err) end
     rest = rest .. (chunk or "")
     local newline = rest:find("\n", 1, true)
     while newline do
@@ -104,29 +92,19 @@ local function read_input()
   end
 end
 
-port = tonumber(port)
-if arg[1] == "--help" then
-  print(usage)
-  os.exit(0)
-elseif not port or port < 1 or port > 65535 then
-  io.stderr:write(usage, "\n")
-  os.exit(2)
-end
-if host == "" then host = "127.0.0.1" end
+local server = program.words("[HOST:]PORT [LINE...]", 1, 1, true)
+if server:find "^%d+$" then server = "127.0.0.1:" .. server end
+host, port = program.host_and_port(server)
 
-io.stdout:setvbuf "line"
-client = dgram.createSocket(host:find(":", 1, true) and "udp6" or "udp4", on_message)
-client:on("error", on_failure)
+client = dgram.createSocket(program.kind_of(host), on_message)
+client:on("error", program.fail)
 timer = uv.new_timer()
-handles = { timer, uv.new_signal(), uv.new_signal() }
-handles[2]:start("sigint", function() stop(0) end)
-handles[3]:start("sigterm", function() stop(0) end)
+handles = { timer }
 if arg[2] then
   waiting, ended = { (table.unpack or unpack)(arg, 2) }, true
 else
   read_input()
 end
+program.on_interrupt(stop)
 next_line()
-
 dgram.run()
-os.exit(status)

@@ -3,18 +3,20 @@
 --
 --   sh scripts/with.sh lua5.4 lua5.4 examples/lookup.lua [HOST[:PORT]...]
 --
--- For instance pool.ntp.org; PORT is 123 if not given. Without a HOST it asks a time server of its own on localhost, and a
--- name that does not exist. Ends when all are answered or given up, or on Ctrl-C. The exit status is 1 if none answered.
+-- For instance pool.ntp.org, or [2001:db8::1]:123; PORT is 123 if not given, and names are looked up for IPv4. Without a
+-- HOST it asks a time server of its own on localhost, and a name that does not exist. Ends when all are answered or given up,
+-- or on Ctrl-C. The exit status is 1 if none answered.
 local dgram = require "dgram"
 local uv = require "luv"
+local program = dofile((arg[0]:match ".*/" or "") .. "lib/program.lua")
 
-local usage = "usage: lookup.lua [HOST[:PORT]...], PORT being a number from 1 to 65535"
 local patience = 3000            -- ms to wait for an answer, once the question went out
 local seconds_1900 = 2208988800  -- from 1900, where the protocol's time begins, to 1970
 local asked = {}                 -- the eight bytes that mark a question -> { name, host, port, time, timer }
 local waiting, answered, interrupted = 0, 0, false
 local started = uv.hrtime()
-local client, server, ticker, interrupt, terminate
+local clients = {}               -- a socket for each type, "udp4" and "udp6", that is needed
+local server, ticker
 
 --- Seconds since 1970, with fractions.
 local function now()
@@ -51,14 +53,9 @@ local function stop()
     if question.timer then question.timer:close() end
   end
   asked, waiting = {}, 0
-  for _, handle in ipairs { ticker, interrupt, terminate } do handle:close() end
-  client:close()
+  ticker:close()
+  for _, client in pairs(clients) do client:close() end
   if server then server:close() end
-end
-
-local function on_signal()
-  interrupted = true
-  stop()
 end
 
 --- A question is done, one way or the other.
@@ -70,33 +67,6 @@ local function settle(mark, ...)
   asked[mark] = nil
   waiting = waiting - 1
   if waiting == 0 then stop() end
-end
-
---- "pool.ntp.org:123" -> "pool.ntp.org", 123. Nil where that is neither a host nor one with a port. An IPv6 address that has
--- a port behind it stands in brackets; the socket here is for IPv4, and says so.
-local function host_and_port(name)
-  local host, port = name:match "^%[(.+)%]:?(%d*)$"
-  if not host then host, port = name:match "^([^:]+):?(%d*)$" end
-  if not host then host, port = name:match "^[%x:.]+$", "" end
-  port = port == "" and 123 or tonumber(port)
-  if host and port and port >= 1 and port <= 65535 then return host, port end
-end
-
-local function ask(name)
-  local host, port = host_and_port(name)
-  local mark = four_bytes(math.random(2 ^ 31 - 1)) .. four_bytes(math.random(2 ^ 31 - 1))
-  local question = { name = name }
-  asked[mark] = question
-  waiting = waiting + 1
-  client:send("\27" .. ("\0"):rep(39) .. mark, port, host, function(err)
-    if err then return settle(mark, "%s: %s", name, tostring(err)) end
-    if not asked[mark] then return end
-    say("%s: found, and the question is on its way", name)
-    question.time = now()
-    question.timer = uv.new_timer()
-    question.timer:start(patience, 0, function() settle(mark, "%s: no answer within %d ms", name, patience) end)
-  end)
-  say("%s: asked", name)
 end
 
 --- An answer repeats the mark of its question: so nobody else can make one up.
@@ -113,6 +83,32 @@ local function on_answer(msg, rinfo)
     os.date("%Y-%m-%d %H:%M:%S", math.floor(sent)), math.abs(ahead), ahead < 0 and "behind" or "ahead of")
 end
 
+local function client_for(host)
+  local kind = program.kind_of(host)
+  if not clients[kind] then
+    clients[kind] = dgram.createSocket(kind, on_answer)
+    clients[kind]:on("error", program.fail)
+  end
+  return clients[kind]
+end
+
+local function ask(name)
+  local host, port = program.host_and_port(name, 123)
+  local mark = four_bytes(math.random(2 ^ 31 - 1)) .. four_bytes(math.random(2 ^ 31 - 1))
+  local question = { name = name }
+  asked[mark] = question
+  waiting = waiting + 1
+  client_for(host):send("\27" .. ("\0"):rep(39) .. mark, port, host, function(err)
+    if err then return settle(mark, "%s: %s", name, tostring(err)) end
+    if not asked[mark] then return end
+    say("%s: found, and the question is on its way", name)
+    question.time = now()
+    question.timer = uv.new_timer()
+    question.timer:start(patience, 0, function() settle(mark, "%s: no answer within %d ms", name, patience) end)
+  end)
+  say("%s: asked", name)
+end
+
 --- A time server for this program alone.
 local function serve()
   server = dgram.createSocket("udp4", function(msg, rinfo)
@@ -127,25 +123,17 @@ local function serve()
   return server:address().port
 end
 
-for i, name in ipairs(arg) do
-  if i == 1 and name == "--help" then
-    print(usage)
-    os.exit(0)
-  elseif not host_and_port(name) then
-    io.stderr:write(usage, "\n")
-    os.exit(2)
-  end
-end
+local names = { program.words("[HOST[:PORT]...]", 0, 100) }
+for _, name in ipairs(names) do program.host_and_port(name, 123) end
 
 math.randomseed(uv.hrtime() % 2 ^ 31)
-io.stdout:setvbuf "line"
-client = dgram.createSocket("udp4", on_answer)
-ticker, interrupt, terminate = uv.new_timer(), uv.new_signal(), uv.new_signal()
+ticker = uv.new_timer()
 ticker:start(500, 500, function() say("(the loop goes on; %d not answered yet)", waiting) end)
-interrupt:start("sigint", on_signal)
-terminate:start("sigterm", on_signal)
-
-for _, name in ipairs(arg[1] and arg or { "localhost:" .. serve(), "no-such-host.invalid" }) do ask(name) end
+program.on_interrupt(function()
+  interrupted = true
+  stop()
+end)
+for _, name in ipairs(names[1] and names or { "localhost:" .. serve(), "no-such-host.invalid" }) do ask(name) end
 
 dgram.run()
 os.exit((answered > 0 or interrupted) and 0 or 1)

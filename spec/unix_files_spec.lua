@@ -203,7 +203,8 @@ describe("the option mode of bind", function()
     local strace = need(pending, can_trace())
     local path = unix.path()
     local process = child.start("/bin/sh", { "-c", 'umask "$1"; shift; exec "$@"', "sh", umask, strace, "-qq", "-o",
-      "/dev/null", "-e", "trace=bind,chmod,fchmodat,?fchmodat2,fchmod", "-e", "inject=" .. inject, child.interpreter(), "-e",
+      "/dev/null", "-e", "trace=bind,chmod,fchmodat,?fchmodat2,fchmod", "-e", "inject=" .. inject, child.interpreter(),
+      "-e",
       ([[package.path = %q; package.cpath = %q
         local dgram, path, mode = require "dgram", %q, %q
         local s = dgram.createSocket { type = "unix_dgram", recvBufferSize = 30000 }

@@ -21,6 +21,9 @@ typedef struct dg_interface {
  * interface has, or -ENODEV for an unknown zone. */
 int dg_interface_find(const char *text, dg_interface *out);
 
+/* Returns the index of the interface of this name, or that behind "#", as in "#7"; 0: there is none. */
+unsigned dg_interface_index(const char *name);
+
 /* Writes the indexes of the interfaces that are up and can do multicast, at most `room`; returns how many, or a
  * negative errno. */
 int dg_interface_list_multicast(unsigned *indexes, int room);

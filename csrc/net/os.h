@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-#include "address.h"
 #include "ancillary.h"
+#include "route.h"
 
 DG_HIDDEN_BEGIN
 
@@ -36,17 +36,22 @@ void dg_os_offloads(int fd, dg_offloads *out);
  * a socket. */
 void dg_os_coalesce(int fd, dg_offloads *out);
 
+/* Has the kernel keep ICMP errors of all datagrams that the descriptor sends (error_queue.h). Returns 0, -ENOTSUP where
+ * the system or the family has none, or another negative errno. */
+int dg_os_hear_errors(int fd, int family);
+
 /* One message: a datagram, or (segment != 0) a GSO batch of datagrams of `segment` bytes each; the last may be
  * shorter. */
 typedef struct dg_outgoing {
     const char *data;
     uint32_t length;
     uint32_t segment;
-    const dg_address *to; /* length 0: the connected peer */
+    const dg_route *route;
 } dg_outgoing;
 
 /* Sends the first of `count` messages (at most DG_BATCH) and as many of the following as the kernel takes in one call.
- * Returns how many it took (1 or more), or the negative errno of the first. Never returns -EINTR. */
+ * Returns how many it took (1 or more), or the negative errno of the first: -ENOTSUP where the system has no options
+ * for single datagrams. Never returns -EINTR. */
 int dg_os_send(int fd, const dg_outgoing *out, unsigned count);
 
 /* Memory to receive into: DG_SLOTS slots, of which only the used ones are touched. */

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "cmsg.h"
+#include "error_queue.h"
 
 /* Not every libc's headers have these. The kernel's values do not change. */
 enum { OPT_UDP_SEGMENT = 103, OPT_UDP_GRO = 104 };
@@ -28,6 +29,9 @@ typedef union control {
 } control;
 
 _Static_assert(CONTROL_BYTES >= CMSG_SPACE(sizeof(int)), "room for the segment size");
+_Static_assert(CONTROL_BYTES >=
+                   CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)),
+               "room for the segment size and all options of a datagram");
 
 /* Control messages of a receive. */
 typedef union incoming {
@@ -202,41 +206,93 @@ typedef struct envelope {
     control control;
 } envelope;
 
-static void fill_header(struct msghdr *header, envelope *env, const dg_outgoing *out)
+/* Returns the IPv4 address that the socket is bound to; 0.0.0.0: none. */
+static struct in_addr bound_ipv4(int fd)
 {
+    struct in_addr found = {htonl(INADDR_ANY)};
+    dg_address own;
+    own.length = sizeof own.u;
+    if (getsockname(fd, &own.u.any, &own.length) != 0)
+        return found;
+    if (own.u.any.sa_family == AF_INET)
+        found = own.u.in.sin_addr;
+    else if (IN6_IS_ADDR_V4MAPPED(&own.u.in6.sin6_addr))
+        memcpy(&found, &own.u.in6.sin6_addr.s6_addr[12], sizeof found);
+    return found;
+}
+
+/* Over IPv4 a message that names only the interface would take the socket's own address away, so that is named, too. */
+static void write_source(int fd, struct msghdr *header, const dg_send_options *options)
+{
+    struct in_pktinfo ipv4 = {0};
+    struct in6_pktinfo ipv6;
+    if (!options->ipv4) {
+        ipv6.ipi6_addr = options->source;
+        ipv6.ipi6_ifindex = options->interface_index;
+        dg_cmsg_write(header, CONTROL_BYTES, IPPROTO_IPV6, IPV6_PKTINFO, &ipv6, sizeof ipv6);
+        return;
+    }
+    ipv4.ipi_ifindex = (int)options->interface_index;
+    if (options->set & DG_SEND_SOURCE)
+        memcpy(&ipv4.ipi_spec_dst, &options->source.s6_addr[12], sizeof ipv4.ipi_spec_dst);
+    else
+        ipv4.ipi_spec_dst = bound_ipv4(fd);
+    dg_cmsg_write(header, CONTROL_BYTES, IPPROTO_IP, IP_PKTINFO, &ipv4, sizeof ipv4);
+}
+
+/* Mapped destinations need IPv4's messages: the kernel ignores those of the other family. */
+static void write_options(int fd, struct msghdr *header, const dg_send_options *options)
+{
+    const int level = options->ipv4 ? IPPROTO_IP : IPPROTO_IPV6, tos = options->tos, ttl = options->ttl;
+    if (options->set & (DG_SEND_SOURCE | DG_SEND_INTERFACE))
+        write_source(fd, header, options);
+    if (options->set & DG_SEND_TOS)
+        dg_cmsg_write(header, CONTROL_BYTES, level, options->ipv4 ? IP_TOS : IPV6_TCLASS, &tos, sizeof tos);
+    if (options->set & DG_SEND_TTL)
+        dg_cmsg_write(header, CONTROL_BYTES, level, options->ipv4 ? IP_TTL : IPV6_HOPLIMIT, &ttl, sizeof ttl);
+}
+
+static void fill_header(int fd, struct msghdr *header, envelope *env, const dg_outgoing *out)
+{
+    const dg_route *route = out->route;
     env->buffer.iov_base = (void *)(uintptr_t)out->data; /* sendmsg(2) only reads it */
     env->buffer.iov_len = out->length;
     memset(header, 0, sizeof *header);
-    if (out->to->length != 0) {
-        header->msg_name = (void *)(uintptr_t)&out->to->u;
-        header->msg_namelen = out->to->length;
+    if (route->to.length != 0) {
+        header->msg_name = (void *)(uintptr_t)&route->to.u;
+        header->msg_namelen = route->to.length;
     }
     header->msg_iov = &env->buffer;
     header->msg_iovlen = 1;
+    if (out->segment == 0 && route->options.set == 0)
+        return;
+    header->msg_control = &env->control;
     if (out->segment != 0) {
         uint16_t size = (uint16_t)out->segment;
-        header->msg_control = &env->control;
         dg_cmsg_write(header, CONTROL_BYTES, SOL_UDP, OPT_UDP_SEGMENT, &size, sizeof size);
     }
+    if (route->options.set != 0)
+        write_options(fd, header, &route->options);
 }
 
 /* Sends a lone datagram with sendto(2), which needs no header. */
 static int send_plain(int fd, const dg_outgoing *out)
 {
-    const struct sockaddr *to = out->to->length != 0 ? &out->to->u.any : NULL;
+    const dg_address *to = &out->route->to;
     ssize_t sent;
     do
-        sent = sendto(fd, out->data, out->length, MSG_NOSIGNAL | MSG_DONTWAIT, to, out->to->length);
+        sent = sendto(fd, out->data, out->length, MSG_NOSIGNAL | MSG_DONTWAIT, to->length != 0 ? &to->u.any : NULL,
+                      to->length);
     while (sent < 0 && errno == EINTR);
     return sent >= 0 ? 1 : -errno;
 }
 
-static int send_segmented(int fd, const dg_outgoing *out)
+static int send_with_control(int fd, const dg_outgoing *out)
 {
     struct msghdr header;
     envelope env;
     ssize_t sent;
-    fill_header(&header, &env, out);
+    fill_header(fd, &header, &env, out);
     do
         sent = sendmsg(fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
@@ -249,7 +305,7 @@ static int send_several(int fd, const dg_outgoing *out, unsigned count)
     envelope envelopes[DG_BATCH];
     int sent;
     for (unsigned i = 0; i < count; i++) {
-        fill_header(&headers[i].msg_hdr, &envelopes[i], &out[i]);
+        fill_header(fd, &headers[i].msg_hdr, &envelopes[i], &out[i]);
         headers[i].msg_len = 0;
     }
     do
@@ -262,7 +318,12 @@ int dg_os_send(int fd, const dg_outgoing *out, unsigned count)
 {
     if (count > 1)
         return send_several(fd, out, count);
-    return out->segment != 0 ? send_segmented(fd, out) : send_plain(fd, out);
+    return (out->segment | out->route->options.set) != 0 ? send_with_control(fd, out) : send_plain(fd, out);
+}
+
+int dg_os_hear_errors(int fd, int family)
+{
+    return dg_error_queue_turn_on(fd, family);
 }
 
 void dg_os_offloads(int fd, dg_offloads *out)

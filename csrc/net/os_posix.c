@@ -91,10 +91,12 @@ static int send_one(int fd, const dg_outgoing *out)
     struct iovec buffer = {(void *)(uintptr_t)out->data, out->length};
     struct msghdr header;
     ssize_t sent;
+    if (out->route->options.set != 0)
+        return -ENOTSUP;
     memset(&header, 0, sizeof header);
-    if (out->to->length != 0) {
-        header.msg_name = (void *)(uintptr_t)&out->to->u;
-        header.msg_namelen = out->to->length;
+    if (out->route->to.length != 0) {
+        header.msg_name = (void *)(uintptr_t)&out->route->to.u;
+        header.msg_namelen = out->route->to.length;
     }
     header.msg_iov = &buffer;
     header.msg_iovlen = 1;
@@ -112,6 +114,12 @@ int dg_os_send(int fd, const dg_outgoing *out, unsigned count)
             return i != 0 ? (int)i : status;
     }
     return (int)count;
+}
+
+int dg_os_hear_errors(int fd, int family)
+{
+    (void)fd, (void)family;
+    return -ENOTSUP;
 }
 
 void dg_os_offloads(int fd, dg_offloads *out)

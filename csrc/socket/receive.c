@@ -12,6 +12,7 @@
 #include "asked.h"
 #include "batch.h"
 #include "destination.h"
+#include "icmp.h"
 #include "timers.h"
 #include "watch.h"
 #include "work.h"
@@ -215,8 +216,7 @@ static int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with
 
 static void report_failure(lua_State *L, int index, dg_socket *s, int error)
 {
-    dg_socket_push_error(L, s, error, "recvmsg", NULL);
-    dg_work_emit(L, index, "error");
+    dg_icmp_report_or(L, index, s, error);
     if (error == -EBADF || error == -ENOTSOCK) /* other code has closed the descriptor: watching it would spin */
         dg_receive_stop(s, DG_BAD_FD);
     if (error == -ENOMEM || error == -ENOBUFS) { /* watching would spin, too, but the error may pass */

@@ -89,6 +89,7 @@ typedef struct dg_rx {
     unsigned char may_be_lone;   /* a call may wait alone (lone.c): there is no listener, and nothing was put back */
     unsigned char lone;          /* a call waits alone: the coroutine in DG_SLOT_LONE */
     unsigned char queued;        /* other calls wait in the Lua side's queue */
+    unsigned char hears_errors;  /* the option recvErrors (icmp.c) */
     unsigned char has_deadline;  /* a timer is started for one of the calls (timers.c) */
     unsigned char time_in_ns;    /* timestamps are integers (asked.c) */
     dg_asked asked;              /* what the kernel tells with each datagram (asked.c) */

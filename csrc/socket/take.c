@@ -6,6 +6,7 @@
 #include "../lua/error.h"
 #include "asked.h"
 #include "batch.h"
+#include "icmp.h"
 #include "receive.h"
 
 /* What a call may take: what the kernel has, beside the batch at hand; only as much as the turn has room for. */
@@ -53,6 +54,12 @@ int dg_take_one(lua_State *L, dg_socket *s)
     return taken;
 }
 
+static void push_failure(lua_State *L, const dg_socket *s, int error)
+{
+    if (!dg_icmp_push(L, s))
+        dg_socket_push_error(L, s, error, "recvmsg", NULL);
+}
+
 static int push_closed(lua_State *L)
 {
     lua_pushnil(L);
@@ -82,7 +89,7 @@ static int core_take(lua_State *L)
     if (found == 0)
         return 0;
     lua_pushnil(L);
-    dg_socket_push_error(L, s, found, "recvmsg", NULL);
+    push_failure(L, s, found);
     return 2;
 }
 
@@ -126,7 +133,7 @@ static int core_take_many(lua_State *L)
     lua_pushinteger(L, count);
     if (found >= 0 || count != 0)
         return 1;
-    dg_socket_push_error(L, s, found, "recvmsg", NULL);
+    push_failure(L, s, found);
     return 2;
 }
 

@@ -8,13 +8,15 @@ local types = {
   type = "any", reuseAddr = "boolean", reusePort = "boolean", ipv6Only = "boolean",
   gso = "boolean", gro = "boolean", moderation = "any",
   recvBufferSize = "number", sendBufferSize = "number", sendQueueLimit = "any", lookup = "function",
-  interface = "string", multicastAll = "boolean",
+  interface = "string", multicastAll = "boolean", recvErrors = "boolean",
   pktInfo = "boolean", recvTTL = "boolean", recvTOS = "boolean", timestamp = "any", recvCredentials = "boolean",
   receiveBlockList = "any", sendBlockList = "any", signal = "any",
 }
 
 --- Those that make no sense for unix_dgram, and those that do for it alone.
-local network_only = { interface = true, multicastAll = true, pktInfo = true, recvTTL = true, recvTOS = true }
+local network_only = {
+  interface = true, multicastAll = true, recvErrors = true, pktInfo = true, recvTTL = true, recvTOS = true,
+}
 local unix_only = { recvCredentials = true }
 
 --- Those that a descriptor which is adopted later gets, too.
@@ -99,6 +101,7 @@ function options.apply(socket, given)
   if given.interface ~= nil or given.multicastAll ~= nil then
     core.setIntake(socket, given.interface, given.multicastAll)
   end
+  if given.recvErrors then core.hearErrors(socket) end
   if given.pktInfo or given.recvTTL or given.recvTOS or given.timestamp or given.recvCredentials then
     core.ask(socket, given.pktInfo, given.recvTTL, given.recvTOS, given.timestamp, given.recvCredentials)
   end
