@@ -158,6 +158,29 @@ dgram.isSocket = core.isSocket
 -- Raises ERR_INVALID_ARG_VALUE and ERR_INVALID_ARG_TYPE for another mode.
 dgram.run = core.run
 
+--- Being a guest in a loop that is not luv's, in the words of cqueues' controllers. All ignore arguments too many.
+-- pollfd: the descriptor to wait for. Raises ENOTSUP where the loop has none.
+dgram.pollfd = core.pollfd
+
+--- What to wait for: "r".
+function dgram.events() return "r" end
+
+--- How many seconds to wait at most; nil: no limit. Raises ENOTSUP where the loop does not tell.
+dgram.timeout = core.timeout
+
+--- One turn of the loop.
+-- @param timeoutMs  milliseconds that it may wait, 0 unless given
+-- @return whether anything is left to do
+-- Raises what dgram.run does; ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE; ERR_INVALID_STATE inside of the loop.
+dgram.step = core.step
+
+--- fn() is called when the host has to step, though it waits: it must only wake the host. nil ends that.
+dgram.onDue = core.onDue
+
+--- The loop to use in the place of luv: a table with luv's functions (docs/api.md names them; dgram.poll makes one).
+-- Raises ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, and ERR_INVALID_STATE after the first socket.
+dgram.setLoop = core.setLoop
+
 local function echo(value) return value end
 
 --- Lua's own, where that passes arguments: it lets the function yield, too.
