@@ -156,6 +156,9 @@ EXPORT int luaopen_dgram_core(lua_State *L);
 
 EXPORT int luaopen_dgram_core(lua_State *L)
 {
+#if LUA_VERSION_NUM >= 502
+    luaL_checkversion(L); /* some Luas lack no function of another's module, but mean other things by its arguments */
+#endif
     dg_registry_push(L);
     if (lua_istable(L, -1)) {
         lua_rawgeti(L, -1, DG_REGISTRY_CORE);

@@ -1,6 +1,18 @@
 --- Datagram sockets for Lua with Node.js' dgram API, on luv's event loop.
 -- All files are read at once: no method needs a descriptor, or a path where they are found, later.
-local core = require "dgram.core"
+local found, core = pcall(require, "dgram.core")
+if not found then
+  -- the linker's words, and Lua's own, where the C part was built for another Lua
+  for _, words in ipairs { "undefined symbol", "symbol not found", "version mismatch", "incompatible numeric types" } do
+    if tostring(core):find(words, 1, true) then
+      local jit = rawget(_G, "jit")
+      core = ("dgram's C part was built for another Lua than %s, which runs here: build it for this one%s\n%s"):format(
+        jit and jit.version or _VERSION, " (or this program does not show its Lua to modules)", tostring(core))
+      break
+    end
+  end
+  error(core, 0)
+end
 local emitter = require "dgram.emitter"
 local lookup = require "dgram.lookup"
 local options_of = require "dgram.options"
