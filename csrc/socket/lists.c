@@ -23,23 +23,36 @@ static void make_rinfo(lua_State *L, dg_receive_frame *frame, dg_socket *s, dg_l
     lists->has_rinfo = 1;
 }
 
-int dg_lists_append(lua_State *L, dg_receive_frame *frame, dg_socket *s, dg_lists *lists, unsigned at, uint32_t offset)
+/* Sees to it that lists->rinfo is that of what begins at the offset. */
+static void need_rinfo(lua_State *L, dg_receive_frame *frame, dg_socket *s, dg_lists *lists, const dg_received *slot,
+                       uint32_t offset)
 {
-    const dg_received *slot = dg_arena_slot(s->rx.batch, at);
-    const uint32_t size = dg_batch_size(slot, offset);
     if (!lists->has_rinfo || (offset == 0 && !is_shared(s, lists, slot)))
-        make_rinfo(L, frame, s, lists, slot, size);
-    lua_pushlstring(L, slot->data + offset, size);
-    if (dg_lists_mark(s) != lists->mark || !dg_batch_left(s) || !dg_batch_may_be_taken(s)) {
+        make_rinfo(L, frame, s, lists, slot, dg_batch_size(slot, offset));
+}
+
+/* Appends a text, and the rinfo at hand. Returns 0 if something has changed since the mark was set. */
+static inline int append(lua_State *L, const dg_socket *s, dg_lists *lists, const char *text, uint32_t size)
+{
+    lua_pushlstring(L, text, size);
+    if (dg_lists_mark(s) != lists->mark || !dg_batch_may_be_taken(s)) {
         lua_pop(L, 1);
-        return -1;
+        return 0;
     }
     /* No finalizer runs from here on. The lists may have to grow, which may raise. */
     lua_pushvalue(L, lists->rinfo);
     lua_rawseti(L, lists->rinfos, lists->count + 1);
     lua_rawseti(L, lists->messages, lists->count + 1);
     lists->count++;
-    return (int)size;
+    return 1;
+}
+
+int dg_lists_append(lua_State *L, dg_receive_frame *frame, dg_socket *s, dg_lists *lists, unsigned at, uint32_t offset)
+{
+    const dg_received *slot = dg_arena_slot(s->rx.batch, at);
+    need_rinfo(L, frame, s, lists, slot, offset);
+    const uint32_t size = dg_batch_size(slot, offset);
+    return append(L, s, lists, slot->data + offset, size) ? (int)size : -1;
 }
 
 /* Returns the first slot that is not in the next event, by the budget of the turn; *count: the datagrams before it. */
@@ -56,18 +69,27 @@ static unsigned find_end(const dg_socket *s, unsigned *count)
     return at;
 }
 
-/* Appends the slots from the cursor up to `end`. Returns whether nothing has changed meanwhile. */
+/* Appends what a slot has from an offset on. Returns whether nothing has changed meanwhile. */
+static int append_slot(lua_State *L, dg_receive_frame *frame, dg_socket *s, dg_lists *lists, unsigned at,
+                       uint32_t offset)
+{
+    const dg_received *slot = dg_arena_slot(s->rx.batch, at);
+    need_rinfo(L, frame, s, lists, slot, offset);
+    const char *text = slot->data + offset;
+    uint32_t left = slot->length - offset, segment = slot->segment;
+    for (; left > segment; text += segment, left -= segment)
+        if (!append(L, s, lists, text, segment))
+            return 0;
+    return append(L, s, lists, text, left);
+}
+
+/* Appends the slots from the cursor up to `end`; returns the same. */
 static int append_slots(lua_State *L, dg_receive_frame *frame, dg_socket *s, dg_lists *lists, unsigned end)
 {
     uint32_t offset = s->rx.batch_offset;
-    for (unsigned at = s->rx.batch_at; at < end; at++, offset = 0) {
-        do {
-            int size = dg_lists_append(L, frame, s, lists, at, offset);
-            if (size < 0)
-                return 0;
-            offset += (uint32_t)size;
-        } while (offset < dg_arena_slot(s->rx.batch, at)->length);
-    }
+    for (unsigned at = s->rx.batch_at; at < end; at++, offset = 0)
+        if (!append_slot(L, frame, s, lists, at, offset))
+            return 0;
     return 1;
 }
 
