@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "../net/descriptor.h"
+#include "deliver.h"
 #include "icmp.h"
 #include "receive.h"
 #include "send_queue.h"
@@ -72,7 +73,7 @@ void dg_ready_serve(lua_State *L, int index, dg_socket *s)
     int readable = (s->watch.ready_events & DG_READABLE) != 0;
     s->watch.ready_events = 0;
     if (readable || dg_receive_pending(s))
-        dg_receive(L, index, s, readable);
+        dg_deliver(L, index, s, readable);
     if (readable && !dg_socket_takes_messages(s)) /* stopping the poll may have failed before */
         dg_watch_update(L, index, s);
 }
