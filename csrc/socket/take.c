@@ -54,12 +54,6 @@ int dg_take_one(lua_State *L, dg_socket *s)
     return taken;
 }
 
-static void push_failure(lua_State *L, const dg_socket *s, int error)
-{
-    if (!dg_icmp_push(L, s))
-        dg_socket_push_error(L, s, error, "recvmsg", NULL);
-}
-
 static int push_closed(lua_State *L)
 {
     lua_pushnil(L);
@@ -89,8 +83,7 @@ static int core_take(lua_State *L)
     if (found == 0)
         return 0;
     lua_pushnil(L);
-    push_failure(L, s, found);
-    return 2;
+    return dg_icmp_push_or(L, s, found) ? 2 : 0;
 }
 
 /* core.takeMany(socket, messages, rinfos, most, from): appends to the two lists until these have so many. Returns how
@@ -133,8 +126,7 @@ static int core_take_many(lua_State *L)
     lua_pushinteger(L, count);
     if (found >= 0 || count != 0)
         return 1;
-    push_failure(L, s, found);
-    return 2;
+    return dg_icmp_push_or(L, s, found) ? 2 : 1;
 }
 
 void dg_take_configure(lua_State *L)
