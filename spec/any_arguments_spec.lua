@@ -62,7 +62,8 @@ local right = {
 }
 local options = {
   createSocket = { "type", "reuseAddr", "reusePort", "ipv6Only", "recvBufferSize", "sendBufferSize", "sendQueueLimit",
-    "gso", "gro", "moderation", "interface", "multicastAll", "lookup", "receiveBlockList", "sendBlockList", "signal" },
+    "gso", "gro", "moderation", "interface", "multicastAll", "pktInfo", "recvTTL", "recvTOS",
+    "timestamp", "recvCredentials", "lookup", "receiveBlockList", "sendBlockList", "signal" },
   bind = { "port", "address", "exclusive", "fd", "path" }, bindSync = { "port", "address", "exclusive", "fd", "path" },
 }
 

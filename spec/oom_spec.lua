@@ -212,6 +212,17 @@ step(function()
 end)
 turn()
 step(function()
+  socket.asking = dgram.createSocket { type = "udp6", pktInfo = true, recvTTL = true, recvTOS = true, timestamp = true }
+  socket.asking:bindSync {}
+  socket.asking:on("message", on_whole)
+  local to = socket.asking:address().port
+  for _ = 1, 3 do send(socket.asking, "what came with it", to, "::1", cb) end
+  send(socket.asking, "by IPv4", to, "127.0.0.1", cb)
+  turn()
+  socket.asking:receiveMany()
+end)
+turn()
+step(function()
   local one = dgram.createSocket { type = "udp4", interface = "lo", multicastAll = false }
   socket.one = one
   one:setOption("SOL_SOCKET", "SO_PRIORITY", 3)

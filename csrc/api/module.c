@@ -10,12 +10,14 @@
 #include "../loop/luv.h"
 #include "../loop/uncaught.h"
 #include "../socket/adopt.h"
+#include "../socket/asked.h"
 #include "../socket/bind.h"
 #include "../socket/buffers.h"
 #include "../socket/close.h"
 #include "../socket/connect.h"
 #include "../socket/create.h"
 #include "../socket/dispatch.h"
+#include "../socket/icmp.h"
 #include "../socket/intake.h"
 #include "../socket/listen.h"
 #include "../socket/lone.h"
@@ -142,7 +144,7 @@ static void (*const rooms[])(lua_State *) = {
     dg_connect_open, dg_blocklists_open,  dg_listen_open,        dg_lone_open,  dg_moderation_open,
     dg_send_open,    dg_send_names_open,  dg_queue_methods_open, dg_reply_open, dg_options_open,
     dg_buffers_open, dg_memberships_open, dg_stats_open,         dg_check_open, dg_raw_options_open,
-    dg_intake_open,  dg_pair_open,
+    dg_asked_open,   dg_icmp_open,        dg_intake_open,        dg_pair_open,
 };
 
 EXPORT int luaopen_dgram_core(lua_State *L);

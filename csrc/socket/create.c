@@ -51,7 +51,7 @@ static void set_up_offloads(dg_socket *s, const creation *wanted)
         dg_os_coalesce(s->fd, offloads);
     if (wanted->coalescing != WHEN_IT_PAYS) /* else receive.c turns it on */
         offloads->can_coalesce = 0;
-    s->tx.transmitter.hears_late = 1;
+    s->tx.transmitter.hears_late = DG_HEARS_HARD;
 }
 
 static void open_descriptor(lua_State *L, dg_socket *s, const creation *wanted)

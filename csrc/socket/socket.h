@@ -89,13 +89,17 @@ typedef struct dg_rx {
     unsigned char may_be_lone;   /* a call may wait alone (lone.c): there is no listener, and nothing was put back */
     unsigned char lone;          /* a call waits alone: the coroutine in DG_SLOT_LONE */
     unsigned char queued;        /* other calls wait in the Lua side's queue */
+    unsigned char hears_errors;  /* the option recvErrors (icmp.c) */
     unsigned char has_deadline;  /* a timer is started for one of the calls (timers.c) */
+    unsigned char time_in_ns;    /* timestamps are integers (asked.c) */
+    dg_asked asked;              /* what the kernel tells with each datagram (asked.c) */
     uint32_t dropped;            /* datagrams that the kernel had dropped when it was last asked */
     uint32_t handed, handed_in;  /* datagrams that were handed out in a turn of the loop; the turn's serial */
     uint32_t sender_serial;      /* changes when `sender` does */
     dg_inet sender; /* sender of the last rinfo; its text is in DG_SLOT_SENDER. Unused for a Unix socket. */
     const dg_blocklist *block_list;                                 /* the option receiveBlockList, or NULL */
     uint64_t calls, messages, bytes, blocked, strangers, truncated; /* what stats() counts */
+    uint64_t descriptors;                                           /* datagrams whose descriptors were refused */
     uint32_t interval;                                              /* the option moderation: microseconds; 0: never */
     uint32_t window_at;      /* when the window of wake-ups began (dg_timer_clock) */
     unsigned char wakes;     /* wake-ups in the window */

@@ -23,6 +23,16 @@ core.configure {
     if truncated then rinfo.truncated = true end
     return slots[1](msg, rinfo) -- looked at now: a finalizer that ran while the table was made may have closed the socket
   end,
+  --- The same for sockets that asked for more (asked.h). Without credentials and timestamp the table need not grow.
+  deliverAll = function(msg, slots, address, family, port, size, truncated, local_address, interface, ttl, tos,
+      timestamp, pid, uid, gid)
+    local rinfo = { address = address, family = family, port = port, size = size, localAddress = local_address,
+      interface = interface, ttl = ttl, tos = tos }
+    if truncated then rinfo.truncated = true end
+    if timestamp then rinfo.timestamp = timestamp end
+    if uid then rinfo.pid, rinfo.uid, rinfo.gid = pid, uid, gid end
+    return slots[1](msg, rinfo)
+  end,
   emit = function(socket, event, ...)
     if event == "error" and calls.fail(socket, ...) then return end
     local done, err = true, nil

@@ -112,7 +112,7 @@ end
 
 --- Sends to a name: holds the datagram, or the list of them, until the name was looked up. Raises what fails before; returns
 -- true and what failed after the answer, when the datagram did not wait any more.
-function lookup.send(socket, msg, port, name, cb)
+function lookup.send(socket, msg, port, name, cb, options)
   local private = core.private(socket)
   local sends = private.sends or {}
   private.sends = sends
@@ -121,7 +121,7 @@ function lookup.send(socket, msg, port, name, cb)
   local function resolved(err, address)
     if not sends[entry] then return end -- given up
     sends[entry] = nil
-    core.sendResolved(socket, msg, port, address, cb, err)
+    core.sendResolved(socket, msg, port, address, cb, err, options)
   end
   -- All is made: from here on it waits, or was answered.
   private.last_send = serial

@@ -208,6 +208,19 @@ local function event(m)
   return function() mischief(m) end
 end
 
+-- Not every system tells what comes with a datagram. Who has a buffer of its own asks, so that a seed's walk stays what it was.
+local asks, asking = pcall(dgram.createSocket, { type = "udp4", pktInfo = true })
+if asks then asking:close() end
+
+local function ask(list)
+  list.timestamp = true
+  if list.type == "unix_dgram" then
+    list.recvCredentials = true
+  else
+    list.pktInfo, list.recvTTL, list.recvTOS = true, true, true
+  end
+end
+
 local function options()
   local kind = any { "udp4", "udp4", "udp6", "unix_dgram", "unix_dgram" }
   local list = { type = kind }
@@ -223,6 +236,7 @@ local function options()
   if one_in(4) then list.reuseAddr = true end
   if kind == "udp6" and one_in(3) then list.ipv6Only = true end
   if one_in(4) then list.moderation = any { false, 20, 1000 } end
+  if asks and list.recvBufferSize then ask(list) end
   return list
 end
 
