@@ -2,15 +2,15 @@
 --
 --   sh scripts/with.sh lua5.4 lua5.4 examples/traceroute.lua HOST [HOPS]
 --
--- Each router takes 1 from a datagram's TTL (IPv6: hop limit). The one that is left with 0 drops it, and says so by an ICMP error.
--- So datagrams with a TTL of 1, 2, 3, ... make one router after the other speak, at most HOPS (30) of them. They go to ports where
--- hardly anybody listens: the host says so, too, and that is the end. The exit status is 1 where it is not reached.
+-- Each router takes 1 from a datagram's TTL (IPv6: hop limit). The one that is left with 0 drops it, and says so by an ICMP
+-- error. So datagrams with a TTL of 1, 2, 3, ... make one router after the other speak, at most HOPS (30) of them. They go to
+-- ports where hardly anybody listens: the host says so, too, and that is the end. The exit status is 1 where it is not reached.
 -- A star stands for no answer: many routers are silent, and many firewalls drop datagrams. A name is looked up for IPv4.
 local dgram = require "dgram"
 local uv = require "luv"
 local program = dofile((arg[0]:match ".*/" or "") .. "lib/program.lua")
 
-local first_port, probes, patience = 33434, 3, 2000 -- the first port; how many datagrams of each TTL; ms to wait for answers
+local first_port, probes, patience = 33434, 3, 3000 -- the first port; how many datagrams of each TTL; ms to wait for answers
 local host, hops = program.words("HOST [HOPS]", 1, 2)
 local socket, timer
 local ttl = 0
@@ -21,7 +21,7 @@ if host:find "[^%w.:%%_-]" then program.fail(("'%s' is no host"):format(host)) e
 
 --- Prints the answers of a hop. Returns whether one of them says that it is the last hop, and whether the host itself spoke.
 local function show_hop()
-  local line, last_from, ended, reached = { ("%3d "):format(ttl) }, nil, false, false
+  local line, last_from, ended, reached = { ("%3d"):format(ttl) }, nil, false, false
   for port = first_port, first_port + probes - 1 do
     local answer = answers[port + (ttl - 1) * probes]
     if not answer then
@@ -34,7 +34,7 @@ local function show_hop()
       ended, reached = ended or answer.last, reached or answer.reached
     end
   end
-  print(table.concat(line, "  "))
+  print(table.concat(line, "   "))
   return ended, reached
 end
 
@@ -69,10 +69,11 @@ local function on_answer(port, answer)
   if missing == 0 then timer:start(0, 0, next_hop) end
 end
 
---- An ICMP error comes as an error event; of the kernel's own errors nobody is the offender.
+--- ICMP errors come as error events, and so may others.
 local function on_error(err)
   if not err.icmpType then return program.complain(err) end
-  local exceeded = err.icmpType == (socket:address().family == "IPv6" and 3 or 11)
+  local v6 = host:find(":", 1, true) and not host:find "^::ffff:"
+  local exceeded = err.icmpType == (v6 and 3 or 11) -- ICMPv6 has numbers of its own
   local reached = err.code == "ECONNREFUSED"
   local trouble = not exceeded and not reached and
     ("(%s: ICMP type %d, code %d)"):format(err.code, err.icmpType, err.icmpCode) or nil

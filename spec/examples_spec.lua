@@ -45,6 +45,15 @@ local wrong = {
   ["echo-server"] = { { "" }, { "99999" }, { "-1" }, { "1.5" }, { "0x10" }, { "x" }, { "TAKEN" }, { "0", "" },
     { "0", "[]" }, { "0", "192.0.2.1" }, { "0", "no-such-host.invalid" }, { "0", "127.0.0.1", "x" } },
   lookup = { { "" }, { "a:99999" }, { "a:" }, { "x:y:z" }, { "[::1]:0" }, { "[::1]:x" }, { "a b" } },
+  ["lossy-proxy"] = { {}, { "" }, { "127.0.0.1" }, { "name:9" }, { "127.0.0.1:99999" }, { "127.0.0.1:9", "99999" },
+    { "127.0.0.1:9", "TAKEN" }, { "127.0.0.1:9", "0", "192.0.2.1" }, { "127.0.0.1:9", "0", "127.0.0.1", "x" },
+    { "127.0.0.1:9", "loss=101" }, { "127.0.0.1:9", "loss=" }, { "127.0.0.1:9", "loss=-1" }, { "loss=1" },
+    { "127.0.0.1:9", "lost=1" }, { "127.0.0.1:9", "idle=0" }, { "127.0.0.1:9", "" } },
+  ["reliable-transfer"] = { {}, { "" }, { "send" }, { "send", "README.md" }, { "send", "/no/such/file", "127.0.0.1:9" },
+    { "send", "spec", "127.0.0.1:9" }, { "send", "README.md", "127.0.0.1" }, { "send", "README.md", "127.0.0.1:0" },
+    { "send", "README.md", "no-such-host.invalid:9" }, { "send", "README.md", "127.0.0.1:9", "x" },
+    { "give", "README.md" }, { "receive" }, { "receive", "" }, { "receive", "/no/such/folder/file" },
+    { "receive", "SOCKET", "99999" }, { "receive", "SOCKET", "TAKEN" }, { "receive", "SOCKET", "0", "192.0.2.1" } },
   ["sd-notify"] = { {}, { "" }, { "ready" }, { "READY=1\nX=2" } },
   ["sntp-client"] = { {}, { "" }, { "127.0.0.1:99999" }, { "127.0.0.1", "x" }, { "[::1]x" },
     { "no-such-host.invalid" } },
@@ -57,6 +66,8 @@ local wrong = {
     { ("/tmp/"):rep(30) } },
   ["tftp-server"] = { { "" }, { "/no/such/folder" }, { "README.md" }, { ".", "99999" }, { ".", "TAKEN" },
     { ".", "0", "192.0.2.1" } },
+  traceroute = { {}, { "" }, { "a b" }, { "no-such-host.invalid" }, { "127.0.0.1:9" }, { "255.255.255.255" },
+    { "127.0.0.1", "0" }, { "127.0.0.1", "256" }, { "127.0.0.1", "1", "2" } },
 }
 
 describe("the programs in examples/", function()
