@@ -162,7 +162,7 @@ local function receive_file(path, port, address)
     id = id or msg:sub(2, 9)
     local number = number_at(msg, 10)
     if msg:sub(2, 9) ~= id or number >= expected + window then return end
-    if number >= expected and not done then early[number] = msg end
+    if number >= expected and not done then early[number] = early[number] or msg end
     while early[expected] do
       local taken, reason = take(early[expected])
       if not taken then

@@ -95,7 +95,7 @@ describe("lossy-proxy", function()
     local kind, target_kind, target_at = way[1], way[2], way[3]
     local address = sockets.loopback[kind]
 
-    it(("takes what comes by %s to a %s target, and the answers back, after the delay"):format(kind, target_kind), function()
+    it(("takes what comes by %s to %s, and the answers back, after the delay"):format(kind, target_kind), function()
       need(pending, can.ipv6())
       local target
       target = sockets.bound(target_kind, function(msg, rinfo) target:reply(msg:upper(), rinfo) end)
