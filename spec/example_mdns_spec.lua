@@ -124,4 +124,53 @@ describe("multicast DNS", function()
     local none = example.start("mdns-discovery", { "_x._udp", b.interface, 1 }, nil, b):wait(60)
     assert.same({ 1, "", "mdns-discovery: no service was found\n" }, { none.status, none.out, none.err })
   end)
+
+  it("bears whatever is sent to it", function()
+    need(pending, namespaces.possible())
+    local a, b = namespaces.pair()
+    local process = example.start("mdns-announce", { "_x._udp", a.interface, "one", 1 }, nil, a)
+    process:expect "one is announced on dga"
+    local asker = b:program()
+    asker:call [[
+      s = new "udp4"
+      s:setMulticastInterface "dgb"
+      s:bind(0)
+      question = "ab\0\0\0\1\0\0\0\0\0\0\2_x\4_udp\5local\0\0\12\0\1"
+      for i = 0, #question - 1 do s:send(question:sub(1, i), 5353, "224.0.0.251") end
+      local tails = { "\192\12", "\1x\192\12", "\192\14\192\12", "\193\0", "\64x", ("\63" .. ("x"):rep(63)):rep(9) }
+      for _, tail in ipairs(tails) do
+        s:send(question:sub(1, 12) .. tail .. "\0\12\0\1", 5353, "224.0.0.251")
+      end
+      s:send(question, 5353, "224.0.0.251") ]]
+    asker:wait "return got[1]"
+    -- the only answer: to this one alone, with its id and question, from port 5353
+    assert.same({ 1, "ab\132", true, 5353 }, { asker:call [[
+      return #got, got[1].msg:sub(1, 3), got[1].msg:find(question:sub(13), 13, true) == 13, got[1].rinfo.port ]] })
+    asker:call "s:close()"
+    asker:stop()
+    example.interrupt(process)
+  end)
+end)
+
+describe("examples/lib/mdns.lua", function()
+  local mdns = dofile "examples/lib/mdns.lua"
+
+  it("reads what it writes, and nothing that is cut short", function()
+    local name = mdns.name("A.b", "local")
+    local records = {
+      { name = name, kind = mdns.PTR, ttl = 4500, target = mdns.name("x", "local") },
+      { name = name, kind = mdns.SRV, ttl = 120, port = 65535, target = name },
+      { name = name, kind = mdns.TXT, ttl = 1, texts = { "a=1", ("x"):rep(255) } },
+      { name = name, kind = mdns.TXT, ttl = 1, texts = {} },
+      { name = name, kind = mdns.A, ttl = 0, address = "10.0.255.1" },
+    }
+    for _, address in ipairs { "::", "::1", "1::", "fe80::77:1", "1:2:3:4:5:6:7:8", "1:0:0:2::3", "1:2::1:0:0:1" } do
+      records[#records + 1] = { name = name, kind = mdns.AAAA, ttl = 120, address = address }
+    end
+    local questions = { { name = name, kind = mdns.ANY } }
+    local msg = mdns.response("id", records, 4500, questions)
+    assert.same({ id = "id", response = true, questions = questions, records = records }, mdns.read(msg))
+    for i = 0, #msg - 1 do assert.is_false((pcall(mdns.read, msg:sub(1, i))), i .. " bytes") end
+    assert.same({ "A.b", "local" }, mdns.labels(name))
+  end)
 end)

@@ -124,6 +124,7 @@ function mdns.read(msg)
     local name, stop = read_name(msg, at)
     message.questions[i] = { name = name, kind = u16(msg, stop) }
     at = stop + 4
+    assert(at <= #msg + 1, "cut short")
   end
   for i = 1, u16(msg, 7) + u16(msg, 9) + u16(msg, 11) do
     local name, stop = read_name(msg, at)
