@@ -245,7 +245,7 @@ report("docs/from-node.md leaves nothing blank", blanks())
 
 local function unsaid()
   local complaints, states = {}, set_of { "same", "taken", "another", "missing", "`dgram.BlockList()`" }
-  local parity = from_node:match "\n## Each member of Node's dgram\n(.-)\n## "
+  local parity = from_node:match "\n## Each call\n(.-)\n## "
   for member, state in parity:gmatch "\n| ([^|]*) | ([^|]*) |" do
     if member ~= "Node 26" and not member:find "^%-" and not states[state] then
       complaints[#complaints + 1] = member .. ": " .. state
@@ -302,9 +302,31 @@ local function broken_links(path)
   return complaints
 end
 
-for _, path in ipairs { "README.md", "CHANGELOG.md", "docs/api.md", "docs/from-node.md", "docs/guide.md",
-  "docs/examples.md", "docs/internals.md", "docs/performance.md" } do
-  if exists(path) then report("links of " .. path, broken_links(path)) end
+local function pages()
+  local pipe = assert(io.popen "find docs -name '*.md' | sort")
+  local list = {}
+  for path in pipe:lines() do list[#list + 1] = path end
+  pipe:close()
+  return list
 end
+
+for _, path in ipairs { "README.md", "CHANGELOG.md" } do report("links of " .. path, broken_links(path)) end
+for _, path in ipairs(pages()) do report("links of " .. path, broken_links(path)) end
+
+-- ---- Shape
+
+local function dead_ends()
+  local complaints = {}
+  for _, path in ipairs(pages()) do
+    local last = read(path):gsub("\n*$", ""):gsub(".*\n\n", "") -- the last paragraph
+    if not last:find("](", 1, true) then complaints[#complaints + 1] = path .. " ends with: " .. last end
+  end
+  return complaints
+end
+report("each page ends with a link to the one that comes next", dead_ends())
+
+local most_lines = 140
+local _, lines = read("README.md"):gsub("\n", "")
+report(("README.md has at most %d lines"):format(most_lines), lines > most_lines and { lines .. " lines" } or {})
 
 os.exit(failed and 1 or 0)

@@ -204,6 +204,15 @@ check "the version stands in csrc/api/version.h alone" none version_copies
 
 check "the documents and the code agree" "$root/scripts/with.sh" lua5.4 lua5.4 scripts/check-docs.lua
 
+# ---- Spelling (.codespellrc has the words that pass)
+
+if command -v codespell >/dev/null 2>&1; then
+    # shellcheck disable=SC2046 # a list of words
+    check "spelling" codespell README.md CHANGELOG.md docs csrc .ci CMakeLists.txt $(lua_folders)
+else
+    echo "skipped - spelling: codespell is not installed"
+fi
+
 # ---- Scripts
 
 for file in scripts/*.sh bench/run bench/compare bench/instructions bench/lib/*.sh; do

@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh demo         what scripts/demo.sh needs: a C compiler, CMake, Lua 5.4, luv
 #   scripts/setup.sh test         what scripts/test.sh needs besides: busted, and the programs that the spec talks to
-#   scripts/setup.sh check        what scripts/check.sh needs: luacheck, clang-format
+#   scripts/setup.sh check        what scripts/check.sh needs: luacheck, clang-format, codespell
 #   scripts/setup.sh counts       what bench/instructions needs: valgrind
 #   scripts/setup.sh bench        the peers and tools of bench/run that Debian has
 #   scripts/setup.sh ci           all that .ci/run needs
@@ -39,11 +39,16 @@ test_packages() {
     command -v systemd-socket-activate >/dev/null 2>&1 || echo systemd
 }
 
+# What the examples and the documents are tried against; where one is missing, their specs are skipped, and say so.
+peer_packages() {
+    echo atftp bind9-dnsutils chrony curl dnsmasq-base lua-socket tftp-hpa
+}
+
 packages() {
     case ${1:-demo} in
         demo) build_packages lua5.4 ;;
         test) build_packages lua5.4 && test_packages ;;
-        check) build_packages lua5.4 && echo lua-check clang-format ;;
+        check) build_packages lua5.4 && echo lua-check clang-format codespell ;;
         build) build_packages "${2:-lua5.4}" ;;
         core) build_packages "${2:-lua5.4}" && echo lua-busted luajit ;;
         bare) echo debootstrap debian-archive-keyring ;;
@@ -55,7 +60,7 @@ packages() {
             done
             ;;
         ci)
-            packages test && packages check && packages counts && packages bare
+            packages test && packages check && packages counts && packages bare && peer_packages
             command -v npm >/dev/null 2>&1 || echo npm # for scripts/node26.sh
             for name in lua5.1 lua5.2 lua5.3 luajit clang asan rock; do build_packages "$name"; done
             ;;

@@ -4,7 +4,9 @@
 --   lua linux      a program of which a system may not have something: then it ends by ENOTSUP
 --   lua forever    a program that goes on: it prints something, and is then ended: by Ctrl-C if it knows of "sigint"
 --   lua busted     a spec
+--   lua luasocket  a program for LuaSocket
 --   lua fragment   only has to be Lua
+-- A block "text output" that follows a program is what that prints, line by line; "..." stands for anything within a line.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local child = require "spec.support.child"
@@ -12,10 +14,15 @@ local uv = require "luv"
 
 local need = can.need
 
-local documents = { "README.md", "docs/guide.md", "docs/api.md", "docs/from-node.md" }
+local documents = { "README.md" }
+for name in uv.fs_scandir_next, assert(uv.fs_scandir "docs") do
+  if name:find "%.md$" then documents[#documents + 1] = "docs/" .. name end
+end
+table.sort(documents)
+
 local deadline = 20 -- seconds
 
---- The fenced blocks of a document that are Lua: {line, kind, code}.
+--- The fenced blocks of a document that are Lua: {line, kind, code, output}.
 local function blocks_of(path)
   local list, block = {}, nil
   local number = 0
@@ -24,13 +31,16 @@ local function blocks_of(path)
     local info = line:match "^```(.*)$"
     if block and info then
       block.code = table.concat(block, "\n") .. "\n"
-      list[#list + 1] = block.lua and block or nil
+      if block.lua then list[#list + 1] = block end
+      if block.info == "text output" then
+        assert(list[#list], ("%s:%d: output of no program"):format(path, block.line)).output = block.code
+      end
       block = nil
     elseif block then
       block[#block + 1] = line
     elseif info then
       local kind = info:match "^lua%s*(%S*)$"
-      block = { line = number + 1, lua = kind ~= nil, kind = kind }
+      block = { line = number + 1, lua = kind ~= nil, kind = kind, info = info }
     end
   end
   assert(not block, path .. ": a block without an end")
@@ -65,6 +75,12 @@ local function must_have_ended(process, signal)
   end
 end
 
+--- What a program printed is what the document shows; "..." there stands for anything within a line.
+local function must_have_printed(told, out)
+  local pattern = told:gsub("%p", "%%%0"):gsub("%%%.%%%.%%%.", "[^\n]*")
+  if not out:find("^" .. pattern .. "$") then assert.equal(told, out) end
+end
+
 local runs = {}
 
 runs[""] = function(block, path)
@@ -72,6 +88,12 @@ runs[""] = function(block, path)
   process:wait(deadline)
   must_have_ended(process)
   assert.equal("", process.err)
+  if block.output then must_have_printed(block.output, process.out) end
+end
+
+function runs.luasocket(block, path)
+  need(pending, can.require "socket")
+  runs[""](block, path)
 end
 
 function runs.linux(block, path)

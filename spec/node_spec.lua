@@ -126,7 +126,7 @@ end
 
 describe("deliberate differences", function()
   it("are those of docs/from-node.md", function()
-    local told = titles("docs/from-node.md", "## Deliberate differences")
+    local told = titles("docs/from-node.md", "## What is different, and why")
     told.difference = nil -- the head of the table
     local tried = {}
     for _, case in ipairs(cases) do

@@ -414,8 +414,8 @@ describe("wrong options of a datagram", function()
     { faults.bad_type, "ttl", { "1", true, {}, print } },
     { faults.out_of_range, "ttl", { -1, 0, 256, 1.5, 0 / 0, 1 / 0 } },
     { faults.bad_value, "TTL", { 1 } },
-    { faults.bad_value, 1, { "x" } },
-    { faults.bad_value, true, { 1 } },
+    { faults.bad_type, 1, { "x" } },
+    { faults.bad_type, true, { 1 } },
   }
 
   for _, case in ipairs(cases) do

@@ -27,7 +27,9 @@ static unsigned char byte_value(lua_State *L, int index, const char *name, int l
 static void take(lua_State *L, dg_send_options *out, texts *t)
 {
     const int value = lua_gettop(L), key = value - 1;
-    const char *name = lua_type(L, key) == LUA_TSTRING ? lua_tostring(L, key) : "";
+    if (lua_type(L, key) != LUA_TSTRING)
+        dg_error_arg_type(L, key, "name of an option", "a string");
+    const char *name = lua_tostring(L, key);
     if (strcmp(name, "tos") == 0) {
         out->tos = byte_value(L, value, "options.tos", 0);
         out->set |= DG_SEND_TOS;
@@ -39,13 +41,8 @@ static void take(lua_State *L, dg_send_options *out, texts *t)
     } else if (strcmp(name, "interface") == 0) {
         t->interface_name = dg_argument_address(L, value, "options.interface");
     } else {
-        if (lua_type(L, key) == LUA_TSTRING)
-            lua_pushfstring(L, "\"%s\"", name);
-        else
-            dg_error_received(L, key);
         dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE",
-                       "Unknown option %s for a datagram; there are: interface, localAddress, tos, ttl",
-                       lua_tostring(L, -1));
+                       "Unknown option \"%s\" for a datagram; there are: interface, localAddress, tos, ttl", name);
     }
 }
 

@@ -29,6 +29,13 @@ function can.program(name)
   return nil, name .. " is not installed"
 end
 
+--- Whether this Lua finds a module.
+function can.require(name)
+  local found, reason = pcall(require, name)
+  if found then return true end
+  return nil, ("no module %s for %s: %s"):format(name, _VERSION, tostring(reason):match "[^\n]*")
+end
+
 function can.close_variables()
   local compile = rawget(_G, "loadstring") or load
   if compile "local x <close> = nil" then return true end
