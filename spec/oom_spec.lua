@@ -203,6 +203,17 @@ step(function()
   step(socket.held.discard, socket.held)
   if never then step(never, nil, "127.0.0.1", 4) end
 end)
+-- A descriptor that is given away, with a look-up under way, and taken.
+local given
+step(function()
+  socket.giver = dgram.createSocket({ type = "udp4", lookup = function() end }, on)
+  socket.giver:bind(0, "127.0.0.1")
+  send(socket.giver, "held", 9, "some.name", cb)
+  given = socket.giver:detach()
+  socket.taker = dgram.createSocket("udp4", on)
+  socket.taker:bind { fd = given }
+end)
+turn()
 step(function()
   local path = os.tmpname()
   step(os.remove, path)
@@ -256,6 +267,7 @@ end)
 turn()
 
 memory()
+if given and not (socket.taker and socket.taker:fileno() == given) then assert(uv.fs_close(given)) end
 if wrong then error(wrong, 0) end
 
 local function check(name, s)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Linux: recvmmsg(2), sendmmsg(2), and udp(7)'s UDP_SEGMENT and UDP_GRO. */
+#if defined(__linux__) && !defined(DGRAM_PORTABLE)
 #define _GNU_SOURCE
 #include "os.h"
 
@@ -345,3 +346,5 @@ void dg_os_coalesce(int fd, dg_offloads *out)
         out->coalesce = setsockopt(fd, SOL_UDP, OPT_UDP_GRO, &on, sizeof on) == 0;
     out->can_coalesce = 0;
 }
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Any POSIX system: recvmsg(2) and sendmsg(2) alone, one datagram a call; no offloads. */
+#if !defined(__linux__) || defined(DGRAM_PORTABLE)
 #include "os.h"
 
 #include <errno.h>
@@ -133,3 +134,5 @@ void dg_os_coalesce(int fd, dg_offloads *out)
     (void)fd;
     (void)out;
 }
+
+#endif

@@ -71,8 +71,8 @@ static void exchange_descriptor(lua_State *L, dg_socket *s, int fd, const dg_des
         dg_watch_abandon(L, 1, s);
         lua_error(L);
     }
-    if (has_event)
-        dg_work_commit(s->state);
+    if (facts->bound)
+        dg_work_commit(s, has_event);
     dg_descriptor_close(own); /* nothing watches it: the socket was unbound */
     dg_watch_update(L, 1, s);
 }

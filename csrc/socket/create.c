@@ -60,6 +60,7 @@ static void open_descriptor(lua_State *L, dg_socket *s, const creation *wanted)
     if (fd < 0)
         dg_error_raise_system(L, fd, "socket", NULL);
     s->fd = fd;
+    s->state->has_sockets = 1;
     s->local.made_by = dg_descriptor_process();
     s->v6only = (unsigned char)wanted->v6only;
     s->may_segment = (unsigned char)wanted->segment;

@@ -160,8 +160,8 @@ static void advance(dg_socket *s, const dg_received *slot, uint32_t size)
 
 /* Pushes address, family, port, size, then whether the datagram was truncated, then what was asked for (asked.h); stops
  * where the rest would say nothing. Returns how many values. Allocates nothing. */
-static int push_origin(lua_State *L, const dg_receive_frame *frame, const dg_socket *s, const dg_received *slot,
-                       uint32_t size)
+static inline int push_origin(lua_State *L, const dg_receive_frame *frame, const dg_socket *s, const dg_received *slot,
+                              uint32_t size)
 {
     lua_pushvalue(L, frame->base + ADDRESS);
     lua_pushvalue(L, frame->base + FAMILY);

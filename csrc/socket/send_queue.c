@@ -178,7 +178,7 @@ int dg_send_queue_goes_now(lua_State *L, const dg_socket *s)
 {
     if (s->state->depth != 0 || (s->job.pending & DG_WORK_FLUSH))
         return 0;
-    return dg_queue_count(&s->tx.queue) == 0 || !dg_luv_available(L);
+    return dg_queue_count(&s->tx.queue) == 0 || !dg_luv_present(L);
 }
 
 int dg_send_queue_fail(lua_State *L, dg_socket *s, int error, const dg_address *to, int callback, size_t value)
@@ -285,8 +285,7 @@ static int lacks_place(dg_socket *s, const dg_address *to, int callback)
            (!dg_callbacks_have_room(&s->tx.callbacks) || !dg_callbacks_have_room(callbacks_for(s, to)));
 }
 
-/* Returns whether the socket's queue will be flushed: a flush is noted, or the running dispatch is the socket's and
- * ends with one. */
+/* Returns whether a flush is noted, or the running dispatch is the socket's and ends with one. */
 static int will_flush(const dg_socket *s)
 {
     return (s->job.pending & DG_WORK_FLUSH) || s->state->dispatch.socket == s;
@@ -297,11 +296,12 @@ static int lacks_flush(const dg_socket *s)
     return !will_flush(s) && !s->tx.blocked;
 }
 
-/* Makes a place for the callback and notes the flush, before anything is queued: both may fail for want of memory. Both
- * allocate, and a finalizer that runs meanwhile may undo the other one, so this repeats until both are there. Without
- * luv there is no flush to note. */
+/* Makes a place for the callback and notes the flush, before anything is queued: both may fail for want of memory. A
+ * finalizer may undo either meanwhile, so this repeats. Without luv there is no flush; but a callback needs a loop. */
 static void prepare(lua_State *L, dg_socket *s, const dg_address *to, int callback)
 {
+    if (callback != 0 && !s->state->luv_met)
+        dg_luv_available(L);
     do {
         if (lacks_place(s, to, callback)) {
             dg_callbacks_make_room(L, &s->tx.callbacks, 1, 1);
@@ -309,7 +309,7 @@ static void prepare(lua_State *L, dg_socket *s, const dg_address *to, int callba
         }
         if (lacks_flush(s))
             dg_work_add(L, 1, s, DG_WORK_FLUSH);
-    } while (lacks_place(s, to, callback) || (lacks_flush(s) && dg_luv_available(L)));
+    } while (lacks_place(s, to, callback) || (lacks_flush(s) && dg_luv_present(L)));
 }
 
 static size_t up_to(size_t most, size_t used)

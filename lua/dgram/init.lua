@@ -1,6 +1,18 @@
 --- Datagram sockets for Lua with Node.js' dgram API, on luv's event loop.
 -- All files are read at once: no method needs a descriptor, or a path where they are found, later.
-local core = require "dgram.core"
+local found, core = pcall(require, "dgram.core")
+if not found then
+  -- the linker's words, and Lua's own, where the C part was built for another Lua
+  for _, words in ipairs { "undefined symbol", "symbol not found", "version mismatch", "incompatible numeric types" } do
+    if tostring(core):find(words, 1, true) then
+      local jit = rawget(_G, "jit")
+      core = ("dgram's C part was built for another Lua than %s, which runs here: build it for this one%s\n%s"):format(
+        jit and jit.version or _VERSION, " (or this program does not show its Lua to modules)", tostring(core))
+      break
+    end
+  end
+  error(core, 0)
+end
 local emitter = require "dgram.emitter"
 local lookup = require "dgram.lookup"
 local options_of = require "dgram.options"
@@ -145,6 +157,29 @@ dgram.isSocket = core.isSocket
 -- @return what uv.run does
 -- Raises ERR_INVALID_ARG_VALUE and ERR_INVALID_ARG_TYPE for another mode.
 dgram.run = core.run
+
+--- Being a guest in a loop that is not luv's, in the words of cqueues' controllers. All ignore arguments too many.
+-- pollfd: the descriptor to wait for. Raises ENOTSUP where the loop has none.
+dgram.pollfd = core.pollfd
+
+--- What to wait for: "r".
+function dgram.events() return "r" end
+
+--- How many seconds to wait at most; nil: no limit. Raises ENOTSUP where the loop does not tell.
+dgram.timeout = core.timeout
+
+--- One turn of the loop.
+-- @param timeoutMs  milliseconds that it may wait, 0 unless given
+-- @return whether anything is left to do
+-- Raises what dgram.run does; ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE; ERR_INVALID_STATE inside of the loop.
+dgram.step = core.step
+
+--- fn() is called when the host has to step, though it waits: it must only wake the host. nil ends that.
+dgram.onDue = core.onDue
+
+--- The loop to use in the place of luv: a table with luv's functions (docs/api.md names them; dgram.poll makes one).
+-- Raises ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, and ERR_INVALID_STATE after the first socket.
+dgram.setLoop = core.setLoop
 
 local function echo(value) return value end
 

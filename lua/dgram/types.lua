@@ -156,6 +156,31 @@ function dgram.EventEmitter() end
 ---@return boolean # whether something is left to do
 function dgram.run(mode) end
 
+--- The descriptor that a host waits for, to be readable. Raises ENOTSUP where the loop has none.
+---@return integer
+function dgram.pollfd() end
+
+--- What a host waits for at the descriptor.
+---@return "r"
+function dgram.events() end
+
+--- How long a host may wait before it steps; nil: no limit.
+---@return number? seconds
+function dgram.timeout() end
+
+--- One turn of the loop, for the program around it. Raises what dgram.run does, and inside of the loop.
+---@param timeoutMs? number milliseconds that it may wait, 0 unless given
+---@return boolean anything is left to do
+function dgram.step(timeoutMs) end
+
+--- Sets who is called when the host has to step, though it waits. The function must only wake the host.
+---@param fn? fun()
+function dgram.onDue(fn) end
+
+--- Sets the loop to use in the place of luv. Before the first socket only.
+---@param loop table luv's functions, as dgram.poll makes them
+function dgram.setLoop(loop) end
+
 --- Makes a function that calls fn; what fn raises goes to the uncaught handler or dgram.run, as errors of listeners do.
 --- Raises ERR_INVALID_ARG_TYPE.
 ---@generic F: function
@@ -416,6 +441,11 @@ function Socket:flush() end
 --- Gives up what waits to be sent, look-ups included: each callback gets ECANCELED. Works while the socket closes, too.
 ---@return integer # how many datagrams
 function Socket:discard() end
+
+--- Takes the descriptor out of the socket, open, and closes the socket without it: for whoever adopts it by bind{fd}. What is
+--- queued is flushed first, what is left fails with ECANCELED. Needs no loop. Raises ERR_SOCKET_DGRAM_NOT_RUNNING, EMFILE.
+---@return integer # its number; another one than fileno() told, where the loop has watched it
+function Socket:detach() end
 
 --- Stops receiving; what was accepted still goes out. Raises ERR_SOCKET_DGRAM_NOT_RUNNING the second time.
 ---@param callback? fun() listens once for `close`
