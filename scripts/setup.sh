@@ -35,14 +35,14 @@ build_packages() {
 }
 
 test_packages() {
-    echo lua-busted binutils ethtool iproute2 luajit netcat-openbsd procps socat strace
+    echo lua-busted lua-luv-dev lua-socket binutils ethtool iproute2 luajit netcat-openbsd procps socat strace
     command -v node >/dev/null 2>&1 || echo nodejs
     command -v systemd-socket-activate >/dev/null 2>&1 || echo systemd
 }
 
 # What the examples and the documents are tried against; where one is missing, their specs are skipped, and say so.
 peer_packages() {
-    echo atftp bind9-dnsutils chrony curl dnsmasq-base lua-socket tftp-hpa
+    echo atftp bind9-dnsutils chrony curl dnsmasq-base lua-copas lua-cqueues lua-posix neovim tftp-hpa
 }
 
 packages() {
