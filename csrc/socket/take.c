@@ -68,12 +68,6 @@ int dg_take_one(lua_State *L, dg_socket *s)
     return taken;
 }
 
-static void push_failure(lua_State *L, const dg_socket *s, int error)
-{
-    if (!dg_icmp_push(L, s))
-        dg_socket_push_error(L, s, error, "recvmsg", NULL);
-}
-
 static int push_closed(lua_State *L)
 {
     lua_pushnil(L);
@@ -107,8 +101,7 @@ static int core_take(lua_State *L)
     if (found == 0)
         return 0;
     lua_pushnil(L);
-    push_failure(L, s, found);
-    return 2;
+    return dg_icmp_push_or(L, s, found) ? 2 : 0;
 }
 
 /* Appends the datagram under the cursor to the lists, and moves the cursor past it. Returns whether it did: a finalizer
@@ -149,10 +142,8 @@ static int core_take_many(lua_State *L)
     }
     leave_batch(s);
     lua_pushinteger(L, lists.count);
-    if (found >= 0 || lists.count != 0)
+    if (found >= 0 || lists.count != 0 || !dg_icmp_push_or(L, s, found))
         lua_pushnil(L);
-    else
-        push_failure(L, s, found);
     lua_pushinteger(L, announced);
     return 3;
 }
