@@ -156,8 +156,8 @@ static int leave(lua_State *L, dg_state *state, enum origin origin)
     return state->uncaught != 0 || state->dropped_errors != 0 ? dg_uncaught_raise(L, state) : 0;
 }
 
-/* Returns the set of dg_ready_event that luv's arguments of a poll callback stand for: error, event letters (r, w, d, p).
- * They are nearly always nil and "r". libuv tells of no event beside an error. */
+/* Returns the set of dg_ready_event that luv's arguments of a poll callback stand for: an error, and event letters (r,
+ * w, d, p). They are nearly always nil and "r". libuv tells of no event beside an error. */
 static unsigned poll_status(lua_State *L)
 {
     const char *events = lua_tostring(L, 2);

@@ -39,7 +39,8 @@ end
 
 --- The same for sockets that asked for more (asked.h). Without credentials and timestamp the table need not grow.
 local function deliver_all_for(family)
-  return function(msg, slots, address, port, size, truncated, local_address, interface, ttl, tos, timestamp, pid, uid, gid)
+  return function(msg, slots, address, port, size, truncated, local_address, interface, ttl, tos, timestamp, pid, uid,
+      gid)
     local rinfo = { address = address, family = family, port = port, size = size, localAddress = local_address,
       interface = interface, ttl = ttl, tos = tos }
     if truncated then rinfo.truncated = true end
