@@ -78,6 +78,7 @@ local mistakes = {
   "local _, err = pcall(socket.setTTL, socket, 0) print(err.message, err.reason)",
   "pcall(socket.setTTL, socket, true)", "local _, rinfo = socket:receive(1) print(rinfo.adress)",
   "for _, r in ipairs((select(2, socket:receiveMany()))) do end socket:x()",
+  "socket:on('batch', function(_, rinfos) print(rinfos[1].adress) end)",
   "for _, rinfo in socket:messages() do print(rinfo.adress) end", "dgram.run 'twice'", "dgram.step '1'",
   "dgram.BlockList():addSubnet('192.0.2.0')", "dgram.BlockList.PRIVATE()", "require('dgram.poll').every()",
   "dgram.setLoop { run = print }", "require('dgram.poll').any().new_timer():begin()",
@@ -86,6 +87,7 @@ local mistakes = {
 local right = [[
 local socket = dgram.createSocket({ type = "udp4", pktInfo = true }, function(_, rinfo) print(rinfo.interface) end)
 socket:on("message", print):once("close", function() end)
+socket:prependListener("batch", function(list, rinfos) print(list[1], rinfos[1].size) end)
 socket:bind(function() end):bind(0, function() end):bind(nil, "::1", function() end):bind { port = 0, address = "::1" }
 socket:send({ "a", "b" }, 9, "::1", { ttl = 1 }, function(err, bytes) print(err and err.code, bytes) end)
 socket:send("abc", 1, 2, 9) socket:send("a", "/path", print) socket:send("a", 9, { tos = 0 }) socket:send("a", nil)

@@ -18,6 +18,7 @@ local dgram = {}
 ---@alias dgram.ErrorListener fun(err: dgram.Error)
 ---@alias dgram.LookupCallback fun(err: any, address?: string, family?: integer)
 ---@alias dgram.Lookup fun(hostname: string, options: dgram.LookupOptions, cb: dgram.LookupCallback)
+---@alias dgram.BatchListener fun(messages: string[], rinfos: dgram.RemoteInfo[])
 
 --- What both createSocket and socketpair take.
 ---@class dgram.PairOptions
@@ -30,6 +31,7 @@ local dgram = {}
 ---@field gso? boolean false: the kernel cuts no datagrams out of one piece
 ---@field gro? boolean whether the kernel hands over several datagrams in one piece: true at once, false never, nil when it pays
 ---@field moderation? false|integer microseconds that datagrams in quick succession may wait, 1 to 1000000; none unless given
+---@field busyPoll? false|integer microseconds that the kernel is asked for more before the loop may sleep, 1 to 1000000
 ---@field interface? string the name of the interface that the socket is bound to: no datagram goes or comes by others
 ---@field multicastAll? boolean false: only groups that this socket has joined
 ---@field pktInfo? boolean rinfo has localAddress and interface; not for unix_dgram
@@ -363,6 +365,7 @@ local Socket = {}
 ---@param listener fun()
 ---@return dgram.Socket
 ---@overload fun(self: dgram.Socket, event: "message", listener: dgram.MessageListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "batch", listener: dgram.BatchListener): dgram.Socket
 ---@overload fun(self: dgram.Socket, event: "error", listener: dgram.ErrorListener): dgram.Socket
 ---@overload fun(self: dgram.Socket, event: any, listener: function): dgram.Socket
 function Socket:on(event, listener) end
@@ -372,6 +375,7 @@ function Socket:on(event, listener) end
 ---@param listener fun()
 ---@return dgram.Socket
 ---@overload fun(self: dgram.Socket, event: "message", listener: dgram.MessageListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "batch", listener: dgram.BatchListener): dgram.Socket
 ---@overload fun(self: dgram.Socket, event: "error", listener: dgram.ErrorListener): dgram.Socket
 ---@overload fun(self: dgram.Socket, event: any, listener: function): dgram.Socket
 function Socket:addListener(event, listener) end
@@ -381,6 +385,7 @@ function Socket:addListener(event, listener) end
 ---@param listener fun()
 ---@return dgram.Socket
 ---@overload fun(self: dgram.Socket, event: "message", listener: dgram.MessageListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "batch", listener: dgram.BatchListener): dgram.Socket
 ---@overload fun(self: dgram.Socket, event: "error", listener: dgram.ErrorListener): dgram.Socket
 ---@overload fun(self: dgram.Socket, event: any, listener: function): dgram.Socket
 function Socket:once(event, listener) end
@@ -390,6 +395,7 @@ function Socket:once(event, listener) end
 ---@param listener fun()
 ---@return dgram.Socket
 ---@overload fun(self: dgram.Socket, event: "message", listener: dgram.MessageListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "batch", listener: dgram.BatchListener): dgram.Socket
 ---@overload fun(self: dgram.Socket, event: "error", listener: dgram.ErrorListener): dgram.Socket
 ---@overload fun(self: dgram.Socket, event: any, listener: function): dgram.Socket
 function Socket:prependListener(event, listener) end
@@ -399,6 +405,7 @@ function Socket:prependListener(event, listener) end
 ---@param listener fun()
 ---@return dgram.Socket
 ---@overload fun(self: dgram.Socket, event: "message", listener: dgram.MessageListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "batch", listener: dgram.BatchListener): dgram.Socket
 ---@overload fun(self: dgram.Socket, event: "error", listener: dgram.ErrorListener): dgram.Socket
 ---@overload fun(self: dgram.Socket, event: any, listener: function): dgram.Socket
 function Socket:prependOnceListener(event, listener) end
