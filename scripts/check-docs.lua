@@ -225,8 +225,8 @@ compare("fields of stats", there.stats, annotated["dgram.Stats"], where)
 
 local poll = require "dgram.poll"
 compare("functions of dgram.poll", keys_of(poll), annotated["dgram.poll"], where)
-local loop_has = keys_of(poll.new(function() return 0 end), { backend_fd = 1, getaddrinfo = 1, interface_addresses = 1 })
-compare("functions of loops", loop_has, annotated["dgram.Loop"], where)
+local others = { backend_fd = true, getaddrinfo = true, interface_addresses = true } -- which not every loop has
+compare("functions of loops", keys_of(poll.new(function() return 0 end), others), annotated["dgram.Loop"], where)
 
 --- The events for which each method that adds listeners knows them.
 for _, adds in ipairs { "on", "addListener", "once", "prependListener", "prependOnceListener" } do

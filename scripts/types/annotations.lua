@@ -282,15 +282,17 @@ local function candidates(signatures, args)
   return signatures
 end
 
+--- What is wrong with the arguments, or nil; and how far they fit, so that the nearest of several signatures can be told.
 local function mismatch(signature, args, open)
   local params, reason = signature.params, nil
   local rest = params[#params] and params[#params].rest
-  if #args > #params and not rest then return ("%d arguments, not %d"):format(#args, #params) end
+  if #args > #params and not rest then return ("%d arguments, not %d"):format(#args, #params), 0 end
   for i, param in ipairs(params) do
     local type = args[i] or (open and ANY or NIL)
     if not param.rest and not (param.optional and fits(type, NIL)) and
         not fits(type, param.type, function(why) reason = why return false end) then
-      return ("argument %d: %s"):format(i, reason or (shown(type) .. " for " .. shown(param.type)))
+      local what = reason or shown(type) .. " for " .. shown(param.type)
+      return ("argument %d: %s"):format(i, what), reason and i + 1 or i
     end
   end
 end

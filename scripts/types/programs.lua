@@ -56,10 +56,10 @@ end
 
 --- What a call of a declared function returns. Functions of the program that it is given learn what they will get.
 local function call_declared(signatures, args, open, receiver, token)
-  local reason
+  local reason, nearest
   counts.calls = counts.calls + 1
   for _, signature in ipairs(types.candidates(signatures, args)) do
-    local why = types.mismatch(signature, args, open)
+    local why, fitting = types.mismatch(signature, args, open)
     if not why then
       for i, param in ipairs(signature.params) do
         for _, wanted in ipairs(param.type) do
@@ -76,7 +76,7 @@ local function call_declared(signatures, args, open, receiver, token)
       end
       return returns
     end
-    reason = reason or why
+    if not nearest or fitting > nearest then reason, nearest = why, fitting end
   end
   complain(token, reason)
   return { ANY }, true
