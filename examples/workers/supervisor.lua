@@ -155,7 +155,7 @@ if not uv.fs_access(file, "R") then program.fail("there is no file " .. file) en
 -- Another supervisor of this user would share its port with us: a socket without `reusePort` finds out.
 local probe = dgram.createSocket(program.kind_of(address))
 local free, taken = pcall(probe.bindSync, probe, { port = port, address = address })
-if not free then program.fail(taken) end
+if not free then program.fail(taken.message) end
 port = probe:address().port
 probe:close()
 
