@@ -177,6 +177,24 @@ describe("examples/workers", function()
     loop.run()
   end)
 
+  it("what finds no room while a worker is away is counted", function()
+    local supervisor, port, pids = serve(1)
+    uv.kill(pids[1], "sigstop")
+    local sender = sockets.new { type = "udp4", gso = false } -- each counts by itself
+    sender:connectSync(port, "127.0.0.1")
+    local count = 10000
+    for _ = 1, count do sender:send "x" end
+    loop.wait(function() return sender:flush() end)
+    sender:close()
+    uv.kill(pids[1], "sigcont")
+    local function served() return tonumber(supervisor.out:match "ended after (%d+) datagram") end
+    stop(supervisor)
+    assert.equal(0, supervisor.status)
+    if supervisor.out:find "full: unknown" then pending "the system does not count what it drops" end
+    assert.equal(count, served() + dropped(supervisor, 1))
+    assert.is_true(served() > 0 and served() < count)
+  end)
+
   it("a worker killed under load loses no more than it had taken", function()
     local supervisor, port, pids = serve(2)
     local list = clients_of(port, 24, 8) -- 384 at most in one queue: they fit
