@@ -3,7 +3,7 @@
 #
 #   scripts/build.sh [-q] [NAME...]     default: lua5.4
 #
-# Names: lua5.5, lua5.4, lua5.3, lua5.2, lua5.1, luajit, asan, portable, clang, rock, or several of these words joined, as
+# Names: lua5.5, lua5.4, lua5.3, lua5.2, lua5.1, luajit, asan, tsan, portable, clang, rock, or several of these words joined, as
 # in clang-asan, luajit-portable (scripts/lib.sh explains them). -q: silent unless it fails.
 # In CI (the variable CI is set) warnings are errors.
 set -eu
@@ -40,7 +40,6 @@ with_cmake() {
     run_logged cmake --build "$dir" --parallel "$(getconf _NPROCESSORS_ONLN)"
 }
 
-# luarocks leaves objects beside the sources, so it gets a copy of them.
 with_luarocks() {
     cc=${compiler:-gcc} flags='-O2 -fPIC'
     if [ -n "${CI:-}" ]; then flags="$flags -Wall -Wextra -Werror"; fi
@@ -51,10 +50,8 @@ with_luarocks() {
         return
     fi
     rm -rf "$dir"
-    mkdir -p "$dir/source"
+    mkdir -p "$dir"
     printf '%s\n' "$cc $flags" >"$dir/started"
-    cp -R csrc lua dgram-scm-1.rockspec "$dir/source"
-    cd "$dir/source"
     run_logged luarocks --lua-version "$abi" make --tree "$dir/tree" --deps-mode none dgram-scm-1.rockspec \
         "CC=$cc" "LD=$cc" "CFLAGS=$flags"
     mv "$dir/started" "$dir/built"

@@ -127,10 +127,14 @@ collect(there.events, 'emitLater%([%w_]+, "(%l+)"')
 collect(there.events, 'event == "(%l+)"')
 collect(there["fields of errors"], 'lua_setfield%(L, %-%d, "(%l+)"%)', "csrc/lua/error.c")
 collect(there["fields of errors"], 'lua_setfield%(L, %-%d, "(traceback)"%)')
+collect(there["fields of errors"], 'set_integer%(L, "(%a+)"', "csrc/socket/icmp.c")
+collect(there["fields of errors"], 'lua_setfield%(L, %-%d, "(%l+)"%)', "csrc/socket/icmp.c")
 collect(there["fields of errors"], 'set_text%(L, [^,]+, "(%l+)"%)', "csrc/api/memberships.c")
 collect(there["fields of errors"], "(hostname) = ", "lua/dgram/lookup.lua")
-collect(there.rinfo, "rinfo%.(%l+) = ", "lua/dgram/init.lua")
-for name in (texts["lua/dgram/init.lua"]:match "rinfo = (%b{})" or ""):gmatch "(%l+) = " do there.rinfo[name] = true end
+collect(there.rinfo, "rinfo%.(%a+)", "lua/dgram/init.lua")
+for fields in texts["lua/dgram/init.lua"]:gmatch "rinfo = (%b{})" do
+  for name in fields:gmatch "(%a+) = " do there.rinfo[name] = true end
+end
 
 collect(there.stats, 'set_count%(L, "(%a+)"', "csrc/api/stats.c")
 collect(there.stats, 'lua_setfield%(L, %-2, "(%l+)"%)', "csrc/api/stats.c")

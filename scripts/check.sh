@@ -47,7 +47,7 @@ check "luacheck" luacheck --quiet --no-color $(lua_folders) .busted .luacheckrc
 # ---- C: style
 
 unformatted() {
-    find csrc bench -name '*.[ch]' 2>/dev/null | sort | while read -r file; do
+    find csrc static examples bench -name '*.[ch]' 2>/dev/null | sort | while read -r file; do
         clang-format --style=file "$file" | diff "$file" - >"$work/diff" ||
             echo "$file: $(grep -c '^[<>]' "$work/diff") lines (clang-format -i $file puts them right)"
     done
@@ -78,7 +78,7 @@ long_functions() {
 check "no C function has more than 60 lines" none long_functions
 
 no_licence() {
-    find csrc -name '*.[ch]' -exec grep -L 'SPDX-License-Identifier: MIT' {} +
+    find csrc static examples -name '*.[ch]' -exec grep -L 'SPDX-License-Identifier: MIT' {} +
 }
 check "every C file names its licence" none no_licence
 
@@ -124,15 +124,18 @@ check "net <- lua <- loop <- socket <- api" none upward
 cc=${CC:-cc}
 # Every file of net by itself, both back ends, with no path to Lua's headers.
 for file in csrc/net/*.c; do
-    check "compiles without Lua: $file" \
-        "$cc" -std=gnu11 -Wall -Wextra -Werror -fsyntax-only -Icsrc "$file"
+    check "compiles without Lua: $file" "$cc" -std=gnu11 -Wall -Wextra -Werror -fsyntax-only -Icsrc "$file"
+done
+for file in csrc/net/os_posix.c csrc/net/timer.c; do
+    check "compiles without Lua, portable: $file" \
+        "$cc" -std=gnu11 -DDGRAM_PORTABLE=1 -Wall -Wextra -Werror -fsyntax-only -Icsrc "$file"
 done
 
 lua_cflags=$(pkg-config --cflags lua5.4)
-for file in csrc/net/*.h csrc/lua/*.h csrc/loop/*.h csrc/socket/*.h csrc/api/*.h; do
+for file in csrc/net/*.h csrc/lua/*.h csrc/loop/*.h csrc/socket/*.h csrc/api/*.h static/*.h; do
     [ -e "$file" ] || continue
     case $file in
-        csrc/net/*) flags= ;;
+        csrc/net/* | static/*) flags= ;;
         *) flags=$lua_cflags ;;
     esac
     printf '#include "%s"\n#include "%s"\n' "$root/$file" "$root/$file" >"$work/header.c"
@@ -141,64 +144,23 @@ for file in csrc/net/*.h csrc/lua/*.h csrc/loop/*.h csrc/socket/*.h csrc/api/*.h
         "$cc" -std=gnu11 -Wall -Wextra -Wno-unused-function -Werror -fsyntax-only -Icsrc $flags "$work/header.c"
 done
 
-# ---- The rockspec's lists, read as luarocks reads them
-
-rockspec_files() {
-    lua5.4 - "$1" dgram-scm-1.rockspec <<'LUA'
-local what, path = arg[1], arg[2]
-local spec = {}
-assert(loadfile(path, "t", spec))()
-local modules = spec.build.modules
-if what == "lua" then
-   for name, file in pairs(modules) do
-      if type(file) == "string" then print(name .. " " .. file) end
-   end
-else
-   for _, file in ipairs(modules["dgram.core"].sources) do print(file) end
-   for _, file in ipairs(spec.build.platforms.linux.modules["dgram.core"].sources) do print(file) end
-end
-LUA
-}
-
-same_lists() {
-    sort "$1" >"$work/listed"
-    sort "$2" >"$work/there"
-    if ! diff "$work/listed" "$work/there" >"$work/diff"; then
-        sed -n -e 's/^< /listed, not in the tree: /p' -e 's/^> /in the tree, not listed: /p' "$work/diff"
-        echo "scripts/rockspec.sh writes the lists anew"
-        return 1
-    fi
-}
-
-rockspec_c() {
-    rockspec_files c >"$work/c-listed"
-    find csrc -name '*.c' >"$work/c-there"
-    same_lists "$work/c-listed" "$work/c-there"
-}
-check "the rockspec lists the C sources" rockspec_c
-
-rockspec_lua() {
-    rockspec_files lua >"$work/lua-listed"
-    (cd lua && find dgram -name '*.lua') |
-        sed -e 'h' -e 's/\.lua$//' -e 's,/init$,,' -e 's,/,.,g' -e 'G' -e 's,\n, lua/,' >"$work/lua-there"
-    same_lists "$work/lua-listed" "$work/lua-there"
-}
-check "the rockspec lists the Lua modules" rockspec_lua
-
-rockspec_platforms() {
-    rockspec_files c | head -n 1 | grep -qx 'csrc/net/os_posix.c' ||
-        { echo "os_posix.c has to be the first source: the list for Linux replaces the first"; return 1; }
-}
-check "the rockspec's Linux list replaces the portable back end" rockspec_platforms
-
 # ---- One place for the version
 
 version_copies() {
     version=$(sed -n 's/^#define DG_VERSION "\(.*\)"$/\1/p' csrc/api/version.h)
     [ -n "$version" ] || { echo 'csrc/api/version.h has no line: #define DG_VERSION "..."'; return; }
-    grep -rnF "$version" csrc lua CMakeLists.txt dgram-scm-1.rockspec scripts .ci | grep -v '^csrc/api/version.h:'
+    grep -rnF "$version" csrc lua static cmake examples CMakeLists.txt dgram-scm-1.rockspec scripts .ci |
+        grep -v '^csrc/api/version.h:'
+    grep -qF "## [$version]" CHANGELOG.md || echo "CHANGELOG.md has no entry for $version"
 }
-check "the version stands in csrc/api/version.h alone" none version_copies
+check "the version stands in csrc/api/version.h alone, and CHANGELOG.md has an entry for it" none version_copies
+
+repository_copies() {
+    repository=$(sed -n 's/^local repository = "\(.*\)"$/\1/p' dgram-scm-1.rockspec)
+    [ -n "$repository" ] || { echo 'dgram-scm-1.rockspec has no line: local repository = "..."'; return; }
+    grep -rnF "$repository" csrc lua static cmake examples CMakeLists.txt scripts .ci docs README.md
+}
+check "the repository's address stands in dgram-scm-1.rockspec alone" none repository_copies
 
 # ---- The reference says what there is
 

@@ -17,6 +17,7 @@ die() {
 #   lua5.1 lua5.2 lua5.3 lua5.4 lua5.5 luajit     the Lua it is for
 #   gcc clang                                     the compiler
 #   asan                                          AddressSanitizer and UndefinedBehaviorSanitizer
+#   tsan                                          ThreadSanitizer, for programs with several states (examples/host)
 #   portable                                      csrc/net/os_posix.c
 #   rock                                          built and installed by luarocks
 # Sets build, dir, lua, interpreter, abi, compiler, sanitize, portable, rock.
@@ -37,9 +38,10 @@ read_build_name() {
             luajit) lua=luajit ;;
             gcc | clang) compiler=$word ;;
             asan) sanitize='address;undefined' ;;
+            tsan) sanitize=thread ;;
             portable) portable=ON ;;
             rock) rock=yes ;;
-            *) die "no build '$build': words are lua5.1 to lua5.5, luajit, gcc, clang, asan, portable, rock" ;;
+            *) die "no build '$build': words are lua5.1 to lua5.5, luajit, gcc, clang, asan, tsan, portable, rock" ;;
         esac
     done
     case $lua in

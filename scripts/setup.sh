@@ -6,6 +6,7 @@
 #   scripts/setup.sh check        what scripts/check.sh needs: luacheck, clang-format, codespell
 #   scripts/setup.sh counts       what bench/instructions needs: valgrind
 #   scripts/setup.sh bench        the peers and tools of bench/run that Debian has
+#   scripts/setup.sh release      what scripts/release.sh needs
 #   scripts/setup.sh ci           all that .ci/run needs
 #   scripts/setup.sh build NAME   what one build needs (see scripts/build.sh)
 #   scripts/setup.sh core NAME    that, busted, and luajit, which reads options: enough for the files of the spec that
@@ -34,14 +35,14 @@ build_packages() {
 }
 
 test_packages() {
-    echo lua-busted binutils ethtool iproute2 luajit netcat-openbsd procps socat strace
+    echo lua-busted lua-luv-dev lua-socket binutils ethtool iproute2 luajit netcat-openbsd procps socat strace
     command -v node >/dev/null 2>&1 || echo nodejs
     command -v systemd-socket-activate >/dev/null 2>&1 || echo systemd
 }
 
 # What the examples and the documents are tried against; where one is missing, their specs are skipped, and say so.
 peer_packages() {
-    echo atftp bind9-dnsutils chrony curl dnsmasq-base lua-socket tftp-hpa
+    echo atftp bind9-dnsutils chrony curl dnsmasq-base lua-copas lua-cqueues lua-posix neovim tftp-hpa
 }
 
 packages() {
@@ -52,6 +53,10 @@ packages() {
         build) build_packages "${2:-lua5.4}" ;;
         core) build_packages "${2:-lua5.4}" && echo lua-busted luajit ;;
         bare) echo debootstrap debian-archive-keyring ;;
+        release)
+            echo dpkg-dev git zip unzip && build_packages rock
+            for each in 5.1 5.2 5.3; do build_packages "lua$each"; done
+            ;;
         counts) echo gcc libc6-dev valgrind ;;
         bench)
             echo gnuplot-nox lua-socket lua-cqueues
@@ -64,7 +69,7 @@ packages() {
             command -v npm >/dev/null 2>&1 || echo npm # for scripts/node26.sh
             for name in lua5.1 lua5.2 lua5.3 luajit clang asan rock; do build_packages "$name"; done
             ;;
-        *) die "sets are demo, test, check, counts, bare, bench, ci, and build NAME, core NAME" ;;
+        *) die "sets are demo, test, check, counts, bare, bench, release, ci, and build NAME, core NAME" ;;
     esac
 }
 

@@ -33,6 +33,9 @@ case " $*" in
 esac
 if [ -n "$compares" ]; then DGRAM_NO_NODE26=$(scripts/node26.sh) || export DGRAM_NO_NODE26; fi
 
+# nginx has LuaJIT; without an nginx its part of the spec is skipped, and says why.
+if [ "$lua" = luajit ]; then scripts/nginx.sh >&2 || :; fi
+
 if [ -t 1 ]; then export DGRAM_TERMINAL=yes; else set -- --verbose "$@"; fi
 set -- --output=spec/support/output.lua "$@"
 say "test: the spec on $build"

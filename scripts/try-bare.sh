@@ -2,10 +2,11 @@
 # Tries the README's two commands on a bare machine: a minimal Debian made by debootstrap, with neither compiler nor Lua,
 # and a clone of this repository's HEAD in it. Each command is timed.
 #
-#   scripts/try-bare.sh [--worktree] [--arch ARCH] [SUITE [COMMAND...]]
+#   scripts/try-bare.sh [--worktree] [--bring FOLDER] [--arch ARCH] [SUITE [COMMAND...]]
 #
 # SUITE: bookworm (the default; Debian 12), trixie (13), forky (testing; there the spec runs with Lua 5.5, too), or another.
 # --arch: an architecture that this machine can run, such as i386. --worktree: the files as they are now, in place of HEAD.
+# --bring: a folder that is in the clone, too, by its own name.
 # COMMANDs: in place of the README's, each of which is run twice here, the second time briefly.
 #
 # Needs root, debootstrap, and the right to mount and to make namespaces; says what is missing, and ends with status 77
@@ -72,15 +73,19 @@ fi
 
 # ---- Outside: makes the root where there is none yet, and the clone.
 
-worktree='' arch=''
+worktree='' bring='' arch=''
 while :; do
     case ${1:-} in
         --worktree) worktree=yes ;;
+        --bring)
+            bring=${2:?--bring which?}
+            shift
+            ;;
         --arch)
             arch=${2:?--arch which?}
             shift
             ;;
-        -*) die "usage: scripts/try-bare.sh [--worktree] [--arch ARCH] [SUITE [COMMAND...]]" ;;
+        -*) die "usage: scripts/try-bare.sh [--worktree] [--bring FOLDER] [--arch ARCH] [SUITE [COMMAND...]]" ;;
         *) break ;;
     esac
     shift
@@ -170,5 +175,6 @@ if [ -n "$worktree" ]; then
 else
     git clone --quiet --no-hardlinks "$root" "$try/dgram"
 fi
+if [ -n "$bring" ]; then cp -R "$bring" "$try/dgram"; fi
 
 $new_namespaces sh "$root/scripts/try-bare.sh" --inside "$try" "$below" "$debs" "$@"

@@ -31,10 +31,12 @@ unset LUA_PATH_5_2 LUA_PATH_5_3 LUA_PATH_5_4 LUA_PATH_5_5 LUA_CPATH_5_2 LUA_CPAT
 if [ -z "$sanitize" ]; then exec "$@"; fi
 
 # The interpreter is not instrumented, and the run-time has to come before everything else.
+kind=asan
+if [ "$sanitize" = thread ]; then kind=tsan; fi
 if [ "$compiler" = clang ]; then
-    runtime=$(clang -print-file-name="libclang_rt.asan-$(uname -m).so")
+    runtime=$(clang -print-file-name="libclang_rt.$kind-$(uname -m).so")
 else
-    runtime=$("${compiler:-gcc}" -print-file-name=libasan.so)
+    runtime=$("${compiler:-gcc}" -print-file-name=lib$kind.so)
 fi
 exec env "LD_PRELOAD=$runtime" \
     "ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1}" \

@@ -4,6 +4,7 @@
 local loop = require "spec.support.loop"
 local unix = require "spec.support.unix"
 local dgram = require "dgram"
+local uv = require "luv"
 
 local unpack = table.unpack or unpack
 local POSITIONS = 6
@@ -62,7 +63,8 @@ local right = {
 }
 local options = {
   createSocket = { "type", "reuseAddr", "reusePort", "ipv6Only", "recvBufferSize", "sendBufferSize", "sendQueueLimit",
-    "gso", "gro", "moderation", "interface", "multicastAll", "lookup", "receiveBlockList", "sendBlockList", "signal" },
+    "gso", "gro", "moderation", "interface", "multicastAll", "pktInfo", "recvTTL", "recvTOS",
+    "timestamp", "recvCredentials", "lookup", "receiveBlockList", "sendBlockList", "signal" },
   bind = { "port", "address", "exclusive", "fd", "path" }, bindSync = { "port", "address", "exclusive", "fd", "path" },
 }
 
@@ -105,6 +107,8 @@ local function try(name, fn, make)
   for last = 0, POSITIONS do call(name .. " of nothing", nil, {}, last) end
   call(name .. " with nothing", make and make(), {}, 0)
 end
+
+local function detach_and_close(...) uv.fs_close(dgram.Socket.detach(...)) end
 
 local function methods_of(object)
   local index = debug.getmetatable(object).__index
@@ -163,6 +167,7 @@ describe("any value anywhere ends in a result or an error object:", function()
     it("methods of " .. state, function()
       for name, method in pairs(dgram.Socket) do
         local fn = waits[name] and function(...) return coroutine.wrap(method)(...) end or method
+        if name == "detach" then fn = detach_and_close end
         try(name, fn, function()
           local socket = dgram.createSocket(how[1])
           if how[2] then pcall(how[2], socket) end
@@ -198,6 +203,7 @@ describe("any value anywhere ends in a result or an error object:", function()
           return result
         end)
         dgram.setUncaughtHandler(nil)
+        dgram.onDue(nil)
         clean()
       end
     end

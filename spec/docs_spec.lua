@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The Lua of the documents runs. Blocks are told apart by what follows "lua" at their fence:
 --   lua            a program: ends by itself, and well
+--   lua linux      a program of which a system may not have something: then it ends by ENOTSUP
 --   lua forever    a program that goes on: it prints something, and is then ended: by Ctrl-C if it knows of "sigint"
 --   lua busted     a spec
 --   lua luasocket  a program for LuaSocket
@@ -93,6 +94,13 @@ end
 function runs.luasocket(block, path)
   need(pending, can.require "socket")
   runs[""](block, path)
+end
+
+function runs.linux(block, path)
+  local process = start(block, path):wait(deadline)
+  if process.err:find("ENOTSUP", 1, true) then pending "this system says ENOTSUP" end
+  must_have_ended(process)
+  assert.equal("", process.err)
 end
 
 function runs.forever(block, path)

@@ -77,7 +77,7 @@ describe("error objects", function()
   it("name an unknown option, and those that there are", function()
     local err = faults.raised(faults.bad_value, dgram.createSocket, { type = "udp4", colour = "red" })
     assert.is_truthy(err.message:find("colour", 1, true))
-    assert.is_truthy(err.message:find("recvBufferSize, reuseAddr", 1, true))
+    assert.is_truthy(err.message:find "recvBufferSize, .*reuseAddr, ")
     local socket = new "udp4"
     err = faults.raised(faults.bad_value, socket.bind, socket, { prot = 5 })
     local want = 'option "prot" for bind; there are: address, exclusive, fd, mode, path, port'

@@ -2,7 +2,6 @@
 -- setTypeOfService, setDontFragment, getPathMTU: what the kernel shows, and what a router of a smaller MTU does.
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
-local child = require "spec.support.child"
 local faults = require "spec.support.faults"
 local namespaces = require "spec.support.namespace"
 local sockets = require "spec.support.sockets"
@@ -124,35 +123,14 @@ describe("on unix_dgram and closed sockets", function()
   end)
 end)
 
--- a --- MTU 1400 --- router --- MTU 1300 --- b
 describe("across a router of a smaller MTU", function()
   loop.guard()
-
-  local function inside(space, script)
-    return child.start(can.program "ip", { "netns", "exec", space.name, "sh", "-c", script }):wait()
-  end
-
-  local function link(space, name, mtu, router, its_name, net)
-    space:ip(("link add %s mtu %d type veth peer name %s mtu %d netns %s")
-      :format(name, mtu, its_name, mtu, router.name))
-    for side, end_ in ipairs { { space, name }, { router, its_name } } do
-      local where, interface = end_[1], end_[2]
-      where:ip(("addr add 10.78.%d.%d/24 dev %s"):format(net, side, interface))
-      where:ip(("addr add fd78:%d::%d/64 dev %s nodad"):format(net, side, interface))
-      where:ip(("link set %s up"):format(interface))
-    end
-    space:ip(("route add default via 10.78.%d.2"):format(net))
-    space:ip(("-6 route add default via fd78:%d::2 dev %s"):format(net, name))
-  end
 
   -- What the receiver has, and the sender with a socket `s` that is connected to it.
   local function start(kind, address, any)
     need(pending, namespaces.possible())
-    local a, router, b = namespaces.new(), namespaces.new(), namespaces.new()
-    local forwards = inside(router, "cd /proc/sys/net && echo 1 >ipv4/ip_forward && echo 1 >ipv6/conf/all/forwarding")
-    need(pending, forwards.status == 0, "no namespace can be made a router here")
-    link(a, "dga", 1400, router, "dgra", 1)
-    link(b, "dgb", 1300, router, "dgrb", 2)
+    local a, b = namespaces.routed()
+    need(pending, a, b)
     local receiver, sender = b:program(), a:program()
     local everywhere = any == "udp4" and "0.0.0.0" or "::"
     local port = receiver:call([[s = new %q s:bind(0, %q) return s:address().port]], any, everywhere)

@@ -203,12 +203,34 @@ step(function()
   step(socket.held.discard, socket.held)
   if never then step(never, nil, "127.0.0.1", 4) end
 end)
+-- A descriptor that is given away, with a look-up under way, and taken.
+local given
+step(function()
+  socket.giver = dgram.createSocket({ type = "udp4", lookup = function() end }, on)
+  socket.giver:bind(0, "127.0.0.1")
+  send(socket.giver, "held", 9, "some.name", cb)
+  given = socket.giver:detach()
+  socket.taker = dgram.createSocket("udp4", on)
+  socket.taker:bind { fd = given }
+end)
+turn()
 step(function()
   local path = os.tmpname()
   step(os.remove, path)
   socket.file = dgram.createSocket { type = "unix_dgram", reuseAddr = true }
   socket.file:bind { path = path, mode = "0600" }
   send(socket.file, "to itself", path, cb)
+end)
+turn()
+step(function()
+  socket.asking = dgram.createSocket { type = "udp6", pktInfo = true, recvTTL = true, recvTOS = true, timestamp = true }
+  socket.asking:bindSync {}
+  socket.asking:on("message", on_whole)
+  local to = socket.asking:address().port
+  for _ = 1, 3 do send(socket.asking, "what came with it", to, "::1", cb) end
+  send(socket.asking, "by IPv4", to, "127.0.0.1", cb)
+  turn()
+  socket.asking:receiveMany()
 end)
 turn()
 step(function()
@@ -245,6 +267,7 @@ end)
 turn()
 
 memory()
+if given and not (socket.taker and socket.taker:fileno() == given) then assert(uv.fs_close(given)) end
 if wrong then error(wrong, 0) end
 
 local function check(name, s)

@@ -9,7 +9,7 @@ local unpack = table.unpack or unpack
 
 -- right arguments for each method, so that only its self is wrong
 local methods = {
-  bind = { 0, "127.0.0.1" }, send = { "x", 9 }, sendto = { "x", 0, 1, 9, "127.0.0.1" }, close = {},
+  bind = { 0, "127.0.0.1" }, send = { "x", 9 }, sendto = { "x", 0, 1, 9, "127.0.0.1" }, close = {}, detach = {},
   address = {}, fileno = {}, ref = {}, unref = {}, setBroadcast = { true }, setTTL = { 1 },
   setMulticastTTL = { 1 }, setMulticastLoopback = { true }, setMulticastInterface = { "127.0.0.1" },
   addMembership = { "239.255.77.9" }, dropMembership = { "239.255.77.9" },

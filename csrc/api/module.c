@@ -7,19 +7,24 @@
 #include "../net/timer.h"
 #include "../lua/compat.h"
 #include "../lua/error.h"
+#include "../loop/due.h"
 #include "../loop/luv.h"
 #include "../loop/uncaught.h"
 #include "../socket/adopt.h"
+#include "../socket/asked.h"
 #include "../socket/bind.h"
 #include "../socket/buffers.h"
 #include "../socket/close.h"
 #include "../socket/connect.h"
 #include "../socket/create.h"
+#include "../socket/detach.h"
 #include "../socket/dispatch.h"
+#include "../socket/icmp.h"
 #include "../socket/intake.h"
 #include "../socket/listen.h"
 #include "../socket/lone.h"
 #include "../socket/moderation.h"
+#include "../socket/owed.h"
 #include "../socket/pair.h"
 #include "../socket/reply.h"
 #include "../socket/send.h"
@@ -28,6 +33,7 @@
 #include "../socket/work.h"
 #include "blocklists.h"
 #include "check.h"
+#include "guest.h"
 #include "memberships.h"
 #include "options.h"
 #include "queue_methods.h"
@@ -142,13 +148,17 @@ static void (*const rooms[])(lua_State *) = {
     dg_connect_open, dg_blocklists_open,  dg_listen_open,        dg_lone_open,  dg_moderation_open,
     dg_send_open,    dg_send_names_open,  dg_queue_methods_open, dg_reply_open, dg_options_open,
     dg_buffers_open, dg_memberships_open, dg_stats_open,         dg_check_open, dg_raw_options_open,
-    dg_intake_open,  dg_pair_open,
+    dg_asked_open,   dg_icmp_open,        dg_intake_open,        dg_pair_open,  dg_guest_open,
+    dg_detach_open,  dg_owed_open,
 };
 
 EXPORT int luaopen_dgram_core(lua_State *L);
 
 EXPORT int luaopen_dgram_core(lua_State *L)
 {
+#if LUA_VERSION_NUM >= 502
+    luaL_checkversion(L); /* some Luas lack no function of another's module, but mean other things by its arguments */
+#endif
     dg_registry_push(L);
     if (lua_istable(L, -1)) {
         lua_rawgeti(L, -1, DG_REGISTRY_CORE);
@@ -167,6 +177,8 @@ EXPORT int luaopen_dgram_core(lua_State *L)
     lua_createtable(L, 0, ROOM);
     dg_setfuncs(L, core);
     dg_uncaught_add(L);
+    dg_luv_add(L);
+    dg_due_add(L);
     lua_createtable(L, 0, ROOM); /* metatable, core, methods */
     for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++)
         rooms[i](L);

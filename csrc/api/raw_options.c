@@ -8,6 +8,7 @@
 #include "../net/option.h"
 #include "../net/option_name.h"
 #include "../lua/error.h"
+#include "../socket/asked.h"
 #include "../socket/send_queue.h"
 #include "../socket/socket.h"
 
@@ -40,7 +41,7 @@ static int raise(lua_State *L, const dg_socket *s, int status, const char *sysca
 }
 
 /* An option was set: reads back from the descriptor what the socket depends on, which is the addresses that it takes,
- * and the offloads. What the program has set is not changed later. */
+ * the offloads, and the room for what comes with a datagram. What the program has set is not changed later. */
 static void look_again(dg_socket *s, int level)
 {
     dg_descriptor_facts facts;
@@ -54,6 +55,8 @@ static void look_again(dg_socket *s, int level)
         s->tx.transmitter.offloads.coalesce = now.coalesce;
         s->tx.transmitter.offloads.can_coalesce = 0;
     }
+    if (s->family == AF_UNIX)
+        dg_asked_look_again(s);
 }
 
 /* socket:setOption(level, name, value): sets an integer as an int, a string as its bytes. Flushes first, so that the

@@ -18,15 +18,15 @@ static void set_count(lua_State *L, const char *name, uint64_t count)
 
 /* socket:stats() -> a table of counters since the socket was made: messagesReceived, bytesReceived, messagesSent,
  * bytesSent, sendErrors, dropped (by the kernel, for want of buffer, in entries of that; nil where it does not say),
- * blocked, strangers, truncated, receiveCalls, sendCalls (system calls); gso, gro: whether the kernel segments and
- * coalesces for this socket; and moderated: whether it is received from at intervals (nil where the system has no timer
- * for that). */
+ * blocked, strangers, truncated, descriptorsRefused (datagrams), receiveCalls, sendCalls (system calls); gso, gro:
+ * whether the kernel segments and coalesces for this socket; and moderated: whether it is received from at intervals
+ * (nil where the system has no timer for that). */
 static int socket_stats(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
     const dg_transmitter *sent = &s->tx.transmitter;
     dg_error_surplus(L, 1);
-    lua_createtable(L, 0, 14);
+    lua_createtable(L, 0, 15);
     set_count(L, "messagesReceived", s->rx.messages);
     set_count(L, "bytesReceived", s->rx.bytes);
     set_count(L, "messagesSent", sent->datagrams);
@@ -35,6 +35,7 @@ static int socket_stats(lua_State *L)
     set_count(L, "blocked", s->rx.blocked);
     set_count(L, "strangers", s->rx.strangers);
     set_count(L, "truncated", s->rx.truncated);
+    set_count(L, "descriptorsRefused", s->rx.descriptors);
     set_count(L, "receiveCalls", s->rx.calls);
     set_count(L, "sendCalls", sent->calls);
     if (s->fd >= 0)

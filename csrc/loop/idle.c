@@ -30,7 +30,7 @@ static int start_idle(lua_State *L)
  * not needed. */
 void dg_idle_start(lua_State *L, dg_state *state)
 {
-    if (state->idle_running || !dg_luv_available(L))
+    if (state->idle_running || !dg_luv_present(L))
         return;
     state->idle_running = 1;
     lua_pushcfunction(L, start_idle);
@@ -70,7 +70,7 @@ void dg_idle_stop(lua_State *L, dg_state *state)
 
 void dg_idle_stop_loop(lua_State *L)
 {
-    if (!dg_luv_available(L))
+    if (!dg_luv_present(L))
         return;
     dg_luv_push(L, "stop");
     lua_call(L, 0, 0);

@@ -3,6 +3,7 @@
 
 #include "../net/descriptor.h"
 #include "../net/timer.h"
+#include "due.h"
 #include "luv.h"
 
 /* Calls a function of luv's with the poll handle, if there is one. */
@@ -47,6 +48,7 @@ static void watch(lua_State *L, dg_state *state)
     dg_luv_check(L, "poll_start");
     lua_pop(L, 3);
     state->timer_watched = 1;
+    dg_due_note(L, state);
 }
 
 int dg_interval_timer_need(lua_State *L, dg_state *state)

@@ -89,18 +89,55 @@ static void find_uv(lua_State *L, dg_state *state)
         lua_xmove(main, L, 1);
 }
 
+/* Returns whether the program has loaded luv. Metamethods are not called. */
+static int is_loaded(lua_State *L)
+{
+    static const char *const names[] = {"luv", "uv"};
+    int top = lua_gettop(L), is = 0;
+    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+    for (int i = 0; i < 2 && !is; i++) {
+        lua_pushstring(L, names[i]);
+        lua_rawget(L, top + 1);
+        if (lua_istable(L, -1)) {
+            lua_pushliteral(L, "new_poll");
+            lua_rawget(L, -2);
+            is = !lua_isnil(L, -1);
+        }
+    }
+    lua_settop(L, top);
+    return is;
+}
+
+/* How far a search for luv goes. */
+enum search { ONLY_LOADED, UNLESS_IN_VAIN, AGAIN };
+
+/* Tells the sockets once that there is a loop. If that fails, for want of memory, the next call tries again. */
+static void meet(lua_State *L, dg_state *state)
+{
+    luaL_checkstack(L, 2, "dgram");
+    state->luv_met = 1;
+    lua_pushcfunction(L, state->on_loop);
+    if (lua_pcall(L, 0, 0, 0) == 0)
+        return;
+    state->luv_met = 0;
+    lua_error(L);
+}
+
 /* Pushes luv's module table and returns 1, or pushes nothing and returns 0. After a search in vain it searches again
- * only where the call needs luv (`again`): there may be a descriptor for luv's file by now. */
-static int push_uv(lua_State *L, int again)
+ * only where the call needs luv: there may be a descriptor for luv's file by now. */
+static int push_uv(lua_State *L, enum search search)
 {
     dg_state *state = dg_state_of(L);
     if (state->luv_gone)
         return 0;
     dg_registry_get(L, DG_REGISTRY_UV);
-    if (lua_istable(L, -1))
+    if (lua_istable(L, -1)) {
+        if (!state->luv_met)
+            meet(L, state);
         return 1;
+    }
     lua_pop(L, 1);
-    if (state->luv_sought && !again)
+    if ((state->luv_sought && search != AGAIN) || (search == ONLY_LOADED && !is_loaded(L)))
         return 0;
     find_uv(L, state);
     if (!lua_istable(L, -1)) {
@@ -110,6 +147,7 @@ static int push_uv(lua_State *L, int again)
     lua_pushvalue(L, -1);
     dg_registry_set(L, DG_REGISTRY_UV);
     guard(L);
+    meet(L, state);
     return 1;
 }
 
@@ -120,9 +158,20 @@ void dg_luv_push(lua_State *L, const char *name)
     lua_remove(L, -2);
 }
 
-static int available(lua_State *L, int again)
+int dg_luv_ask(lua_State *L, const char *name)
 {
-    int found = push_uv(L, again);
+    dg_luv_push(L, name);
+    if (!lua_isfunction(L, -1)) {
+        lua_pop(L, 1);
+        return 0;
+    }
+    lua_call(L, 0, 1);
+    return 1;
+}
+
+static int available(lua_State *L, enum search search)
+{
+    int found = push_uv(L, search);
     if (found)
         lua_pop(L, 1);
     return found;
@@ -130,16 +179,41 @@ static int available(lua_State *L, int again)
 
 int dg_luv_available(lua_State *L)
 {
-    return available(L, 0);
+    return available(L, UNLESS_IN_VAIN);
+}
+
+int dg_luv_present(lua_State *L)
+{
+    return available(L, ONLY_LOADED);
 }
 
 void dg_luv_need(lua_State *L, const char *what)
 {
-    if (!available(L, 1))
+    if (!available(L, AGAIN))
         dg_error_raise(L, "Error", "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
                        "%s needs an event loop: neither require \"luv\" nor require \"uv\" finds one. "
-                       "Install luv (luarocks install luv, or Debian's lua-luv)",
+                       "Install luv (luarocks install luv, or Debian's lua-luv), or see dgram.setLoop",
                        what);
+}
+
+int dg_luv_is_neovims(lua_State *L)
+{
+    static const char *const fields[] = {"uv", "loop"};
+    int top = lua_gettop(L), is = 0;
+    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+    lua_getfield(L, -1, "_G");
+    lua_pushliteral(L, "vim");
+    lua_rawget(L, -2);
+    if (lua_istable(L, -1)) {
+        lua_getfield(L, -1, "api");
+        for (int i = 0; i < 2 && lua_istable(L, top + 4) && !is; i++) {
+            lua_getfield(L, top + 3, fields[i]);
+            dg_registry_get(L, DG_REGISTRY_UV);
+            is = lua_rawequal(L, -1, -2);
+        }
+    }
+    lua_settop(L, top);
+    return is;
 }
 
 void dg_luv_check(lua_State *L, const char *call)
@@ -175,7 +249,47 @@ void dg_luv_call(lua_State *L, const char *name)
     if (!dg_luv_is_closing(L)) {
         dg_luv_push(L, name);
         lua_pushvalue(L, -2);
-        lua_call(L, 1, 0);
+        if (lua_isnil(L, -2)) /* timer_stop: the timer fires in vain */
+            lua_pop(L, 2);
+        else
+            lua_call(L, 1, 0);
     }
     lua_pop(L, 1);
+}
+
+static void check_loop(lua_State *L, int index)
+{
+    static const char *const names[] = {"new_poll",  "poll_start", "poll_stop",   "new_idle", "idle_start",
+                                        "idle_stop", "new_timer",  "timer_start", "close",    "is_closing",
+                                        "ref",       "unref",      "run",         "stop"};
+    if (!lua_istable(L, index))
+        dg_error_arg_type(L, index, "loop", "a table");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        lua_getfield(L, index, names[i]);
+        if (!lua_isfunction(L, -1))
+            dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE",
+                           "The \"loop\" argument must have the function \"%s\", as luv has it", names[i]);
+        lua_pop(L, 1);
+    }
+}
+
+/* core.setLoop(loop) */
+static int set_loop(lua_State *L)
+{
+    dg_error_surplus_function(L, 1);
+    check_loop(L, 1);
+    dg_state *state = dg_state_of(L);
+    if (state->has_sockets || state->running != 0 || state->luv_gone)
+        dg_error_raise(L, "Error", "ERR_INVALID_STATE",
+                       "Invalid state: dgram.setLoop comes before the first socket is made");
+    lua_settop(L, 1);
+    dg_registry_set(L, DG_REGISTRY_UV);
+    guard(L);
+    return 0;
+}
+
+void dg_luv_add(lua_State *L)
+{
+    static const luaL_Reg core[] = {{"setLoop", set_loop}, {NULL, NULL}};
+    dg_setfuncs(L, core);
 }

@@ -46,6 +46,7 @@ dg_state *dg_state_open(lua_State *L)
     memset(state, 0, sizeof *state);
     state->main = dg_mainthread(L);
     state->timer_fd = -1;
+    state->due = 1; /* luv's own handles, the one of its threads among them, are not watched before the first turn */
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, state_gc);
     lua_setfield(L, -2, "__gc");

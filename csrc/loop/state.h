@@ -67,9 +67,14 @@ typedef struct dg_state {
     unsigned dropped_errors;            /* errors that there was no memory to keep */
     unsigned char large_events;         /* registry[DG_REGISTRY_EVENTS] has grown: it is freed when it is empty */
     unsigned char idle_running;         /* the idle handle is started (idle.c) */
+    unsigned char due;                  /* the loop has to make a turn before anybody waits for it (due.c) */
+    unsigned char due_told;             /* the host's function was called for that */
+    unsigned telling;                   /* calls of that function on the C stack */
     const void *sentinel;               /* registry[DG_REGISTRY_SENTINEL] (luv.c) */
     unsigned char luv_gone;             /* the Lua state is being closed: nothing of luv may be called any more */
+    unsigned char has_sockets;          /* a socket was made: the loop stays the one that it is (luv.c) */
     unsigned char luv_sought;           /* luv has been searched for; registry[DG_REGISTRY_UV] is nil if in vain */
+    unsigned char luv_met;              /* on_loop has been called (luv.c) */
     lua_Integer first_event, end_event; /* deferred calls: registry[DG_REGISTRY_EVENTS][first .. end) (work.c) */
     dg_arena *arena;                    /* a receive arena that no socket uses now */
     dg_fifo spare;                      /* a payload block that no send queue uses now */
@@ -81,6 +86,7 @@ typedef struct dg_state {
     unsigned char timer_watched; /* the timer's poll handle is started */
     lua_CFunction on_poll, on_alive, on_retry, on_deadline, on_idle,
         on_timer;                /* luv's callbacks, which dispatch.c sets */
+    lua_CFunction on_loop;       /* is called once, when luv was found; dispatch.c sets it, too */
     dg_address_cache *addresses; /* NULL before the first parsed destination */
 } dg_state;
 

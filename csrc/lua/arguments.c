@@ -124,17 +124,27 @@ static void take_callback(lua_State *L, dg_arguments *out, int at)
     dg_error_surplus(L, at);
 }
 
-/* Reads port [, address] [, callback] from `at` on; without an address the callback may be in its place. */
+/* Reads [options] [, callback] from `at` on. */
+static void take_tail(lua_State *L, dg_arguments *out, int at)
+{
+    if (lua_istable(L, at))
+        out->options = at++;
+    else if (is_absent(L, at) && lua_isfunction(L, at + 1))
+        at++;
+    take_callback(L, out, at);
+}
+
+/* Reads port [, address] from `at` on, and the tail; without an address the tail may be in its place. */
 static void take_port(lua_State *L, dg_arguments *out, int at)
 {
     int next = at + 1;
     out->port = dg_argument_port(L, at, 1);
-    if (!is_absent(L, next) && !lua_isfunction(L, next)) {
+    if (!is_absent(L, next) && !lua_isfunction(L, next) && !lua_istable(L, next)) {
         if (lua_type(L, next) != LUA_TSTRING)
             dg_error_arg_type(L, next, "address", "a string");
         out->address = next;
     }
-    take_callback(L, out, lua_isfunction(L, next) ? next : next + 1);
+    take_tail(L, out, out->address != 0 || is_absent(L, next) ? next + 1 : next);
 }
 
 /* path [, callback] */
@@ -142,7 +152,7 @@ static void take_path(lua_State *L, dg_arguments *out, int at)
 {
     dg_argument_path(L, at, "path");
     out->address = at;
-    take_callback(L, out, at + 1);
+    take_tail(L, out, at + 1);
 }
 
 /* [callback] */
@@ -150,15 +160,15 @@ static void take_nothing(lua_State *L, dg_arguments *out, int at)
 {
     out->to_peer = 1;
     for (int index = at; index <= lua_gettop(L); index++)
-        if (!is_absent(L, index) && !lua_isfunction(L, index))
+        if (!is_absent(L, index) && !lua_isfunction(L, index) && !lua_istable(L, index))
             dg_error_raise(L, "Error", "ERR_SOCKET_DGRAM_IS_CONNECTED",
                            "Already connected: a connected socket's send takes no port, address or path");
-    take_callback(L, out, at);
+    take_tail(L, out, at);
 }
 
 static void take_destination(lua_State *L, enum dg_form form, dg_arguments *out, int at)
 {
-    out->to_peer = out->address = out->callback = 0;
+    out->to_peer = out->address = out->options = out->callback = 0;
     out->port = 0;
     if (form == DG_FORM_PORT)
         take_port(L, out, at);
@@ -223,6 +233,8 @@ void dg_arguments_of_sendto(lua_State *L, enum dg_form form, dg_arguments *out)
     take_destination(L, form, out, 5);
     if (out->address == 0 && form == DG_FORM_PORT)
         dg_error_arg_type(L, 6, "address", "a string");
+    if (out->options != 0)
+        dg_error_arg_type(L, out->options, "callback", "a function");
 }
 
 int dg_payload_copy_list(lua_State *L, const dg_payload *payload, char *place)

@@ -26,6 +26,7 @@ typedef struct dg_arguments {
     int to_peer; /* to the connected peer: no port, no address */
     unsigned port;
     int address;  /* stack index of the address; 0: none. It is a string that is not parsed yet. */
+    int options;  /* stack index of the table of options, whose contents are not checked; 0: none */
     int callback; /* stack index of the function; 0: none */
 } dg_arguments;
 
@@ -36,11 +37,11 @@ enum dg_form { DG_FORM_PORT, DG_FORM_PATH, DG_FORM_PEER };
  * Return 0 for any other form and for wrong arguments; raise nothing. */
 static inline int dg_arguments_plain(lua_State *L, dg_arguments *out);
 static inline int dg_arguments_plain_to_peer(lua_State *L, dg_arguments *out);
-/* (self, msg [, offset, length] <destination> [, callback]) */
+/* (self, msg [, offset, length] <destination> [, options] [, callback]) */
 void dg_arguments_of_send(lua_State *L, enum dg_form form, dg_arguments *out);
 /* (self, msg, rinfo [, callback]) */
 void dg_arguments_of_reply(lua_State *L, dg_payload *out);
-/* (self, list <destination> [, callback]); of the payload only `parts` is set. */
+/* (self, list <destination> [, options] [, callback]); of the payload only `parts` is set. */
 void dg_arguments_of_send_many(lua_State *L, enum dg_form form, dg_arguments *out);
 /* (self, msg, offset, length <destination, all of it> [, callback]) */
 void dg_arguments_of_sendto(lua_State *L, enum dg_form form, dg_arguments *out);
@@ -72,6 +73,7 @@ static inline int dg_arguments_plain(lua_State *L, dg_arguments *out)
     out->to_peer = 0;
     out->port = (unsigned)port;
     out->address = 4;
+    out->options = 0;
     out->callback = top == 5 ? 5 : 0;
     return 1;
 }
@@ -86,6 +88,7 @@ static inline int dg_arguments_plain_to_peer(lua_State *L, dg_arguments *out)
     out->to_peer = 1;
     out->port = 0;
     out->address = 0;
+    out->options = 0;
     out->callback = top == 3 ? 3 : 0;
     return 1;
 }

@@ -24,13 +24,15 @@ enum dg_registry_place {
     DG_REGISTRY_UNCAUGHT,        /* errors that wait to be raised: {error, traceback, ...} */
     DG_REGISTRY_HANDLER,         /* the function given to setUncaughtHandler */
     DG_REGISTRY_HOOKS,           /* functions of the Lua side that C calls, by name (init.lua) */
-    DG_REGISTRY_UV,              /* luv's module table, once it was found */
+    DG_REGISTRY_UV,              /* luv's module table, once it was found, or the loop of setLoop */
     DG_REGISTRY_CLOSE_QUEUE,     /* handles that wait to be closed, each with a descriptor to close, or -1 */
     DG_REGISTRY_IDLE,            /* luv's idle handle, while there is one */
     DG_REGISTRY_MODERATE,        /* moderation.c's function for protected calls */
     DG_REGISTRY_TIMER,           /* the poll handle of the timer, while there is one */
     DG_REGISTRY_SENTINEL,        /* a userdata whose finalizer notes that luv's loop may be gone */
     DG_REGISTRY_SENTINEL_META,   /* its metatable */
+    DG_REGISTRY_ON_DUE,          /* the function given to onDue */
+    DG_REGISTRY_STEP_TIMER,      /* the timer handle that bounds a step, while there is one */
     DG_REGISTRY_NOBODY,          /* a function that does nothing: the target of messages that nobody may get */
     DG_REGISTRY_CORE,            /* the module's table: a state has one, however often the module is loaded */
     DG_REGISTRY_SOURCE,          /* prefix of the chunk names of dgram's own Lua files */

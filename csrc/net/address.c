@@ -188,6 +188,40 @@ int dg_address_lacks_zone(const dg_address *address)
            address->u.in6.sin6_scope_id == 0;
 }
 
+/* Returns whether it is IPv4, mapped addresses included; stores it in host order. */
+static int take_ipv4(const dg_address *address, uint32_t *out)
+{
+    struct in_addr in;
+    if (address->u.any.sa_family == AF_INET)
+        in = address->u.in.sin_addr;
+    else if (IN6_IS_ADDR_V4MAPPED(&address->u.in6.sin6_addr))
+        memcpy(&in, &address->u.in6.sin6_addr.s6_addr[12], sizeof in);
+    else
+        return 0;
+    *out = ntohl(in.s_addr);
+    return 1;
+}
+
+int dg_address_is_any(const dg_address *address)
+{
+    uint32_t ipv4;
+    return take_ipv4(address, &ipv4) ? ipv4 == INADDR_ANY : IN6_IS_ADDR_UNSPECIFIED(&address->u.in6.sin6_addr);
+}
+
+int dg_address_is_link_local(const dg_address *address)
+{
+    uint32_t ipv4;
+    return take_ipv4(address, &ipv4) ? ipv4 >> 16 == 0xa9fe : IN6_IS_ADDR_LINKLOCAL(&address->u.in6.sin6_addr);
+}
+
+int dg_address_is_host(const dg_address *address)
+{
+    uint32_t ipv4;
+    if (take_ipv4(address, &ipv4))
+        return ipv4 != INADDR_ANY && ipv4 != INADDR_BROADCAST && !IN_MULTICAST(ipv4);
+    return !IN6_IS_ADDR_UNSPECIFIED(&address->u.in6.sin6_addr) && !IN6_IS_ADDR_MULTICAST(&address->u.in6.sin6_addr);
+}
+
 int dg_address_is_multicast(const dg_address *address)
 {
     if (address->u.any.sa_family == AF_INET6)

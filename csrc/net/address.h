@@ -101,6 +101,11 @@ static inline int dg_inet_equal(const dg_inet *a, const dg_address *b)
 /* Returns whether two addresses are the same but for what does not matter to a peer (IPv6's flow label). */
 int dg_address_same(const dg_address *a, const dg_address *b);
 int dg_address_is_multicast(const dg_address *address);
+/* The next three see through mapped addresses: the wildcard; 169.254.0.0/16 (RFC 3927) and fe80::/10; and what may be
+ * one host's address, which the wildcard, groups and 255.255.255.255 are not. */
+int dg_address_is_any(const dg_address *address);
+int dg_address_is_link_local(const dg_address *address);
+int dg_address_is_host(const dg_address *address);
 /* Returns whether it needs a zone (RFC 4007) and has none. */
 int dg_address_lacks_zone(const dg_address *address);
 

@@ -4,17 +4,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
+#include <limits.h>
 #include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "address.h"
-
-static int is_wildcard(const dg_address *address)
-{
-    if (address->u.any.sa_family == AF_INET)
-        return address->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
-    return IN6_IS_ADDR_UNSPECIFIED(&address->u.in6.sin6_addr);
-}
 
 static int same_host(const struct sockaddr *theirs, const dg_address *ours)
 {
@@ -65,6 +62,15 @@ int dg_interface_list_multicast(unsigned *indexes, int room)
     return count;
 }
 
+unsigned dg_interface_index(const char *name)
+{
+    char *end;
+    if (name[0] != '#' || name[1] < '0' || name[1] > '9')
+        return if_nametoindex(name);
+    unsigned long index = strtoul(name + 1, &end, 10);
+    return *end == '\0' && index <= INT_MAX ? (unsigned)index : 0;
+}
+
 int dg_interface_find(const char *text, dg_interface *out)
 {
     dg_address address;
@@ -81,5 +87,28 @@ int dg_interface_find(const char *text, dg_interface *out)
         out->address = address.u.in.sin_addr;
     else if (address.u.in6.sin6_scope_id != 0)
         out->index = address.u.in6.sin6_scope_id;
-    return out->index != 0 || is_wildcard(&address) ? 0 : index_of_address(&address, &out->index);
+    return out->index != 0 || dg_address_is_any(&address) ? 0 : index_of_address(&address, &out->index);
+}
+
+/* if_indextoname(3) would open a socket to ask by. */
+static int ask_name(int fd, unsigned index, char name[IF_NAMESIZE])
+{
+#if defined(SIOCGIFNAME)
+    struct ifreq request;
+    memset(&request, 0, sizeof request);
+    request.ifr_ifindex = (int)index;
+    if (ioctl(fd, SIOCGIFNAME, &request) != 0)
+        return 0;
+    memcpy(name, request.ifr_name, IF_NAMESIZE);
+    return 1;
+#else
+    (void)fd;
+    return if_indextoname(index, name) != NULL;
+#endif
+}
+
+void dg_interface_name(int fd, unsigned index, char name[IF_NAMESIZE])
+{
+    if (!ask_name(fd, index, name))
+        snprintf(name, IF_NAMESIZE, "#%u", index);
 }

@@ -3,6 +3,7 @@
 #ifndef DG_NET_INTERFACE_H
 #define DG_NET_INTERFACE_H
 
+#include <net/if.h>
 #include <netinet/in.h>
 
 #include "attributes.h"
@@ -20,9 +21,15 @@ typedef struct dg_interface {
  * interface has, or -ENODEV for an unknown zone. */
 int dg_interface_find(const char *text, dg_interface *out);
 
+/* Returns the index of the interface of this name, or that behind "#", as in "#7"; 0: there is none. */
+unsigned dg_interface_index(const char *name);
+
 /* Writes the indexes of the interfaces that are up and can do multicast, at most `room`; returns how many, or a
  * negative errno. */
 int dg_interface_list_multicast(unsigned *indexes, int room);
+
+/* Writes the name of an interface, or "#" and its index where it has gone; `fd` is any socket. */
+void dg_interface_name(int fd, unsigned index, char name[IF_NAMESIZE]);
 
 DG_HIDDEN_END
 

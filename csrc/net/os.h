@@ -6,7 +6,8 @@
 
 #include <stdint.h>
 
-#include "address.h"
+#include "ancillary.h"
+#include "route.h"
 
 DG_HIDDEN_BEGIN
 
@@ -35,17 +36,22 @@ void dg_os_offloads(int fd, dg_offloads *out);
  * a socket. */
 void dg_os_coalesce(int fd, dg_offloads *out);
 
+/* Has the kernel keep ICMP errors of all datagrams that the descriptor sends (error_queue.h). Returns 0, -ENOTSUP where
+ * the system or the family has none, or another negative errno. */
+int dg_os_hear_errors(int fd, int family);
+
 /* One message: a datagram, or (segment != 0) a GSO batch of datagrams of `segment` bytes each; the last may be
  * shorter. */
 typedef struct dg_outgoing {
     const char *data;
     uint32_t length;
     uint32_t segment;
-    const dg_address *to; /* length 0: the connected peer */
+    const dg_route *route;
 } dg_outgoing;
 
 /* Sends the first of `count` messages (at most DG_BATCH) and as many of the following as the kernel takes in one call.
- * Returns how many it took (1 or more), or the negative errno of the first. Never returns -EINTR. */
+ * Returns how many it took (1 or more), or the negative errno of the first: -ENOTSUP where the system has no options
+ * for single datagrams. Never returns -EINTR. */
 int dg_os_send(int fd, const dg_outgoing *out, unsigned count);
 
 /* Memory to receive into: DG_SLOTS slots, of which only the used ones are touched. */
@@ -61,17 +67,23 @@ typedef struct dg_received {
     const char *data;
     uint32_t length;
     uint32_t segment;
-    int truncated; /* the kernel cut it */
+    int truncated;   /* the kernel cut it, or something that was asked for has found no room */
+    int control_cut; /* dg_os_receive_large: it had brought descriptors, which the kernel has closed */
     dg_address from;
+    dg_ancillary with; /* what came with it; only set where something was asked for */
 } dg_received;
 
+/* Has the kernel tell a set (dg_ask) with each datagram that the descriptor receives. Returns 0, -ENOTSUP where the
+ * system or the family does not tell it, or another negative errno; *out is only changed if it returns 0. */
+int dg_os_ask(int fd, int family, unsigned set, dg_asked *out);
+
 /* Receives into the first slots of the arena, at most `want` (1 .. DG_SLOTS), without waiting. Where UDP_GRO is off for
- * certain it does not ask for the segment size, which makes a lone datagram cheaper. Returns how many slots are filled,
- * or a negative errno. Never returns -EINTR. */
-int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads);
+ * certain, and nothing was asked for, it offers no room for control messages, which makes a lone datagram cheaper.
+ * Returns how many slots are filled, or a negative errno. Never returns -EINTR. */
+int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads, const dg_asked *asked);
 /* Receives one datagram into the first slot, which has the whole arena (2 MiB) for it. Returns 1 or a negative errno.
  */
-int dg_os_receive_large(int fd, dg_arena *arena);
+int dg_os_receive_large(int fd, dg_arena *arena, const dg_asked *asked);
 dg_received *dg_arena_slot(dg_arena *arena, unsigned i);
 
 DG_HIDDEN_END

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Linux: recvmmsg(2), sendmmsg(2), and udp(7)'s UDP_SEGMENT and UDP_GRO. */
+#if defined(__linux__) && !defined(DGRAM_PORTABLE)
 #define _GNU_SOURCE
 #include "os.h"
 
@@ -9,6 +10,7 @@
 #include <sys/uio.h>
 
 #include "cmsg.h"
+#include "error_queue.h"
 
 /* Not every libc's headers have these. The kernel's values do not change. */
 enum { OPT_UDP_SEGMENT = 103, OPT_UDP_GRO = 104 };
@@ -17,7 +19,7 @@ enum { OPT_UDP_SEGMENT = 103, OPT_UDP_GRO = 104 };
 #endif
 
 enum {
-    CONTROL_BYTES = 192, /* for the segment size, and for messages that an adopted descriptor may have turned on */
+    CONTROL_BYTES = 192, /* for the control messages of a send */
     /* With a power of two between cells, their starts would share the same sets of the CPU's cache. */
     PAYLOAD_BYTES = DG_SLOT_BYTES + 576,
 };
@@ -28,6 +30,15 @@ typedef union control {
 } control;
 
 _Static_assert(CONTROL_BYTES >= CMSG_SPACE(sizeof(int)), "room for the segment size");
+_Static_assert(CONTROL_BYTES >=
+                   CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)),
+               "room for the segment size and all options of a datagram");
+
+/* Control messages of a receive. */
+typedef union incoming {
+    struct cmsghdr align;
+    char bytes[DG_ANCILLARY_BYTES];
+} incoming;
 
 /* The headers of a datagram lie beside its bytes, in the same page, so that a receive touches few pages. */
 typedef struct cell {
@@ -39,7 +50,7 @@ struct dg_arena {
     cell cells[DG_SLOTS];
     struct mmsghdr headers[DG_SLOTS];
     struct iovec buffers[DG_SLOTS];
-    control controls[DG_SLOTS];
+    incoming controls[DG_SLOTS];
 };
 
 dg_arena *dg_arena_new(void)
@@ -85,9 +96,19 @@ static int expects_segments(const dg_offloads *offloads)
     return offloads->coalesce || offloads->shared;
 }
 
-/* If control messages were cut, the segment size may be missing. Where none is expected, other messages were cut, which
- * do not matter. */
-static void describe_slot(dg_arena *arena, unsigned i, uint32_t length, const dg_offloads *offloads)
+/* Reads what came with the datagrams of a slot. Returns whether all that was asked for did. */
+static int read_ancillary(int fd, dg_arena *arena, unsigned i, const dg_asked *asked)
+{
+    dg_ancillary *with = &arena->cells[i].slot.with;
+    dg_ancillary_read(&arena->headers[i].msg_hdr, asked->set, with);
+    dg_ancillary_name(with, fd, i != 0 ? &arena->cells[i - 1].slot.with : NULL);
+    return (asked->set & ~with->has) == 0;
+}
+
+/* If control messages were cut, the segment size may be missing, or what was asked for. Else other messages were cut,
+ * which do not matter. */
+static void describe_slot(int fd, dg_arena *arena, unsigned i, uint32_t length, const dg_offloads *offloads,
+                          const dg_asked *asked)
 {
     struct msghdr *header = &arena->headers[i].msg_hdr;
     dg_received *slot = &arena->cells[i].slot;
@@ -95,18 +116,21 @@ static void describe_slot(dg_arena *arena, unsigned i, uint32_t length, const dg
     slot->length = length;
     slot->segment = expects_segments(offloads) ? segment_size(header, length) : length;
     slot->truncated = (header->msg_flags & (offloads->coalesce ? MSG_TRUNC | MSG_CTRUNC : MSG_TRUNC)) != 0;
+    slot->control_cut = (header->msg_flags & MSG_CTRUNC) != 0;
     slot->from.length = header->msg_namelen;
+    if (asked->set != 0 && !read_ancillary(fd, arena, i, asked) && slot->control_cut)
+        slot->truncated = 1;
 }
 
-static void ready_slot(dg_arena *arena, unsigned i, const dg_offloads *offloads)
+static void ready_slot(dg_arena *arena, unsigned i, const dg_offloads *offloads, const dg_asked *asked)
 {
     struct msghdr *header = &arena->headers[i].msg_hdr;
     header->msg_namelen = sizeof arena->cells[i].slot.from.u;
-    header->msg_controllen = expects_segments(offloads) ? CONTROL_BYTES : 0;
+    header->msg_controllen = expects_segments(offloads) ? DG_ANCILLARY_BYTES : asked->room;
 }
 
 /* Receives with recvmsg(2), which is cheaper than recvmmsg(2) for one slot. */
-static int receive_one(int fd, dg_arena *arena, const dg_offloads *offloads)
+static int receive_one(int fd, dg_arena *arena, const dg_offloads *offloads, const dg_asked *asked)
 {
     ssize_t length;
     do
@@ -114,7 +138,7 @@ static int receive_one(int fd, dg_arena *arena, const dg_offloads *offloads)
     while (length < 0 && errno == EINTR);
     if (length < 0)
         return -errno;
-    describe_slot(arena, 0, (uint32_t)length, offloads);
+    describe_slot(fd, arena, 0, (uint32_t)length, offloads, asked);
     return 1;
 }
 
@@ -138,38 +162,43 @@ static int receive_plain(int fd, dg_arena *arena)
 }
 
 /* Receives a datagram that may fill all cells of the arena. What was in them is not needed after a receive. */
-int dg_os_receive_large(int fd, dg_arena *arena)
+int dg_os_receive_large(int fd, dg_arena *arena, const dg_asked *asked)
 {
     static const dg_offloads none;
-    ready_slot(arena, 0, &none);
+    ready_slot(arena, 0, &none, asked);
     arena->buffers[0].iov_len = sizeof arena->cells - offsetof(cell, payload);
-    int status = receive_one(fd, arena, &none);
+    int status = receive_one(fd, arena, &none, asked);
     arena->buffers[0].iov_len = DG_SLOT_BYTES;
     return status;
 }
 
-static int receive_several(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads)
+static int receive_several(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads, const dg_asked *asked)
 {
     int count;
     for (unsigned i = 0; i < want; i++)
-        ready_slot(arena, i, offloads);
+        ready_slot(arena, i, offloads, asked);
     if (want == 1)
-        return receive_one(fd, arena, offloads);
+        return receive_one(fd, arena, offloads, asked);
     do
         count = recvmmsg(fd, arena->headers, want, MSG_DONTWAIT, NULL);
     while (count < 0 && errno == EINTR);
     if (count < 0)
         return -errno;
     for (int i = 0; i < count; i++)
-        describe_slot(arena, (unsigned)i, arena->headers[i].msg_len, offloads);
+        describe_slot(fd, arena, (unsigned)i, arena->headers[i].msg_len, offloads, asked);
     return count;
 }
 
-int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads)
+int dg_os_receive(int fd, dg_arena *arena, unsigned want, const dg_offloads *offloads, const dg_asked *asked)
 {
-    if (want == 1 && !expects_segments(offloads))
+    if (want == 1 && !expects_segments(offloads) && asked->room == 0)
         return receive_plain(fd, arena);
-    return receive_several(fd, arena, want, offloads);
+    return receive_several(fd, arena, want, offloads, asked);
+}
+
+int dg_os_ask(int fd, int family, unsigned set, dg_asked *out)
+{
+    return dg_ancillary_ask(fd, family, set, out);
 }
 
 /* What a send call needs beside the payload, for one message. */
@@ -178,41 +207,93 @@ typedef struct envelope {
     control control;
 } envelope;
 
-static void fill_header(struct msghdr *header, envelope *env, const dg_outgoing *out)
+/* Returns the IPv4 address that the socket is bound to; 0.0.0.0: none. */
+static struct in_addr bound_ipv4(int fd)
 {
+    struct in_addr found = {htonl(INADDR_ANY)};
+    dg_address own;
+    own.length = sizeof own.u;
+    if (getsockname(fd, &own.u.any, &own.length) != 0)
+        return found;
+    if (own.u.any.sa_family == AF_INET)
+        found = own.u.in.sin_addr;
+    else if (IN6_IS_ADDR_V4MAPPED(&own.u.in6.sin6_addr))
+        memcpy(&found, &own.u.in6.sin6_addr.s6_addr[12], sizeof found);
+    return found;
+}
+
+/* Over IPv4 a message that names only the interface would take the socket's own address away, so that is named, too. */
+static void write_source(int fd, struct msghdr *header, const dg_send_options *options)
+{
+    struct in_pktinfo ipv4 = {0};
+    struct in6_pktinfo ipv6;
+    if (!options->ipv4) {
+        ipv6.ipi6_addr = options->source;
+        ipv6.ipi6_ifindex = options->interface_index;
+        dg_cmsg_write(header, CONTROL_BYTES, IPPROTO_IPV6, IPV6_PKTINFO, &ipv6, sizeof ipv6);
+        return;
+    }
+    ipv4.ipi_ifindex = (int)options->interface_index;
+    if (options->set & DG_SEND_SOURCE)
+        memcpy(&ipv4.ipi_spec_dst, &options->source.s6_addr[12], sizeof ipv4.ipi_spec_dst);
+    else
+        ipv4.ipi_spec_dst = bound_ipv4(fd);
+    dg_cmsg_write(header, CONTROL_BYTES, IPPROTO_IP, IP_PKTINFO, &ipv4, sizeof ipv4);
+}
+
+/* Mapped destinations need IPv4's messages: the kernel ignores those of the other family. */
+static void write_options(int fd, struct msghdr *header, const dg_send_options *options)
+{
+    const int level = options->ipv4 ? IPPROTO_IP : IPPROTO_IPV6, tos = options->tos, ttl = options->ttl;
+    if (options->set & (DG_SEND_SOURCE | DG_SEND_INTERFACE))
+        write_source(fd, header, options);
+    if (options->set & DG_SEND_TOS)
+        dg_cmsg_write(header, CONTROL_BYTES, level, options->ipv4 ? IP_TOS : IPV6_TCLASS, &tos, sizeof tos);
+    if (options->set & DG_SEND_TTL)
+        dg_cmsg_write(header, CONTROL_BYTES, level, options->ipv4 ? IP_TTL : IPV6_HOPLIMIT, &ttl, sizeof ttl);
+}
+
+static void fill_header(int fd, struct msghdr *header, envelope *env, const dg_outgoing *out)
+{
+    const dg_route *route = out->route;
     env->buffer.iov_base = (void *)(uintptr_t)out->data; /* sendmsg(2) only reads it */
     env->buffer.iov_len = out->length;
     memset(header, 0, sizeof *header);
-    if (out->to->length != 0) {
-        header->msg_name = (void *)(uintptr_t)&out->to->u;
-        header->msg_namelen = out->to->length;
+    if (route->to.length != 0) {
+        header->msg_name = (void *)(uintptr_t)&route->to.u;
+        header->msg_namelen = route->to.length;
     }
     header->msg_iov = &env->buffer;
     header->msg_iovlen = 1;
+    if (out->segment == 0 && route->options.set == 0)
+        return;
+    header->msg_control = &env->control;
     if (out->segment != 0) {
         uint16_t size = (uint16_t)out->segment;
-        header->msg_control = &env->control;
         dg_cmsg_write(header, CONTROL_BYTES, SOL_UDP, OPT_UDP_SEGMENT, &size, sizeof size);
     }
+    if (route->options.set != 0)
+        write_options(fd, header, &route->options);
 }
 
 /* Sends a lone datagram with sendto(2), which needs no header. */
 static int send_plain(int fd, const dg_outgoing *out)
 {
-    const struct sockaddr *to = out->to->length != 0 ? &out->to->u.any : NULL;
+    const dg_address *to = &out->route->to;
     ssize_t sent;
     do
-        sent = sendto(fd, out->data, out->length, MSG_NOSIGNAL | MSG_DONTWAIT, to, out->to->length);
+        sent = sendto(fd, out->data, out->length, MSG_NOSIGNAL | MSG_DONTWAIT, to->length != 0 ? &to->u.any : NULL,
+                      to->length);
     while (sent < 0 && errno == EINTR);
     return sent >= 0 ? 1 : -errno;
 }
 
-static int send_segmented(int fd, const dg_outgoing *out)
+static int send_with_control(int fd, const dg_outgoing *out)
 {
     struct msghdr header;
     envelope env;
     ssize_t sent;
-    fill_header(&header, &env, out);
+    fill_header(fd, &header, &env, out);
     do
         sent = sendmsg(fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
@@ -225,7 +306,7 @@ static int send_several(int fd, const dg_outgoing *out, unsigned count)
     envelope envelopes[DG_BATCH];
     int sent;
     for (unsigned i = 0; i < count; i++) {
-        fill_header(&headers[i].msg_hdr, &envelopes[i], &out[i]);
+        fill_header(fd, &headers[i].msg_hdr, &envelopes[i], &out[i]);
         headers[i].msg_len = 0;
     }
     do
@@ -238,7 +319,12 @@ int dg_os_send(int fd, const dg_outgoing *out, unsigned count)
 {
     if (count > 1)
         return send_several(fd, out, count);
-    return out->segment != 0 ? send_segmented(fd, out) : send_plain(fd, out);
+    return (out->segment | out->route->options.set) != 0 ? send_with_control(fd, out) : send_plain(fd, out);
+}
+
+int dg_os_hear_errors(int fd, int family)
+{
+    return dg_error_queue_turn_on(fd, family);
 }
 
 void dg_os_offloads(int fd, dg_offloads *out)
@@ -260,3 +346,5 @@ void dg_os_coalesce(int fd, dg_offloads *out)
         out->coalesce = setsockopt(fd, SOL_UDP, OPT_UDP_GRO, &on, sizeof on) == 0;
     out->can_coalesce = 0;
 }
+
+#endif

@@ -5,8 +5,9 @@
 #include <string.h>
 
 /* When a queue is empty, a payload block above this size goes to the state's spare block, and lists above their size
- * are freed. So many idle sockets need little memory. */
-enum { KEPT_BLOCK = 2048, KEPT_LIST = 16384 };
+ * are freed. So many idle sockets need little memory. A batch's routes, each with a destination of its own, are kept.
+ * */
+enum { KEPT_BLOCK = 2048, KEPT_LIST = 16384, KEPT_ROUTES = 32768 };
 
 /* Reported entries are dropped when there are so many, because dropping one costs as much as dropping many. */
 enum { MOST_REPORTED = 64 };
@@ -25,10 +26,17 @@ static uint32_t places(const dg_fifo *fifo, size_t size, size_t most)
     return most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
 }
 
+static dg_route *route_at(const dg_queue *queue, size_t i)
+{
+    return (dg_route *)dg_fifo_first(&queue->routes) + i;
+}
+
 void dg_queue_grant(dg_queue *queue, size_t bytes, size_t count)
 {
     dg_queue_revoke(queue);
-    if (queue->payload.block == NULL || !dg_fifo_has_room(&queue->routes, sizeof(dg_address)))
+    uint32_t routes = queue->end_route - queue->first_route;
+    if (queue->payload.block == NULL || !dg_fifo_has_room(&queue->routes, sizeof(dg_route)) ||
+        (routes != 0 && route_at(queue, routes - 1)->options.set != 0))
         return;
     queue->credit_bytes = places(&queue->payload, 1, bytes);
     queue->credit_count = places(&queue->entries, sizeof(dg_entry), count);
@@ -54,11 +62,6 @@ static size_t entry_count(const dg_queue *queue)
     return dg_fifo_size(&queue->entries) / sizeof(dg_entry);
 }
 
-static dg_address *route_at(const dg_queue *queue, size_t i)
-{
-    return (dg_address *)dg_fifo_first(&queue->routes) + i;
-}
-
 static void swap_blocks(dg_fifo *a, dg_fifo *b)
 {
     dg_fifo old = *a;
@@ -73,7 +76,7 @@ int dg_queue_make_room(dg_queue *queue, size_t count, size_t bytes)
         swap_blocks(&queue->payload, queue->spare);
     if (dg_fifo_reserve(&queue->payload, bytes) == NULL ||
         dg_fifo_reserve(&queue->entries, count * sizeof(dg_entry)) == NULL ||
-        dg_fifo_reserve(&queue->routes, sizeof(dg_address)) == NULL)
+        dg_fifo_reserve(&queue->routes, sizeof(dg_route)) == NULL)
         return -ENOMEM;
     return 0;
 }
@@ -83,35 +86,34 @@ char *dg_queue_reserve(dg_queue *queue, size_t length)
     return dg_queue_make_room(queue, 1, length) == 0 ? dg_fifo_end(&queue->payload) : NULL;
 }
 
-/* Adds a route, unless the last one has the same destination. */
-static void add_route(dg_queue *queue, const dg_address *to)
+/* Adds a route, unless the last one is the same. */
+static void add_route(dg_queue *queue, const dg_route *route)
 {
     uint32_t count = queue->end_route - queue->first_route;
-    if (count != 0 && dg_address_equal(route_at(queue, count - 1), to))
+    if (count != 0 && dg_route_equal(route_at(queue, count - 1), route))
         return;
-    dg_address *route = dg_fifo_end(&queue->routes);
-    dg_address_copy(route, to);
+    dg_route_copy(dg_fifo_end(&queue->routes), route);
     dg_fifo_commit(&queue->routes, sizeof *route);
     queue->end_route++;
 }
 
-static void add_entry(dg_queue *queue, size_t length, const dg_address *to, uint32_t tag, int error)
+static void add_entry(dg_queue *queue, size_t length, const dg_route *route, uint32_t tag, int error)
 {
-    add_route(queue, to);
+    add_route(queue, route);
     dg_entry *entry = dg_fifo_end(&queue->entries);
     *entry = (dg_entry){(uint32_t)length, tag, queue->end_route - 1, error};
     dg_fifo_commit(&queue->entries, sizeof *entry);
 }
 
-void dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t tag)
+void dg_queue_push(dg_queue *queue, size_t length, const dg_route *route, uint32_t tag)
 {
-    add_entry(queue, length, to, tag, 0);
+    add_entry(queue, length, route, tag, 0);
     dg_fifo_commit(&queue->payload, length);
 }
 
-void dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t tag, int error)
+void dg_queue_refuse(dg_queue *queue, size_t length, const dg_route *route, uint32_t tag, int error)
 {
-    add_entry(queue, length, to, tag, error);
+    add_entry(queue, length, route, tag, error);
     queue->refused++;
 }
 
@@ -122,7 +124,7 @@ static void drop_entries(dg_queue *queue, size_t count)
     dg_fifo_consume(&queue->entries, count * sizeof(dg_entry));
     queue->next -= count;
     uint32_t first = entry_count(queue) != 0 ? entry_at(queue, 0)->route : queue->end_route;
-    dg_fifo_consume(&queue->routes, (first - queue->first_route) * sizeof(dg_address));
+    dg_fifo_consume(&queue->routes, (first - queue->first_route) * sizeof(dg_route));
     queue->first_route = first;
 }
 
@@ -134,7 +136,7 @@ static void retire_block(dg_queue *queue)
         dg_fifo_free(&queue->payload);
     if (entry_count(queue) == 0 && queue->entries.room > KEPT_LIST)
         dg_fifo_free(&queue->entries);
-    if (entry_count(queue) == 0 && queue->routes.room > KEPT_LIST)
+    if (entry_count(queue) == 0 && queue->routes.room > KEPT_ROUTES)
         dg_fifo_free(&queue->routes);
 }
 
@@ -165,7 +167,7 @@ size_t dg_queue_give_up(dg_queue *queue, int error, int silent)
 
 static int goes_to(const dg_queue *queue, const dg_entry *entry, const dg_address *to)
 {
-    return entry->error == 0 && dg_address_equal(dg_queue_route(queue, entry), to);
+    return entry->error == 0 && dg_address_equal(&dg_queue_route(queue, entry)->to, to);
 }
 
 size_t dg_queue_count_to(const dg_queue *queue, const dg_address *to, size_t *bytes)
@@ -192,7 +194,8 @@ void dg_queue_move(dg_queue *queue, const dg_address *to, dg_queue *other,
         size_t length = entry->error == 0 ? entry->length : 0;
         if (goes_to(queue, entry, to)) {
             memcpy(dg_fifo_end(&other->payload), from, length);
-            dg_queue_push(other, length, to, entry->tag != 0 ? renamed(context, entry->tag) : 0);
+            dg_queue_push(other, length, dg_queue_route(queue, entry),
+                          entry->tag != 0 ? renamed(context, entry->tag) : 0);
         } else {
             memmove(kept, from, length);
             kept += length;
@@ -206,7 +209,7 @@ void dg_queue_move(dg_queue *queue, const dg_address *to, dg_queue *other,
     finish_entries(queue, 0, 0);
 }
 
-const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry)
+const dg_route *dg_queue_route(const dg_queue *queue, const dg_entry *entry)
 {
     return route_at(queue, entry->route - queue->first_route);
 }
@@ -214,8 +217,8 @@ const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry)
 void dg_queue_name_peer(dg_queue *queue, const dg_address *peer)
 {
     for (uint32_t i = 0; i < queue->end_route - queue->first_route; i++)
-        if (route_at(queue, i)->length == 0)
-            dg_address_copy(route_at(queue, i), peer);
+        if (route_at(queue, i)->to.length == 0)
+            dg_address_copy(&route_at(queue, i)->to, peer);
 }
 
 void dg_queue_failed(dg_queue *queue, int error)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The send queue of one socket: payloads laid end to end, an entry for each datagram, a route for each change of
- * destination. So datagrams of one length to one destination are a GSO batch already, without a copy.
+ * destination or options. So datagrams of one length on one route are a GSO batch already, without a copy.
  *
  *     entries:   reported | done, to be reported | waiting for the kernel |
  *                         ^ reported             ^ next                   ^ end
@@ -11,8 +11,8 @@
 
 #include <stdint.h>
 
-#include "address.h"
 #include "fifo.h"
+#include "route.h"
 
 DG_HIDDEN_BEGIN
 
@@ -26,7 +26,7 @@ typedef struct dg_entry {
 typedef struct dg_queue {
     dg_fifo payload;      /* of the waiting datagrams */
     dg_fifo entries;      /* dg_entry */
-    dg_fifo routes;       /* dg_address: where the datagrams of a route go */
+    dg_fifo routes;       /* dg_route */
     dg_fifo *spare;       /* a payload block that the sockets of a state share: whoever needs it takes it */
     uint32_t next;        /* entries from the front that are done */
     uint32_t reported;    /* of the done entries: how many from the front are reported, and wait to be dropped */
@@ -35,7 +35,7 @@ typedef struct dg_queue {
     uint32_t first_route; /* serial of the first route in `routes` */
     uint32_t end_route;   /* serial of the next new route */
     /* The credit: what dg_queue_append may still queue. The owner grants it, and whatever else changes the queue's end
-     * revokes it. */
+     * revokes it. The last route has no options then. */
     uint32_t credit_bytes, credit_count;
 } dg_queue;
 
@@ -45,12 +45,13 @@ void dg_queue_free(dg_queue *queue);
 /* Makes room for a datagram of `length` bytes. Returns where to write it, or NULL without memory. dg_queue_push or
  * dg_queue_refuse queues it then, and cannot fail. */
 char *dg_queue_reserve(dg_queue *queue, size_t length);
-/* Queues the datagram that was written there. `to` has length 0 for the connected peer. */
-void dg_queue_push(dg_queue *queue, size_t length, const dg_address *to, uint32_t tag);
+/* Queues the datagram that was written there. */
+void dg_queue_push(dg_queue *queue, size_t length, const dg_route *route, uint32_t tag);
 /* Queues a datagram that will not be sent (room for 0 bytes is enough), so that its error is reported in its turn. */
-void dg_queue_refuse(dg_queue *queue, size_t length, const dg_address *to, uint32_t tag, int error);
+void dg_queue_refuse(dg_queue *queue, size_t length, const dg_route *route, uint32_t tag, int error);
 
-/* Grants credit for so much, or for as much of it as needs no memory; and revokes it. */
+/* Grants credit for so much, or for as much of it as needs no memory, but none behind a route with options; and
+ * revokes it. */
 void dg_queue_grant(dg_queue *queue, size_t bytes, size_t count);
 static inline void dg_queue_revoke(dg_queue *queue)
 {
@@ -70,12 +71,12 @@ static inline size_t dg_queue_bytes(const dg_queue *queue)
 {
     return dg_fifo_size(&queue->payload);
 }
-/* Returns the i-th waiting entry, and an entry's route (length 0: the connected peer). */
+/* Returns the i-th waiting entry, and an entry's route. */
 static inline dg_entry *dg_queue_waiting(const dg_queue *queue, size_t i)
 {
     return (dg_entry *)dg_fifo_first(&queue->entries) + queue->next + i;
 }
-const dg_address *dg_queue_route(const dg_queue *queue, const dg_entry *entry);
+const dg_route *dg_queue_route(const dg_queue *queue, const dg_entry *entry);
 /* Gives datagrams that were queued for the connected peer this address. */
 void dg_queue_name_peer(dg_queue *queue, const dg_address *peer);
 /* Notes that the first waiting datagram failed, with a negative errno. */
@@ -83,7 +84,7 @@ void dg_queue_failed(dg_queue *queue, int error);
 /* Gives up all that wait: each fails with this error. With `silent`, those without a callback tag are not reported.
  * Returns how many there were that had not been refused before. */
 size_t dg_queue_give_up(dg_queue *queue, int error, int silent);
-/* Returns how many datagrams to an address wait; stores their bytes. */
+/* Returns how many datagrams to an address wait; stores their bytes. Their routes have no options. */
 size_t dg_queue_count_to(const dg_queue *queue, const dg_address *to, size_t *bytes);
 /* Moves these to the end of another queue, in which dg_queue_make_room has made room for them. `renamed` returns the
  * tag that stands for a callback in the other queue. */
@@ -101,10 +102,11 @@ static inline int dg_queue_has_credit(const dg_queue *queue, size_t length)
 
 static inline int dg_queue_append(dg_queue *queue, const char *data, size_t length, const dg_inet *to, uint32_t tag)
 {
-    dg_address *route = (dg_address *)(void *)(queue->routes.block + queue->routes.tail);
+    dg_route *route = (dg_route *)(void *)(queue->routes.block + queue->routes.tail);
     dg_entry *entry = (dg_entry *)(void *)(queue->entries.block + queue->entries.tail);
-    if (queue->end_route == queue->first_route || !dg_inet_equal(to, route - 1)) {
-        dg_inet_load(route, to);
+    if (queue->end_route == queue->first_route || !dg_inet_equal(to, &route[-1].to)) {
+        dg_inet_load(&route->to, to);
+        route->options.set = 0;
         dg_fifo_commit(&queue->routes, sizeof *route);
         queue->end_route++;
         if (!dg_fifo_has_room(&queue->routes, sizeof *route))

@@ -45,7 +45,7 @@ static unsigned lay_out(const dg_transmitter *transmitter, const dg_queue *queue
         out[messages].data = data;
         out[messages].length = (uint32_t)next.bytes;
         out[messages].segment = next.count > 1 ? first->length : 0;
-        out[messages].to = dg_queue_route(queue, first);
+        out[messages].route = dg_queue_route(queue, first);
         counts[messages++] = next.count;
         data += next.bytes;
         at += next.count;
@@ -83,8 +83,13 @@ static void mark_sent(dg_transmitter *transmitter, dg_queue *queue, const dg_out
 }
 
 /* Returns whether an ICMP message about an earlier datagram may have left this error on the socket (udp(7), ip(7)). */
-static int may_be_late(int error)
+static int may_be_late(const dg_transmitter *transmitter, int error)
 {
+    if (transmitter->hears_late == DG_HEARS_NONE)
+        return 0;
+    if (transmitter->hears_late == DG_HEARS_ALL &&
+        (error == -EMSGSIZE || error == -EACCES || error == -EOPNOTSUPP || error == -ENONET))
+        return 1;
     return error == -ECONNREFUSED || error == -EHOSTUNREACH || error == -ENETUNREACH || error == -ENOPROTOOPT ||
            error == -EHOSTDOWN || error == -EPROTO;
 }
@@ -96,10 +101,11 @@ static int is_blocked(int status)
 
 /* A segmented send failed. That proves nothing about its datagrams, so they are sent again and none is lost. EIO comes
  * from a route that cannot segment: then the socket never segments again. EINVAL may mean that the batch was too long
- * for this kernel: then shorter batches follow. After any other error its datagrams go singly. */
-static void handle_gso_error(dg_transmitter *transmitter, unsigned count, int error)
+ * for this kernel: then shorter batches follow; but with options it may be the source address's, and proves nothing.
+ * After any other error its datagrams go singly. */
+static void handle_gso_error(dg_transmitter *transmitter, const dg_route *route, unsigned count, int error)
 {
-    if (error == -EINVAL && count > DG_SAFE_SEGMENTS) {
+    if (error == -EINVAL && count > DG_SAFE_SEGMENTS && route->options.set == 0) {
         transmitter->offloads.segments = DG_SAFE_SEGMENTS;
         return;
     }
@@ -112,7 +118,7 @@ static void handle_gso_error(dg_transmitter *transmitter, unsigned count, int er
  * it fails again, the error is its own. */
 static void handle_error(dg_transmitter *transmitter, dg_queue *queue, unsigned count, int error)
 {
-    if (transmitter->hears_late && transmitter->deferred_error == 0 && may_be_late(error)) {
+    if (transmitter->deferred_error == 0 && may_be_late(transmitter, error)) {
         transmitter->deferred_error = error;
         return;
     }
@@ -121,7 +127,7 @@ static void handle_error(dg_transmitter *transmitter, dg_queue *queue, unsigned 
             transmitter->deferred_error; /* the errors differ: the first one was not the message's */
     transmitter->deferred_error = 0;
     if (count > 1)
-        handle_gso_error(transmitter, count, error);
+        handle_gso_error(transmitter, dg_queue_route(queue, dg_queue_waiting(queue, 0)), count, error);
     else
         mark_failed(transmitter, queue, error);
 }

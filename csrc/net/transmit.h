@@ -9,10 +9,14 @@
 
 DG_HIDDEN_BEGIN
 
+/* Which errors of a send may be an earlier datagram's, which an ICMP message has told: none, as on a Unix socket; those
+ * that every connected socket hears; all that there are (IP_RECVERR, ip(7)). */
+enum dg_hears_late { DG_HEARS_NONE, DG_HEARS_HARD, DG_HEARS_ALL };
+
 typedef struct dg_transmitter {
     dg_offloads offloads;
     uint32_t single;          /* so many waiting datagrams from the front go singly, because their GSO batch failed */
-    unsigned char hears_late; /* an error may be an earlier datagram's (ICMP); it never is on a Unix socket */
+    unsigned char hears_late; /* dg_hears_late */
     int deferred_error;       /* an error that may be an earlier datagram's: the next call will show whose */
     int late_error;           /* an error that was an earlier datagram's, for the owner to take */
     uint64_t calls, datagrams, bytes, errors;

@@ -7,9 +7,11 @@
 
 #include "../net/descriptor.h"
 #include "../lua/error.h"
+#include "asked.h"
 #include "bind.h"
 #include "buffers.h"
 #include "connect.h"
+#include "icmp.h"
 #include "intake.h"
 #include "watch.h"
 #include "work.h"
@@ -22,7 +24,9 @@ static void take_descriptor(dg_socket *s, int fd, const dg_descriptor_facts *fac
     s->v6only = (unsigned char)facts->v6only;
     s->peer.state = facts->connected && dg_descriptor_peer(fd, s->peer.address) == 0 ? DG_CONNECTED : DG_NO_PEER;
     memset(&s->tx.transmitter.offloads, 0, sizeof s->tx.transmitter.offloads);
-    s->tx.transmitter.hears_late = s->family != AF_UNIX;
+    s->tx.transmitter.hears_late = s->family == AF_UNIX ? DG_HEARS_NONE
+                                   : s->rx.hears_errors ? DG_HEARS_ALL
+                                                        : DG_HEARS_HARD;
     if (s->family != AF_UNIX)
         dg_os_offloads(fd, &s->tx.transmitter.offloads);
     if (!s->may_segment)
@@ -67,15 +71,15 @@ static void exchange_descriptor(lua_State *L, dg_socket *s, int fd, const dg_des
         dg_watch_abandon(L, 1, s);
         lua_error(L);
     }
-    if (has_event)
-        dg_work_commit(s->state);
+    if (facts->bound)
+        dg_work_commit(s, has_event);
     dg_descriptor_close(own); /* nothing watches it: the socket was unbound */
     dg_watch_update(L, 1, s);
 }
 
 /* core.adopt(socket, fd [, receive] [, send] [, interface] [, multicastAll]): puts an open descriptor in the place of
  * the socket's own, with these options; returns whether it is bound. Raises ERR_INVALID_FD_TYPE,
- * ERR_SOCKET_ALREADY_BOUND, EBADF, ERR_SOCKET_BUFFER_SIZE, or what dg_intake_set does. */
+ * ERR_SOCKET_ALREADY_BOUND, EBADF, ERR_SOCKET_BUFFER_SIZE, or what dg_intake_set, dg_icmp_set and dg_asked_set do. */
 static int core_adopt(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
@@ -99,6 +103,8 @@ static int core_adopt(lua_State *L)
         return dg_error_raise_system(L, status, "bind", NULL);
     dg_buffers_set(L, 3, fd, facts.family);
     dg_intake_set(L, 5, fd, facts.family);
+    dg_icmp_set(L, s, fd, facts.family);
+    dg_asked_set(L, s, fd, facts.family);
     exchange_descriptor(L, s, fd, &facts);
     lua_pushboolean(L, facts.bound);
     return 1;

@@ -8,6 +8,15 @@ enum {
     ENOUGH_FOR_GRO = 4,      /* datagrams of one receive after which UDP_GRO is turned on */
 };
 
+/* Descriptors that come with a datagram are refused (net/ancillary.h), and counted. */
+static int receive_large(dg_socket *s)
+{
+    int got = dg_os_receive_large(s->fd, s->rx.batch, &s->rx.asked);
+    if (got > 0 && dg_arena_slot(s->rx.batch, 0)->control_cut)
+        s->rx.descriptors++;
+    return got;
+}
+
 static int receive_batch(dg_socket *s, unsigned wanted)
 {
     if (s->rx.batch == NULL)
@@ -16,8 +25,8 @@ static int receive_batch(dg_socket *s, unsigned wanted)
         return -ENOMEM;
     s->rx.calls++;
     if (s->family == AF_UNIX)
-        return dg_os_receive_large(s->fd, s->rx.batch);
-    return dg_os_receive(s->fd, s->rx.batch, wanted, &s->tx.transmitter.offloads);
+        return receive_large(s);
+    return dg_os_receive(s->fd, s->rx.batch, wanted, &s->tx.transmitter.offloads, &s->rx.asked);
 }
 
 /* Turns UDP_GRO on after a receive that found several datagrams. It costs too much for sockets that never do. */

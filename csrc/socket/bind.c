@@ -100,8 +100,7 @@ static int bind_to(lua_State *L, int index, dg_socket *s, const dg_address *addr
     int status = bind_descriptor(s, address, mode);
     if (status == 0) {
         s->local.state = DG_BOUND;
-        if (has_event)
-            dg_work_commit(s->state);
+        dg_work_commit(s, has_event);
         dg_watch_update(L, index, s);
     } else {
         if (has_event)

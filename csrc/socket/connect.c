@@ -16,7 +16,7 @@
 /* Reports the pending error, which is the old peer's or nobody's. It must not be reported as the new peer's. */
 static void take_pending_error(lua_State *L, dg_socket *s)
 {
-    int error = dg_descriptor_take_error(s->fd);
+    int error = s->rx.hears_errors ? 0 : dg_descriptor_take_error(s->fd); /* what is queued tells its own address */
     if (error == 0)
         return;
     dg_socket_push_error(L, s, error, "recvmsg", NULL);

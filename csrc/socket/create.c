@@ -51,7 +51,7 @@ static void set_up_offloads(dg_socket *s, const creation *wanted)
         dg_os_coalesce(s->fd, offloads);
     if (wanted->coalescing != WHEN_IT_PAYS) /* else receive.c turns it on */
         offloads->can_coalesce = 0;
-    s->tx.transmitter.hears_late = 1;
+    s->tx.transmitter.hears_late = DG_HEARS_HARD;
 }
 
 static void open_descriptor(lua_State *L, dg_socket *s, const creation *wanted)
@@ -60,6 +60,7 @@ static void open_descriptor(lua_State *L, dg_socket *s, const creation *wanted)
     if (fd < 0)
         dg_error_raise_system(L, fd, "socket", NULL);
     s->fd = fd;
+    s->state->has_sockets = 1;
     s->local.made_by = dg_descriptor_process();
     s->v6only = (unsigned char)wanted->v6only;
     s->may_segment = (unsigned char)wanted->segment;

@@ -2,12 +2,14 @@
 #include "dispatch.h"
 
 #include "../lua/error.h"
+#include "../loop/due.h"
 #include "../loop/idle.h"
 #include "../loop/luv.h"
 #include "../loop/turn.h"
 #include "../loop/uncaught.h"
 #include "drain.h"
 #include "moderation.h"
+#include "owed.h"
 #include "ready.h"
 #include "receive.h"
 #include "send_queue.h"
@@ -276,11 +278,24 @@ static void check_refused(lua_State *L, int answer)
                        lua_tostring(L, answer + 1));
 }
 
+/* Neovim's loop never ends, so a run to its end would not return. */
+static void check_host(lua_State *L)
+{
+    if ((lua_isnoneornil(L, 1) || strcmp(lua_tostring(L, 1), "default") == 0) && dg_luv_is_neovims(L))
+        dg_error_raise(L, "Error", "ERR_INVALID_STATE",
+                       "Invalid state: Neovim runs the loop already, and dgram.run would never return. Leave it out: "
+                       "callbacks come by themselves; vim.wait(1000, function() return done end, 5) waits for them");
+}
+
 int dg_dispatch_run(lua_State *L)
 {
     check_mode(L);
     dg_luv_need(L, "dgram.run");
+    check_host(L);
     dg_state *state = dg_state_of(L);
+    if (state->telling != 0)
+        dg_error_raise(L, "Error", "ERR_INVALID_STATE",
+                       "Invalid state: the function of dgram.onDue must not run the loop, but wake who does");
     lua_settop(L, 1);
     dg_socket *around = release_outer(state);
     if (around != NULL) {
@@ -289,6 +304,7 @@ int dg_dispatch_run(lua_State *L)
         lua_settop(L, 1);
     }
     dg_work_resume(L, state);
+    dg_due_forget(state);
     dg_luv_push(L, "run");
     int arguments = !lua_isnil(L, 1);
     if (arguments)
@@ -313,6 +329,7 @@ void dg_dispatch_open(lua_State *L)
     state->on_deadline = on_deadline;
     state->on_idle = on_idle;
     state->on_timer = on_timer;
+    state->on_loop = dg_owed_note;
 }
 
 void dg_dispatch_configure(lua_State *L)

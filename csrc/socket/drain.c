@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../lua/error.h"
+#include "../loop/step_timer.h"
 #include "../loop/turn.h"
 #include "bind.h"
 #include "close.h"
@@ -214,7 +215,9 @@ void dg_drain_finish(lua_State *L, dg_state *state)
     if (state->depth != 0)
         return;
     dg_watch_close_pending(L, state);
-    if (state->watched == 0)
+    if (state->watched == 0) {
         dg_moderation_close(L, state);
+        dg_step_timer_close(L);
+    }
     dg_work_rest(L, state);
 }

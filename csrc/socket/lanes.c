@@ -8,7 +8,7 @@ dg_lane *dg_lanes_find(const dg_socket *s, const dg_address *to)
 {
     dg_lane *found = NULL;
     for (dg_lane *lane = s->tx.lanes; lane != NULL; lane = lane->next)
-        if (dg_address_equal(&lane->to, to))
+        if (dg_address_equal(&lane->route.to, to))
             found = lane;
     return found;
 }
@@ -17,7 +17,7 @@ dg_lane *dg_lanes_find(const dg_socket *s, const dg_address *to)
 static int must_wait(const dg_socket *s, const dg_lane *lane)
 {
     for (const dg_lane *older = s->tx.lanes; older != lane; older = older->next)
-        if (dg_queue_count(&older->queue) != 0 && dg_address_equal(&older->to, &lane->to))
+        if (dg_queue_count(&older->queue) != 0 && dg_address_equal(&older->route.to, &lane->route.to))
             return 1;
     return 0;
 }
@@ -78,7 +78,7 @@ static dg_lane *new_lane(dg_socket *s, const dg_address *to)
     if (lane == NULL)
         return NULL;
     memset(lane, 0, sizeof *lane);
-    dg_address_copy(&lane->to, to);
+    dg_address_copy(&lane->route.to, to);
     dg_queue_init(&lane->queue, &s->state->spare);
     lane->callbacks.key = lane;
     return lane;
@@ -120,7 +120,7 @@ static int make_room(lua_State *L, int index, dg_socket *s, dg_lane *lane, size_
     lua_pushinteger(L, (lua_Integer)places);
     if (lua_pcall(L, 3, 0, 0) != 0)
         return -1;
-    count = dg_queue_count_to(&s->tx.queue, &lane->to, &bytes);
+    count = dg_queue_count_to(&s->tx.queue, &lane->route.to, &bytes);
     if (count > places)
         return 0;
     if (dg_queue_make_room(&lane->queue, count, bytes) == 0)
@@ -136,7 +136,7 @@ void dg_lanes_divert(lua_State *L, int index, dg_socket *s)
     int ready;
     dg_lane **end;
     index = dg_absindex(L, index);
-    dg_address_copy(&to, dg_queue_route(&s->tx.queue, dg_queue_waiting(&s->tx.queue, 0)));
+    dg_address_copy(&to, &dg_queue_route(&s->tx.queue, dg_queue_waiting(&s->tx.queue, 0))->to);
     dg_lane *lane = new_lane(s, &to);
     if (lane == NULL)
         luaL_error(L, "not enough memory");

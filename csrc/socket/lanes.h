@@ -14,7 +14,7 @@ DG_HIDDEN_BEGIN
 
 typedef struct dg_lane {
     struct dg_lane *next;
-    dg_address to;
+    dg_route route; /* without options */
     dg_queue queue;
     dg_callbacks callbacks;
 } dg_lane;

@@ -29,8 +29,10 @@ static int core_pair(lua_State *L)
         dg_connect_make_peer(sockets[0]) && dg_connect_make_peer(sockets[1]) ? dg_descriptor_pair(ends) : -ENOMEM;
     if (status != 0)
         return dg_error_raise_system(L, status, "socketpair", NULL);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
+        dg_os_ask(ends[i], AF_UNIX, sockets[i]->rx.asked.set, &sockets[i]->rx.asked); /* it was granted before */
         take_end(sockets[i], ends[i]);
+    }
     for (int i = 0; i < 2; i++)
         dg_watch_update(L, i + 1, sockets[i]);
     return 0;

@@ -4,18 +4,23 @@
 #include <errno.h>
 
 #include "../net/descriptor.h"
+#include "icmp.h"
 #include "receive.h"
 #include "send_queue.h"
 #include "watch.h"
 #include "work.h"
 
 /* Reports the descriptor's pending error, which is mostly an ICMP message's. An adopted descriptor may have an error
- * queue in use (ip(7), IP_RECVERR), which libuv reports again and again until it is empty. */
+ * queue in use (ip(7), IP_RECVERR), which libuv reports again and again until it is empty. A socket with the option
+ * recvErrors reports what is in it. */
 static void report_pending_error(lua_State *L, int index, dg_socket *s)
 {
+    if (dg_icmp_report(L, index, s))
+        return;
     int error = dg_descriptor_take_error(s->fd);
-    dg_descriptor_drop_error_queue(s->fd);
-    if (error == 0)
+    if (!s->rx.hears_errors && s->family != AF_UNIX) /* a Unix socket has none: the call would take a datagram */
+        dg_descriptor_drop_error_queue(s->fd);
+    if (error == 0 || dg_icmp_report(L, index, s)) /* it may have come between the two looks */
         return;
     if (error == -EBADF || error == -ENOTSOCK) /* other code has closed the descriptor: watching it would spin */
         dg_receive_stop(s, DG_BAD_FD);

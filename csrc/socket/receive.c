@@ -9,8 +9,10 @@
 #include "../lua/error.h"
 #include "../loop/luv.h"
 #include "../loop/turn.h"
+#include "asked.h"
 #include "batch.h"
 #include "destination.h"
+#include "icmp.h"
 #include "timers.h"
 #include "watch.h"
 #include "work.h"
@@ -23,8 +25,11 @@ enum {
  * such a call raises, the socket keeps its batch's memory until the next one. */
 #define OUTSIDE UINT_MAX
 
-/* What a dg_receive_frame has on the stack, from `base` on. */
-enum { SLOTS, DELIVER, FAMILY, ADDRESS, FRAME_SIZE };
+/* What a dg_receive_frame has on the stack, from `base` on; the last two only where something is asked for
+ * (asked.h). */
+enum { SLOTS, DELIVER, FAMILY, ADDRESS, LOCAL, INTERFACE, FRAME_SIZE };
+
+enum { MOST_PUSHED = 24 }; /* values that stand on the stack beside it */
 
 void dg_receive_push_upvalues(lua_State *L)
 {
@@ -39,6 +44,9 @@ void dg_receive_push_upvalues(lua_State *L)
     lua_insert(L, -2);
     lua_pushliteral(L, "unix");
     lua_insert(L, -2);
+    dg_registry_get(L, DG_REGISTRY_HOOKS);
+    lua_getfield(L, -1, "deliverAll");
+    lua_replace(L, -2);
 }
 
 int dg_receive_pending(const dg_socket *s)
@@ -108,7 +116,7 @@ static void remember_for_answers(lua_State *L, const dg_receive_frame *frame, co
 }
 
 /* Brings the text of the sender's address to ADDRESS; the text of the last sender is kept. */
-static inline void keep_sender(lua_State *L, dg_receive_frame *frame, dg_socket *s, const dg_address *from)
+static inline void keep_address(lua_State *L, dg_receive_frame *frame, dg_socket *s, const dg_address *from)
 {
     if (s->family == AF_UNIX) {
         keep_name(L, frame, from);
@@ -128,6 +136,14 @@ static inline void keep_sender(lua_State *L, dg_receive_frame *frame, dg_socket 
     remember_for_answers(L, frame, s);
 }
 
+/* Brings all texts of the rinfo to their places. */
+static inline void keep_sender(lua_State *L, dg_receive_frame *frame, dg_socket *s, const dg_received *slot)
+{
+    if (s->rx.asked.set != 0)
+        dg_asked_keep_texts(L, frame->base + LOCAL, &slot->with);
+    keep_address(L, frame, s, &slot->from);
+}
+
 /* Moves the cursor past `size` bytes of the current slot. */
 static void advance(dg_socket *s, const dg_received *slot, uint32_t size)
 {
@@ -142,9 +158,10 @@ static void advance(dg_socket *s, const dg_received *slot, uint32_t size)
     }
 }
 
-/* Pushes address, family, port, size, and true if the datagram was truncated; returns how many values. */
-static int push_origin(lua_State *L, const dg_receive_frame *frame, const dg_socket *s, const dg_received *slot,
-                       uint32_t size)
+/* Pushes address, family, port, size, then whether the datagram was truncated, then what was asked for (asked.h); stops
+ * where the rest would say nothing. Returns how many values. Allocates nothing. */
+static inline int push_origin(lua_State *L, const dg_receive_frame *frame, const dg_socket *s, const dg_received *slot,
+                              uint32_t size)
 {
     lua_pushvalue(L, frame->base + ADDRESS);
     lua_pushvalue(L, frame->base + FAMILY);
@@ -153,10 +170,10 @@ static int push_origin(lua_State *L, const dg_receive_frame *frame, const dg_soc
     else
         lua_pushinteger(L, (lua_Integer)dg_address_port(&slot->from));
     lua_pushinteger(L, (lua_Integer)size);
-    if (!slot->truncated)
+    if (!slot->truncated && s->rx.asked.set == 0)
         return 4;
-    lua_pushboolean(L, 1);
-    return 5;
+    lua_pushboolean(L, slot->truncated);
+    return 5 + (s->rx.asked.set != 0 ? dg_asked_push(L, frame->base + LOCAL, s, &slot->with) : 0);
 }
 
 /* Delivers the datagram under the cursor. All allocating comes first, so no datagram is lost for want of memory: the
@@ -174,7 +191,7 @@ static int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with
     const unsigned outer = s->rx.reader_depth;
     s->rx.reader_depth = s->state->depth;
     if (with_rinfo) {
-        keep_sender(L, frame, s, &slot->from);
+        keep_sender(L, frame, s, slot);
         lua_pushvalue(L, base + DELIVER);
     }
     lua_pushlstring(L, slot->data + s->rx.batch_offset, size);
@@ -199,8 +216,7 @@ static int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with
 
 static void report_failure(lua_State *L, int index, dg_socket *s, int error)
 {
-    dg_socket_push_error(L, s, error, "recvmsg", NULL);
-    dg_work_emit(L, index, "error");
+    dg_icmp_report_or(L, index, s, error);
     if (error == -EBADF || error == -ENOTSOCK) /* other code has closed the descriptor: watching it would spin */
         dg_receive_stop(s, DG_BAD_FD);
     if (error == -ENOMEM || error == -ENOBUFS) { /* watching would spin, too, but the error may pass */
@@ -233,10 +249,15 @@ static int next_pending(dg_socket *s)
 dg_receive_frame dg_receive_push_frame(lua_State *L, int index, const dg_socket *s)
 {
     dg_receive_frame frame = {lua_gettop(L) + 1, s->rx.sender_serial};
+    const int asks = s->rx.asked.set != 0;
+    if (asks)
+        luaL_checkstack(L, FRAME_SIZE + MOST_PUSHED, NULL);
     dg_getuservalue(L, index);
-    lua_pushvalue(L, DG_UP_DELIVER);
+    lua_pushvalue(L, asks ? DG_UP_DELIVER_ALL : DG_UP_DELIVER);
     lua_pushvalue(L, s->family == AF_UNIX ? DG_UP_UNIX : s->family == AF_INET6 ? DG_UP_IPV6 : DG_UP_IPV4);
     lua_rawgeti(L, frame.base + SLOTS, DG_SLOT_SENDER);
+    if (asks)
+        lua_settop(L, frame.base + FRAME_SIZE - 1);
     return frame;
 }
 
@@ -289,7 +310,7 @@ int dg_receive_take(lua_State *L, dg_receive_frame *frame, dg_socket *s, int sha
     const unsigned outer = s->rx.reader_depth != OUTSIDE ? s->rx.reader_depth : 0;
     s->rx.reader_depth = s->state->depth != 0 ? s->state->depth : OUTSIDE;
     if (shared == 0) {
-        keep_sender(L, frame, s, &slot->from);
+        keep_sender(L, frame, s, slot);
         lua_pushvalue(L, frame->base + DELIVER);
     }
     lua_pushlstring(L, slot->data + s->rx.batch_offset, size);

@@ -13,8 +13,9 @@ DG_HIDDEN_BEGIN
 #define DG_UP_IPV4 lua_upvalueindex(2)
 #define DG_UP_IPV6 lua_upvalueindex(3)
 #define DG_UP_UNIX lua_upvalueindex(4)
-#define DG_UP_TAKEN lua_upvalueindex(5) /* slots whose target returns what it is given */
-enum { DG_RECEIVE_UPVALUES = 5 };
+#define DG_UP_TAKEN lua_upvalueindex(5)       /* slots whose target returns what it is given */
+#define DG_UP_DELIVER_ALL lua_upvalueindex(6) /* the hook for sockets that have asked for something (asked.h) */
+enum { DG_RECEIVE_UPVALUES = 6 };
 /* Pushes these values. The hooks are set by then. */
 void dg_receive_push_upvalues(lua_State *L);
 

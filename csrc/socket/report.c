@@ -7,6 +7,7 @@
 #include "../loop/turn.h"
 #include "lanes.h"
 #include "list_callback.h"
+#include "send_options.h"
 #include "work.h"
 
 void dg_report_push_error(lua_State *L, const dg_socket *s, int error, const dg_address *to, size_t length)
@@ -24,13 +25,16 @@ void dg_report_push_error(lua_State *L, const dg_socket *s, int error, const dg_
 typedef struct result {
     dg_socket *socket;
     dg_entry entry;
-    dg_address to;
+    dg_route route;
 } result;
 
 static int make_error(lua_State *L)
 {
     const result *r = lua_touserdata(L, 1);
-    dg_report_push_error(L, r->socket, r->entry.error, &r->to, r->entry.length);
+    if (r->route.options.set != 0 && dg_send_options_may_fail(r->entry.error))
+        dg_send_options_push_error(L, r->socket, r->entry.error, &r->route);
+    else
+        dg_report_push_error(L, r->socket, r->entry.error, &r->route.to, r->entry.length);
     return 1;
 }
 
@@ -93,8 +97,10 @@ static void report_plain(lua_State *L, dg_callback_cursor *cursor, dg_queue *que
 static void report(lua_State *L, int index, dg_callback_cursor *cursor, dg_socket *s, dg_queue *queue,
                    dg_callbacks *callbacks, const dg_entry *entry)
 {
-    result r = {s, *entry, {0, {{0}}}};
-    dg_address_copy(&r.to, dg_queue_route(queue, entry));
+    result r;
+    r.socket = s;
+    r.entry = *entry;
+    dg_route_copy(&r.route, dg_queue_route(queue, entry));
     dg_queue_reported(queue);
     if (r.entry.tag == DG_TAG_NONE) {
         push_error_or_nil(L, index, &r);

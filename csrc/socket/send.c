@@ -11,6 +11,7 @@
 #include "report.h"
 #include "send_many.h"
 #include "send_names.h"
+#include "send_options.h"
 #include "send_queue.h"
 #include "watch.h"
 #include "work.h"
@@ -37,33 +38,57 @@ static int find_destination(lua_State *L, const dg_socket *s, const dg_arguments
     return 0;
 }
 
-/* Reports `count` datagrams whose destination is a literal that the socket cannot send to. */
-static int fail_destination(lua_State *L, dg_socket *s, const dg_arguments *arguments, int status, size_t count,
-                            size_t value)
+/* Finds the destination, and reads the options. Returns what find_destination does; *advice is for the message of an
+ * error. */
+static int find_route(lua_State *L, const dg_socket *s, const dg_arguments *arguments, dg_route *out,
+                      const char **advice)
+{
+    int unusable = 0;
+    out->options.set = 0;
+    if (arguments->options != 0)
+        unusable = dg_send_options_read(L, s, arguments->options, &out->options, advice);
+    int status = find_destination(L, s, arguments, &out->to);
+    if (status < 0)
+        *advice = dg_advice_for_text(status, s->family, lua_tostring(L, arguments->address));
+    if (status < 0 || (status == 0 && out->options.set == 0) || unusable != 0)
+        return status < 0 ? status : unusable;
+    if (status != 0)
+        return status;
+    *advice = dg_send_options_unfit();
+    return dg_route_fit(out, s->peer.address);
+}
+
+/* Reports `count` datagrams that cannot be sent so: the socket does not reach the literal, or the options are at
+ * fault. */
+static int fail_route(lua_State *L, dg_socket *s, const dg_arguments *arguments, const dg_route *route, int status,
+                      const char *advice, size_t count, size_t value)
 {
     dg_send_queue_count_errors(s, count);
-    dg_error_push_system_text(L, status, "send", arguments->address, arguments->port,
-                              dg_advice_for_text(status, s->family, lua_tostring(L, arguments->address)));
+    if (arguments->address != 0)
+        dg_error_push_system_text(L, status, "send", arguments->address, arguments->port, advice);
+    else
+        dg_error_push_advised(L, status, "send", arguments->to_peer ? s->peer.address : &route->to, advice);
     dg_work_fail(L, 1, arguments->callback, (lua_Integer)value);
     return dg_send_queue_has_room(s);
 }
 
 static int send_checked(lua_State *L, dg_socket *s, const dg_arguments *arguments)
 {
-    dg_address to;
-    int status = find_destination(L, s, arguments, &to), has_room;
+    dg_route route;
+    const char *advice = NULL;
+    int status = find_route(L, s, arguments, &route, &advice), has_room;
     size_t length = arguments->payload.length;
     if (status == 0) {
-        has_room = dg_send_queue_send(L, s, &arguments->payload, &to, arguments->callback);
+        has_room = dg_send_queue_send(L, s, &arguments->payload, &route, arguments->callback);
     } else if (status == DG_NOT_A_LITERAL) {
         dg_payloads payloads = {0, 1, length};
         if (length <= UINT16_MAX) { /* a longer one is refused, and its parts need not be put together */
             dg_payload_push(L, &arguments->payload);
             payloads = (dg_payloads){lua_gettop(L), 1, dg_rawlen(L, -1)};
         }
-        has_room = dg_send_names(L, s, arguments, &payloads, length);
+        has_room = dg_send_names(L, s, arguments, &route.options, &payloads, length);
     } else {
-        has_room = fail_destination(L, s, arguments, status, 1, length);
+        has_room = fail_route(L, s, arguments, &route, status, advice, 1, length);
     }
     return dg_send_queue_answer(L, s, has_room);
 }
@@ -99,8 +124,8 @@ static int append_within_credit(lua_State *L, dg_socket *s)
     return dg_send_queue_append(L, s, &arguments.payload, to, arguments.callback);
 }
 
-/* socket:send(msg [, offset, length], port [, address] [, cb]) -> whether at most half of sendQueueLimit is used.
- * Connected: without port and address. unix_dgram: with a path in their place. sendmsg(2) */
+/* socket:send(msg [, offset, length], port [, address] [, options] [, cb]) -> whether at most half of sendQueueLimit is
+ * used. Connected: without port and address. unix_dgram: with a path in their place, without options. sendmsg(2) */
 static int socket_send(lua_State *L)
 {
     dg_arguments arguments;
@@ -126,24 +151,25 @@ static int socket_sendto(lua_State *L)
     return send_checked(L, s, &arguments);
 }
 
-/* socket:sendMany(list [, port] [, address] [, cb]) -> whether at most half of sendQueueLimit is used. Each string of
- * the list is a datagram to the one destination; cb(err, count) comes once, with the first error and how many were
- * sent. */
+/* socket:sendMany(list [, port] [, address] [, options] [, cb]) -> whether at most half of sendQueueLimit is used. Each
+ * string of the list is a datagram to the one destination; cb(err, count) comes once, with the first error and how many
+ * were sent. */
 static int socket_send_many(lua_State *L)
 {
     dg_arguments arguments;
     dg_socket *s = dg_socket_running(L);
-    dg_address to;
+    dg_route route;
+    const char *advice = NULL;
     int has_room = 1;
     dg_arguments_of_send_many(L, form_of(s), &arguments);
-    int status = find_destination(L, s, &arguments, &to);
+    int status = find_route(L, s, &arguments, &route, &advice);
     if (status == 0 || arguments.payload.parts == 0) {
-        has_room = dg_send_many(L, s, 2, &to, arguments.callback);
+        has_room = dg_send_many(L, s, 2, &route, arguments.callback);
     } else if (status == DG_NOT_A_LITERAL) {
         dg_payloads payloads = dg_send_names_copy(L);
-        has_room = dg_send_names(L, s, &arguments, &payloads, 0);
+        has_room = dg_send_names(L, s, &arguments, &route.options, &payloads, 0);
     } else {
-        has_room = fail_destination(L, s, &arguments, status, dg_rawlen(L, 2), 0);
+        has_room = fail_route(L, s, &arguments, &route, status, advice, dg_rawlen(L, 2), 0);
     }
     return dg_send_queue_answer(L, s, has_room);
 }

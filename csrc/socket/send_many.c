@@ -16,7 +16,7 @@ static size_t append_within_credit(lua_State *L, dg_socket *s, int list, size_t 
     int more = s->tx.queue.credit_count != 0 && (list_callback == NULL || dg_callbacks_have_room(&s->tx.callbacks));
     for (; more && i <= last; i++) {
         uint32_t tag = DG_TAG_NONE;
-        if ((i - first) % DG_POP_AT_ONCE == 0)
+        if (i % DG_POP_AT_ONCE == 0)
             lua_settop(L, top);
         const char *text = dg_rawgeti(L, list, i) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
         if (text == NULL || !dg_queue_has_credit(&s->tx.queue, length))
@@ -49,7 +49,7 @@ static void complete(lua_State *L, const dg_reporting *reporting)
 /* The destination of a list when the method was called. A finalizer that runs between two datagrams may connect the
  * socket to another peer; the rest of the list still goes to the first one. */
 typedef struct destination {
-    dg_address to;       /* length 0: the peer */
+    dg_route route;      /* length 0 of `to`: the peer */
     dg_inet plain;       /* the same for append_within_credit; unused for Unix, where there is no credit */
     dg_address peer;     /* the connected peer; length 0: none */
     unsigned connection; /* peer.serial of the socket */
@@ -57,17 +57,18 @@ typedef struct destination {
 
 static void use_address(destination *t, const dg_socket *s, const dg_address *to)
 {
-    dg_address_copy(&t->to, to);
+    dg_address_copy(&t->route.to, to);
     t->plain.length = 0;
     if (s->family != AF_UNIX)
         dg_inet_store(&t->plain, to);
 }
 
-static void set_destination(destination *t, const dg_socket *s, const dg_address *to)
+static void set_destination(destination *t, const dg_socket *s, const dg_route *route)
 {
-    use_address(t, s, to);
+    t->route.options = route->options;
+    use_address(t, s, &route->to);
     t->connection = s->peer.serial;
-    if (to->length == 0 && s->peer.state == DG_CONNECTED)
+    if (route->to.length == 0 && s->peer.state == DG_CONNECTED)
         dg_address_copy(&t->peer, s->peer.address);
     else
         t->peer.length = 0;
@@ -75,17 +76,17 @@ static void set_destination(destination *t, const dg_socket *s, const dg_address
 
 static void keep_destination(destination *t, const dg_socket *s)
 {
-    if (t->connection != s->peer.serial && t->to.length == 0 && t->peer.length != 0)
+    if (t->connection != s->peer.serial && t->route.to.length == 0 && t->peer.length != 0)
         use_address(t, s, &t->peer);
 }
 
-static int put_all(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
+static int put_all(lua_State *L, dg_socket *s, int list, const dg_route *route, int callback)
 {
     const size_t count = dg_rawlen(L, list);
     dg_reporting reporting = {0, NULL};
     destination t;
     int has_room = 1;
-    set_destination(&t, s, to);
+    set_destination(&t, s, route);
     if (callback != 0) {
         reporting.list_callback = dg_list_callback_new(L, callback);
         reporting.callback = lua_gettop(L);
@@ -95,18 +96,19 @@ static int put_all(lua_State *L, dg_socket *s, int list, const dg_address *to, i
         keep_destination(&t, s);
         lua_rawgeti(L, list, (int)i);
         payload.text = lua_tolstring(L, -1, &payload.length);
-        has_room = dg_send_queue_put(L, s, &payload, &t.to, &reporting);
+        has_room = dg_send_queue_put(L, s, &payload, &t.route, &reporting);
         lua_pop(L, 1);
         keep_destination(&t, s);
-        if (i + 1 < count) /* the last one goes through dg_send_queue_put, which returns the method's result */
+        if (i + 1 < count && t.route.options.set ==
+                                 0) /* the last one goes through dg_send_queue_put, which returns the method's result */
             i += append_within_credit(L, s, list, i + 1, count - 1, &t.plain, &reporting);
     }
     complete(L, &reporting);
     return has_room;
 }
 
-int dg_send_many(lua_State *L, dg_socket *s, int list, const dg_address *to, int callback)
+int dg_send_many(lua_State *L, dg_socket *s, int list, const dg_route *route, int callback)
 {
-    int now = dg_send_queue_goes_now(L, s), has_room = put_all(L, s, list, to, callback);
+    int now = dg_send_queue_goes_now(L, s), has_room = put_all(L, s, list, route, callback);
     return now ? dg_send_queue_go_now(L, s, has_room) : has_room;
 }

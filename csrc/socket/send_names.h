@@ -19,9 +19,10 @@ typedef struct dg_payloads {
 /* Pushes a copy of the list at index 2, because the program may change the list while a name is looked up. A finalizer
  * may change it even in this function. */
 dg_payloads dg_send_names_copy(lua_State *L);
-/* Binds the socket if it is unbound, then has the name looked up. `value` is the callback's second argument if the
- * datagrams are refused. Returns what dg_send_queue_put does. */
-int dg_send_names(lua_State *L, dg_socket *s, const dg_arguments *arguments, const dg_payloads *payloads, size_t value);
+/* Binds the socket if it is unbound, then has the name looked up. The options are kept until then. `value` is the
+ * callback's second argument if the datagrams are refused. Returns what dg_send_queue_put does. */
+int dg_send_names(lua_State *L, dg_socket *s, const dg_arguments *arguments, const dg_send_options *options,
+                  const dg_payloads *payloads, size_t value);
 
 /* Adds core.sendResolved. */
 void dg_send_names_open(lua_State *L);

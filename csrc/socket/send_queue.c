@@ -5,6 +5,7 @@
 
 #include "../loop/luv.h"
 #include "bind.h"
+#include "icmp.h"
 #include "report.h"
 #include "timers.h"
 #include "watch.h"
@@ -61,9 +62,9 @@ void dg_send_queue_need_drain(lua_State *L, int index, dg_socket *s)
 /* Reports an ICMP error that a send returned: it is an earlier datagram's, so no callback gets it. */
 static void report_late_error(lua_State *L, int index, dg_socket *s)
 {
-    dg_socket_push_error(L, s, s->tx.transmitter.late_error, "recvmsg", NULL);
+    const int error = s->tx.transmitter.late_error;
     s->tx.transmitter.late_error = 0;
-    dg_work_emit(L, index, "error");
+    dg_icmp_report_or(L, index, s, error);
 }
 
 /* The kernel took no more of the socket's queue. A Unix datagram with a destination of its own has to wait for that
@@ -71,7 +72,7 @@ static void report_late_error(lua_State *L, int index, dg_socket *s)
 static int wait_for_room(lua_State *L, int index, dg_socket *s)
 {
     const dg_entry *first = dg_queue_waiting(&s->tx.queue, 0);
-    if (s->family == AF_UNIX && dg_queue_route(&s->tx.queue, first)->length != 0) {
+    if (s->family == AF_UNIX && dg_queue_route(&s->tx.queue, first)->to.length != 0) {
         dg_work_add(L, index, s, DG_WORK_FLUSH); /* if there is no memory for a lane, the next turn tries again */
         dg_lanes_divert(L, index, s);
         return 1;
@@ -177,7 +178,7 @@ int dg_send_queue_goes_now(lua_State *L, const dg_socket *s)
 {
     if (s->state->depth != 0 || (s->job.pending & DG_WORK_FLUSH))
         return 0;
-    return dg_queue_count(&s->tx.queue) == 0 || !dg_luv_available(L);
+    return dg_queue_count(&s->tx.queue) == 0 || !dg_luv_present(L);
 }
 
 int dg_send_queue_fail(lua_State *L, dg_socket *s, int error, const dg_address *to, int callback, size_t value)
@@ -220,11 +221,11 @@ int dg_send_queue_admit(lua_State *L, dg_socket *s, size_t length, const dg_addr
 
 /* Queues the datagram, or its refusal, at the end of its queue. Room is made before anything changes, and no Lua memory
  * is allocated, so no finalizer can send in between. */
-static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int refusal,
+static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_route *route, int refusal,
                 const dg_reporting *reporting)
 {
     int callback = reporting->callback;
-    dg_lane *lane = refusal == 0 ? lane_of(s, to) : NULL;
+    dg_lane *lane = refusal == 0 ? lane_of(s, &route->to) : NULL;
     dg_queue *queue = lane != NULL ? &lane->queue : &s->tx.queue;
     dg_callbacks *callbacks = lane != NULL ? &lane->callbacks : &s->tx.callbacks;
     uint32_t tag = DG_TAG_NONE;
@@ -243,9 +244,9 @@ static int push(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_
     if (lane != NULL && dg_queue_count(queue) == 0) /* the lane is empty, so the peer may have room */
         s->tx.tries_lanes = 1;
     if (refusal == 0)
-        dg_queue_push(queue, payload->length, lane != NULL ? &lane->to : to, tag);
+        dg_queue_push(queue, payload->length, lane != NULL ? &lane->route : route, tag);
     else
-        dg_queue_refuse(queue, payload->length, to, tag, refusal);
+        dg_queue_refuse(queue, payload->length, route, tag, refusal);
     return 0;
 }
 
@@ -284,8 +285,7 @@ static int lacks_place(dg_socket *s, const dg_address *to, int callback)
            (!dg_callbacks_have_room(&s->tx.callbacks) || !dg_callbacks_have_room(callbacks_for(s, to)));
 }
 
-/* Returns whether the socket's queue will be flushed: a flush is noted, or the running dispatch is the socket's and
- * ends with one. */
+/* Returns whether a flush is noted, or the running dispatch is the socket's and ends with one. */
 static int will_flush(const dg_socket *s)
 {
     return (s->job.pending & DG_WORK_FLUSH) || s->state->dispatch.socket == s;
@@ -296,11 +296,12 @@ static int lacks_flush(const dg_socket *s)
     return !will_flush(s) && !s->tx.blocked;
 }
 
-/* Makes a place for the callback and notes the flush, before anything is queued: both may fail for want of memory. Both
- * allocate, and a finalizer that runs meanwhile may undo the other one, so this repeats until both are there. Without
- * luv there is no flush to note. */
+/* Makes a place for the callback and notes the flush, before anything is queued: both may fail for want of memory. A
+ * finalizer may undo either meanwhile, so this repeats. Without luv there is no flush; but a callback needs a loop. */
 static void prepare(lua_State *L, dg_socket *s, const dg_address *to, int callback)
 {
+    if (callback != 0 && !s->state->luv_met)
+        dg_luv_available(L);
     do {
         if (lacks_place(s, to, callback)) {
             dg_callbacks_make_room(L, &s->tx.callbacks, 1, 1);
@@ -308,7 +309,7 @@ static void prepare(lua_State *L, dg_socket *s, const dg_address *to, int callba
         }
         if (lacks_flush(s))
             dg_work_add(L, 1, s, DG_WORK_FLUSH);
-    } while (lacks_place(s, to, callback) || (lacks_flush(s) && dg_luv_available(L)));
+    } while (lacks_place(s, to, callback) || (lacks_flush(s) && dg_luv_present(L)));
 }
 
 static size_t up_to(size_t most, size_t used)
@@ -352,35 +353,36 @@ static int report_rejected(lua_State *L, dg_socket *s, int status, const dg_addr
     return dg_send_queue_has_room(s);
 }
 
-static int put_in_queue(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
+static int put_in_queue(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_route *route,
                         const dg_reporting *reporting)
 {
-    int refusal = dg_send_queue_admit(L, s, payload->length, to), status = refusal;
-    prepare(L, s, to, reporting->callback);
+    int refusal = dg_send_queue_admit(L, s, payload->length, &route->to), status = refusal;
+    prepare(L, s, &route->to, reporting->callback);
     if (!fails_at_once(s, refusal, reporting))
-        status = push(L, s, payload, to, refusal, reporting);
+        status = push(L, s, payload, route, refusal, reporting);
     if (status != 0)
-        return report_rejected(L, s, status, to, reporting, payload->length);
+        return report_rejected(L, s, status, &route->to, reporting, payload->length);
     return dg_send_queue_go_on(L, s, payload->length);
 }
 
 /* Queues a datagram for the peer where finalizers may run before: one may connect the socket to another peer. */
-static int put_to_peer(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
+static int put_to_peer(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_route *route,
                        const dg_reporting *reporting)
 {
     const unsigned connection = s->peer.serial;
-    dg_address peer;
-    dg_address_copy(&peer, s->peer.address);
-    prepare(L, s, to, reporting->callback);
-    return put_in_queue(L, s, payload, s->peer.serial == connection ? to : &peer, reporting);
+    dg_route peer = *route;
+    dg_address_copy(&peer.to, s->peer.address);
+    prepare(L, s, &route->to, reporting->callback);
+    return put_in_queue(L, s, payload, s->peer.serial == connection ? route : &peer, reporting);
 }
 
-int dg_send_queue_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
+int dg_send_queue_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_route *route,
                       const dg_reporting *reporting)
 {
-    if (to->length == 0 && s->peer.state == DG_CONNECTED && (lacks_place(s, to, reporting->callback) || lacks_flush(s)))
-        return put_to_peer(L, s, payload, to, reporting);
-    return put_in_queue(L, s, payload, to, reporting);
+    if (route->to.length == 0 && s->peer.state == DG_CONNECTED &&
+        (lacks_place(s, &route->to, reporting->callback) || lacks_flush(s)))
+        return put_to_peer(L, s, payload, route, reporting);
+    return put_in_queue(L, s, payload, route, reporting);
 }
 
 int dg_send_queue_go_now(lua_State *L, dg_socket *s, int has_room)
@@ -390,9 +392,9 @@ int dg_send_queue_go_now(lua_State *L, dg_socket *s, int has_room)
     return has_room || (waits && dg_send_queue_has_room(s));
 }
 
-int dg_send_queue_send(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int callback)
+int dg_send_queue_send(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_route *route, int callback)
 {
     const dg_reporting reporting = {callback, NULL};
-    int now = dg_send_queue_goes_now(L, s), has_room = dg_send_queue_put(L, s, payload, to, &reporting);
+    int now = dg_send_queue_goes_now(L, s), has_room = dg_send_queue_put(L, s, payload, route, &reporting);
     return now ? dg_send_queue_go_now(L, s, has_room) : has_room;
 }

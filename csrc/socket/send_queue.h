@@ -27,13 +27,13 @@ typedef struct dg_reporting {
 
 /* Returns whether the next datagram goes to the kernel within its call. To be asked before dg_send_queue_put. */
 int dg_send_queue_goes_now(lua_State *L, const dg_socket *s);
-/* Accepts a datagram of the socket at index 1 for a literal destination (length 0: the peer). `to` is the caller's, and
- * no finalizer can change it. The arguments are checked. Raises for want of memory only, and has changed nothing then.
- * Returns what dg_send_queue_has_room does, or 0 where the datagram was refused for want of room. */
-int dg_send_queue_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to,
+/* Accepts a datagram of the socket at index 1 for a literal destination. `route` is the caller's, fits (dg_route_fit),
+ * and no finalizer can change it. The arguments are checked. Raises for want of memory only, and has changed nothing
+ * then. Returns what dg_send_queue_has_room does, or 0 where the datagram was refused for want of room. */
+int dg_send_queue_put(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_route *route,
                       const dg_reporting *reporting);
 /* Does the same, and hands the datagram to the kernel where it may go now. Returns what dg_send_queue_put does. */
-int dg_send_queue_send(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_address *to, int callback);
+int dg_send_queue_send(lua_State *L, dg_socket *s, const dg_payload *payload, const dg_route *route, int callback);
 /* Flushes what goes within the call. Returns what dg_send_queue_put would have returned after the flush. */
 int dg_send_queue_go_now(lua_State *L, dg_socket *s, int has_room);
 /* Pushes what the methods that send return; where that is false, `drain` will come. Returns 1. */

@@ -40,6 +40,9 @@ enum dg_work_kind {
     DG_WORK_CALLS = 64, /* end calls of receive whose time is over, or all after a close */
 };
 
+/* Events without an argument that wait for a loop, and come in this order. */
+enum dg_owed_event { DG_OWED_LISTENING = 1, DG_OWED_CONNECT = 2, DG_OWED_CLOSE = 4 };
+
 /* Bind and connect take time only while a name is looked up. */
 enum dg_bind_state { DG_UNBOUND, DG_BINDING, DG_BOUND };
 enum dg_peer_state { DG_NO_PEER, DG_CONNECTING, DG_CONNECTED };
@@ -89,13 +92,17 @@ typedef struct dg_rx {
     unsigned char may_be_lone;   /* a call may wait alone (lone.c): there is no listener, and nothing was put back */
     unsigned char lone;          /* a call waits alone: the coroutine in DG_SLOT_LONE */
     unsigned char queued;        /* other calls wait in the Lua side's queue */
+    unsigned char hears_errors;  /* the option recvErrors (icmp.c) */
     unsigned char has_deadline;  /* a timer is started for one of the calls (timers.c) */
+    unsigned char time_in_ns;    /* timestamps are integers (asked.c) */
+    dg_asked asked;              /* what the kernel tells with each datagram (asked.c) */
     uint32_t dropped;            /* datagrams that the kernel had dropped when it was last asked */
     uint32_t handed, handed_in;  /* datagrams that were handed out in a turn of the loop; the turn's serial */
     uint32_t sender_serial;      /* changes when `sender` does */
     dg_inet sender; /* sender of the last rinfo; its text is in DG_SLOT_SENDER. Unused for a Unix socket. */
     const dg_blocklist *block_list;                                 /* the option receiveBlockList, or NULL */
     uint64_t calls, messages, bytes, blocked, strangers, truncated; /* what stats() counts */
+    uint64_t descriptors;                                           /* datagrams whose descriptors were refused */
     uint32_t interval;                                              /* the option moderation: microseconds; 0: never */
     uint32_t window_at;      /* when the window of wake-ups began (dg_timer_clock) */
     unsigned char wakes;     /* wake-ups in the window */
@@ -132,13 +139,15 @@ typedef struct dg_watch {
     unsigned char ready_events;        /* set of dg_ready_event: what luv reported and has not been handled */
 } dg_watch;
 
-/* Deferred work. (work.c, drain.c; report_limit: report.c, too) */
+/* Deferred work. (work.c, drain.c; owed, owed_events: owed.c, too; report_limit: report.c, too) */
 typedef struct dg_job {
-    struct dg_socket *next; /* in the state's list of pending sockets */
-    uint32_t report_limit;  /* callbacks that may still be called in this dispatch */
-    unsigned char pending;  /* set of dg_work_kind: work for the next drain */
-    unsigned char running;  /* set of dg_work_kind: work of this drain that is not done yet */
-    unsigned char queued;   /* the socket is in the list of pending sockets */
+    struct dg_socket *next;    /* in the state's list of pending sockets */
+    uint32_t report_limit;     /* callbacks that may still be called in this dispatch */
+    unsigned char pending;     /* set of dg_work_kind: work for the next drain */
+    unsigned char running;     /* set of dg_work_kind: work of this drain that is not done yet */
+    unsigned char queued;      /* the socket is in the list of pending sockets */
+    unsigned char owed;        /* set of dg_work_kind: work to note when a loop is found */
+    unsigned char owed_events; /* set of dg_owed_event: events to note then */
 } dg_job;
 
 /* Each part has one file that changes it, named above. Others call that file's functions, or only read. create.c sets

@@ -4,7 +4,9 @@
 #include <errno.h>
 
 #include "../lua/error.h"
+#include "asked.h"
 #include "batch.h"
+#include "icmp.h"
 #include "receive.h"
 
 /* What a call may take: what the kernel has, beside the batch at hand; only as much as the turn has room for. */
@@ -52,6 +54,12 @@ int dg_take_one(lua_State *L, dg_socket *s)
     return taken;
 }
 
+static void push_failure(lua_State *L, const dg_socket *s, int error)
+{
+    if (!dg_icmp_push(L, s))
+        dg_socket_push_error(L, s, error, "recvmsg", NULL);
+}
+
 static int push_closed(lua_State *L)
 {
     lua_pushnil(L);
@@ -81,7 +89,7 @@ static int core_take(lua_State *L)
     if (found == 0)
         return 0;
     lua_pushnil(L);
-    dg_socket_push_error(L, s, found, "recvmsg", NULL);
+    push_failure(L, s, found);
     return 2;
 }
 
@@ -95,6 +103,7 @@ static int core_take_many(lua_State *L)
     const unsigned from = (unsigned)lua_tointeger(L, 5);
     lua_Integer count = (lua_Integer)dg_rawlen(L, MESSAGES);
     dg_address sender = {0, {{0}}};
+    dg_ancillary with = {0};
     int truncated = 0, found = 0;
     lua_settop(L, MOST);
     dg_receive_frame frame = dg_receive_push_frame(L, 1, s);
@@ -102,9 +111,12 @@ static int core_take_many(lua_State *L)
     const int shared = lua_gettop(L);
     while (count < most && (found = find_next(s, from)) > 0) {
         const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
-        int same = !lua_isnil(L, shared) && slot->truncated == truncated && dg_address_same(&slot->from, &sender);
+        int same = !lua_isnil(L, shared) && slot->truncated == truncated && dg_address_same(&slot->from, &sender) &&
+                   dg_asked_same(s, &slot->with, &with);
         if (!same) {
             sender = slot->from;
+            if (s->rx.asked.set != 0)
+                with = slot->with;
             truncated = slot->truncated;
         }
         if (!dg_receive_take(L, &frame, s, same ? shared : 0)) {
@@ -121,7 +133,7 @@ static int core_take_many(lua_State *L)
     lua_pushinteger(L, count);
     if (found >= 0 || count != 0)
         return 1;
-    dg_socket_push_error(L, s, found, "recvmsg", NULL);
+    push_failure(L, s, found);
     return 2;
 }
 

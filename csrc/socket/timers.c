@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "timers.h"
 
+#include "../loop/due.h"
 #include "../loop/luv.h"
 #include "watch.h"
 #include "work.h"
@@ -31,6 +32,7 @@ static void start_timer(lua_State *L, int index, dg_socket *s, int slot, lua_CFu
 void dg_timers_retry(lua_State *L, int index, dg_socket *s, unsigned milliseconds)
 {
     start_timer(L, dg_absindex(L, index), s, DG_SLOT_TIMER, s->state->on_retry, milliseconds);
+    dg_due_note(L, s->state);
 }
 
 /* libuv counts from when the loop last looked at the clock, which may be long ago. */
@@ -74,6 +76,7 @@ void dg_timers_deadline(lua_State *L, int index, dg_socket *s, lua_Number millis
     if (status != 0)
         lua_error(L);
     dg_watch_update(L, index, s);
+    dg_due_note(L, s->state);
 }
 
 void dg_timers_no_deadline(lua_State *L, int index, dg_socket *s)

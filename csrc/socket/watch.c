@@ -2,6 +2,7 @@
 #include "watch.h"
 
 #include "../net/descriptor.h"
+#include "../loop/due.h"
 #include "../loop/idle.h"
 #include "../loop/luv.h"
 #include "work.h"
@@ -110,7 +111,7 @@ static void watch_for(lua_State *L, int index, dg_socket *s, unsigned watch)
             stop_poll(L, index, s);
         return;
     }
-    if (!dg_luv_available(L))
+    if (!dg_luv_present(L))
         return;
     lua_pushcfunction(L, watch_body);
     lua_pushvalue(L, index);
@@ -142,11 +143,14 @@ void dg_watch_update(lua_State *L, int index, dg_socket *s)
     if (s->watch.busy ||
         (wanted_watch(s) == s->watch.watching && dg_socket_unreferenced(s) == s->watch.handle_unreferenced))
         return;
+    const unsigned before = s->watch.watching;
     do { /* again if a finalizer has changed the state while luv allocated: its own call has done nothing */
         watch = wanted_watch(s);
         unreferenced = dg_socket_unreferenced(s);
         watch_for(L, index, s, watch);
     } while (wanted_watch(s) != watch || dg_socket_unreferenced(s) != unreferenced);
+    if (s->watch.watching & ~before)
+        dg_due_note(L, s->state);
     if (s->life == DG_CLOSING)
         dg_work_add(L, index, s, DG_WORK_CLOSE);
 }
@@ -209,8 +213,10 @@ void dg_watch_release(lua_State *L, int index, dg_socket *s)
     s->watch.close_serial = ++state->close_serials;
     state->watched--;
     forget_handles(L, index);
-    if (state->depth == 0)
+    if (state->depth == 0) {
         dg_idle_start(L, state);
+        dg_due_note(L, state);
+    }
 }
 
 /* Takes the handle at a place of the close queue, counted from 0, for the socket. The last handle moves to that place.

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "work.h"
 
+#include <string.h>
+
+#include "../loop/due.h"
 #include "../loop/idle.h"
 #include "../loop/luv.h"
 #include "../loop/turn.h"
@@ -25,8 +28,10 @@ static void append_pending(dg_state *state, dg_socket *s)
 
 static void wake(lua_State *L, dg_state *state)
 {
-    if (state->depth == 0 && !state->idle_running)
-        dg_idle_start(L, state);
+    if (state->depth != 0 || state->idle_running)
+        return;
+    dg_idle_start(L, state);
+    dg_due_note(L, state);
 }
 
 void dg_work_mark(dg_socket *s, unsigned kinds)
@@ -35,10 +40,18 @@ void dg_work_mark(dg_socket *s, unsigned kinds)
     append_pending(s->state, s);
 }
 
+/* Returns whether there is a loop, which is loaded only if it is needed. */
+static int has_loop(lua_State *L, const dg_state *state, int needed)
+{
+    return state->depth != 0 || state->idle_running || (needed ? dg_luv_available(L) : dg_luv_present(L));
+}
+
 void dg_work_add(lua_State *L, int index, dg_socket *s, unsigned kinds)
 {
-    if (s->state->depth == 0 && !s->state->idle_running && !dg_luv_available(L))
+    if (!has_loop(L, s->state, (kinds & DG_WORK_REPORT) != 0)) {
+        s->job.owed |= (unsigned char)kinds;
         return;
+    }
     dg_work_mark(s, kinds);
     if (!s->kept_alive)
         dg_socket_keep_alive(L, index, s);
@@ -66,7 +79,7 @@ static void push_events(lua_State *L)
 int dg_work_defer(lua_State *L)
 {
     dg_state *state = dg_state_of(L);
-    if (state->depth == 0 && !state->idle_running && !dg_luv_available(L)) {
+    if (!has_loop(L, state, 1)) {
         lua_pop(L, EVENT_PLACES); /* without a loop there are no events, and they must not pile up */
         return 0;
     }
@@ -80,8 +93,47 @@ int dg_work_defer(lua_State *L)
     return 1;
 }
 
+/* Returns whether nobody listens to the event of the socket at `index`. */
+static int is_unheard(lua_State *L, int index, const char *event)
+{
+    dg_getuservalue(L, index);
+    lua_rawgeti(L, -1, DG_SLOT_EVENTS);
+    lua_remove(L, -2);
+    if (lua_istable(L, -1)) {
+        lua_pushstring(L, event);
+        lua_rawget(L, -2);
+        lua_remove(L, -2);
+    }
+    int unheard = lua_isnil(L, -1);
+    lua_pop(L, 1);
+    return unheard;
+}
+
+unsigned dg_work_owed_event(const char *event)
+{
+    return strcmp(event, "listening") == 0 ? DG_OWED_LISTENING
+           : strcmp(event, "connect") == 0 ? DG_OWED_CONNECT
+           : strcmp(event, "close") == 0   ? DG_OWED_CLOSE
+                                           : 0;
+}
+
+/* Returns the dg_owed_event if the event waits for a loop: there is none yet, and nobody listens yet. 0: it does
+ * not. */
+static unsigned waits_for_loop(lua_State *L, int index, const dg_state *state, const char *event)
+{
+    unsigned owed = dg_work_owed_event(event);
+    return owed != 0 && !has_loop(L, state, 0) && is_unheard(L, index, event) ? owed : 0;
+}
+
 int dg_work_emit(lua_State *L, int index, const char *event)
 {
+    dg_socket *s = lua_touserdata(L, index);
+    unsigned owed = waits_for_loop(L, index, s->state, event);
+    if (owed != 0) {
+        lua_pop(L, 1);
+        s->job.owed_events |= (unsigned char)owed;
+        return 0;
+    }
     lua_pushvalue(L, dg_absindex(L, index));
     lua_insert(L, -2);
     lua_pushstring(L, event);
@@ -97,10 +149,12 @@ int dg_work_prepare(lua_State *L, int index, const char *event)
     dg_state *state = dg_state_of(L);
     int top = lua_gettop(L);
     index = dg_absindex(L, index);
+    if (waits_for_loop(L, index, state, event))
+        return 0;
     lua_pushstring(L, event);
     do {
         lua_settop(L, top + 1);
-        if (state->depth == 0 && !state->idle_running && !dg_luv_available(L)) {
+        if (!has_loop(L, state, 1)) {
             lua_settop(L, top);
             return 0;
         }
@@ -115,9 +169,12 @@ int dg_work_prepare(lua_State *L, int index, const char *event)
     return 1;
 }
 
-void dg_work_commit(dg_state *state)
+void dg_work_commit(dg_socket *s, int prepared)
 {
-    state->end_event += EVENT_PLACES;
+    if (prepared)
+        s->state->end_event += EVENT_PLACES;
+    else
+        s->job.owed_events |= DG_OWED_LISTENING;
 }
 
 void dg_work_cancel(lua_State *L, dg_state *state)

@@ -21,13 +21,16 @@ static inline void dg_work_unmark(dg_socket *s, unsigned kinds)
 }
 
 /* Pops a value, and emits `event` from the socket later with it. Returns whether it will be emitted: without a loop
- * there are no deferred events. */
+ * there are no deferred events. An event needs the loop, unless it is a dg_owed_event that nobody listens to. */
 int dg_work_emit(lua_State *L, int index, const char *event);
-/* The same in two steps, for an event whose cause cannot be undone. `prepare` does all that may fail, and returns
- * whether the event will be emitted. If so, `commit` or `cancel` follows; no Lua memory may be allocated in between. */
+/* The same in two steps, for an event whose cause cannot be undone: `listening`. `prepare` does all that may fail, and
+ * returns whether the event is prepared. `commit` with that answer, or `cancel` if it is prepared, follows; no Lua
+ * memory may be allocated in between. */
 int dg_work_prepare(lua_State *L, int index, const char *event);
-void dg_work_commit(dg_state *state);
+void dg_work_commit(dg_socket *s, int prepared);
 void dg_work_cancel(lua_State *L, dg_state *state);
+/* Returns the dg_owed_event of this name, or 0. */
+unsigned dg_work_owed_event(const char *event);
 /* Pops a callback, an error and a value, and calls callback(error, value) later. */
 void dg_work_call(lua_State *L);
 /* Pops an error, and reports it later: to the callback at `callback` if that is a function (with `value` as second

@@ -141,6 +141,7 @@ end
 
 local function add(self, event, fn, once, first)
   check_pair(self, event, fn)
+  if core.isSocket(self) then core.listened(self, event) end
   return change(self, event, with, once and { call = fn } or fn, first)
 end
 

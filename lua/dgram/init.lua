@@ -1,6 +1,18 @@
 --- Datagram sockets for Lua with Node.js' dgram API, on luv's event loop.
 -- All files are read at once: no method needs a descriptor, or a path where they are found, later.
-local core = require "dgram.core"
+local found, core = pcall(require, "dgram.core")
+if not found then
+  -- the linker's words, and Lua's own, where the C part was built for another Lua
+  for _, words in ipairs { "undefined symbol", "symbol not found", "version mismatch", "incompatible numeric types" } do
+    if tostring(core):find(words, 1, true) then
+      local jit = rawget(_G, "jit")
+      core = ("dgram's C part was built for another Lua than %s, which runs here: build it for this one%s\n%s"):format(
+        jit and jit.version or _VERSION, " (or this program does not show its Lua to modules)", tostring(core))
+      break
+    end
+  end
+  error(core, 0)
+end
 local emitter = require "dgram.emitter"
 local lookup = require "dgram.lookup"
 local options_of = require "dgram.options"
@@ -22,6 +34,16 @@ core.configure {
     local rinfo = { address = address, family = family, port = port, size = size }
     if truncated then rinfo.truncated = true end
     return slots[1](msg, rinfo) -- looked at now: a finalizer that ran while the table was made may have closed the socket
+  end,
+  --- The same for sockets that asked for more (asked.h). Without credentials and timestamp the table need not grow.
+  deliverAll = function(msg, slots, address, family, port, size, truncated, local_address, interface, ttl, tos,
+      timestamp, pid, uid, gid)
+    local rinfo = { address = address, family = family, port = port, size = size, localAddress = local_address,
+      interface = interface, ttl = ttl, tos = tos }
+    if truncated then rinfo.truncated = true end
+    if timestamp then rinfo.timestamp = timestamp end
+    if uid then rinfo.pid, rinfo.uid, rinfo.gid = pid, uid, gid end
+    return slots[1](msg, rinfo)
   end,
   emit = function(socket, event, ...)
     if event == "error" and calls.fail(socket, ...) then return end
@@ -135,6 +157,29 @@ dgram.isSocket = core.isSocket
 -- @return what uv.run does
 -- Raises ERR_INVALID_ARG_VALUE and ERR_INVALID_ARG_TYPE for another mode.
 dgram.run = core.run
+
+--- Being a guest in a loop that is not luv's, in the words of cqueues' controllers. All ignore arguments too many.
+-- pollfd: the descriptor to wait for. Raises ENOTSUP where the loop has none.
+dgram.pollfd = core.pollfd
+
+--- What to wait for: "r".
+function dgram.events() return "r" end
+
+--- How many seconds to wait at most; nil: no limit. Raises ENOTSUP where the loop does not tell.
+dgram.timeout = core.timeout
+
+--- One turn of the loop.
+-- @param timeoutMs  milliseconds that it may wait, 0 unless given
+-- @return whether anything is left to do
+-- Raises what dgram.run does; ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE; ERR_INVALID_STATE inside of the loop.
+dgram.step = core.step
+
+--- fn() is called when the host has to step, though it waits: it must only wake the host. nil ends that.
+dgram.onDue = core.onDue
+
+--- The loop to use in the place of luv: a table with luv's functions (docs/api.md names them; dgram.poll makes one).
+-- Raises ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, and ERR_INVALID_STATE after the first socket.
+dgram.setLoop = core.setLoop
 
 local function echo(value) return value end
 

@@ -27,8 +27,15 @@ local function resolve(name, options, cb)
     if reason or not first then return cb(failure(name, reason or "EAI_NONAME")) end
     cb(nil, first.addr)
   end
+  local getaddrinfo = core.uv().getaddrinfo
+  if not getaddrinfo then
+    local text = "Looking up %s needs getaddrinfo, which the loop does not have: use an address, or createSocket's " ..
+      "option lookup"
+    return cb(core.error("Error", "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM", text:format(name),
+      { syscall = "getaddrinfo", hostname = name }))
+  end
   local hints = { family = options.family == 6 and "inet6" or "inet", socktype = "dgram" }
-  local request, _, reason = core.uv().getaddrinfo(name, nil, hints, answer)
+  local request, _, reason = getaddrinfo(name, nil, hints, answer)
   if not request then answer(reason or "EAI_FAIL") end
 end
 
@@ -112,7 +119,7 @@ end
 
 --- Sends to a name: holds the datagram, or the list of them, until the name was looked up. Raises what fails before; returns
 -- true and what failed after the answer, when the datagram did not wait any more.
-function lookup.send(socket, msg, port, name, cb)
+function lookup.send(socket, msg, port, name, cb, options)
   local private = core.private(socket)
   local sends = private.sends or {}
   private.sends = sends
@@ -121,7 +128,7 @@ function lookup.send(socket, msg, port, name, cb)
   local function resolved(err, address)
     if not sends[entry] then return end -- given up
     sends[entry] = nil
-    core.sendResolved(socket, msg, port, address, cb, err)
+    core.sendResolved(socket, msg, port, address, cb, err, options)
   end
   -- All is made: from here on it waits, or was answered.
   private.last_send = serial
@@ -133,15 +140,18 @@ function lookup.send(socket, msg, port, name, cb)
   error(err, 0)
 end
 
---- Gives up all sends of the socket that wait for a name, in the order of the sends.
-function lookup.cancel_sends(socket)
+--- Gives up all sends of the socket that wait for a name, in the order of the sends. Each is reported with the error; where
+-- none is given, those without a callback are only counted.
+function lookup.cancel_sends(socket, err)
+  local address = nil
+  if err == nil then address = false end
   local sends, list = core.private(socket).sends or {}, {}
   for entry in pairs(sends) do list[#list + 1] = entry end
   table.sort(list, function(a, b) return a.serial < b.serial end)
   for _, entry in ipairs(list) do
     if sends[entry] then
       sends[entry] = nil
-      core.sendResolved(socket, entry.msg, entry.port, false, entry.cb)
+      core.sendResolved(socket, entry.msg, entry.port, address, entry.cb, err)
     end
   end
 end

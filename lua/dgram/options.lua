@@ -8,12 +8,16 @@ local types = {
   type = "any", reuseAddr = "boolean", reusePort = "boolean", ipv6Only = "boolean",
   gso = "boolean", gro = "boolean", moderation = "any",
   recvBufferSize = "number", sendBufferSize = "number", sendQueueLimit = "any", lookup = "function",
-  interface = "string", multicastAll = "boolean",
+  interface = "string", multicastAll = "boolean", recvErrors = "boolean",
+  pktInfo = "boolean", recvTTL = "boolean", recvTOS = "boolean", timestamp = "any", recvCredentials = "boolean",
   receiveBlockList = "any", sendBlockList = "any", signal = "any",
 }
 
---- Those that make no sense for unix_dgram.
-local network_only = { interface = true, multicastAll = true }
+--- Those that make no sense for unix_dgram, and those that do for it alone.
+local network_only = {
+  interface = true, multicastAll = true, recvErrors = true, pktInfo = true, recvTTL = true, recvTOS = true,
+}
+local unix_only = { recvCredentials = true }
 
 --- Those that a descriptor which is adopted later gets, too.
 local for_adopted = { "recvBufferSize", "sendBufferSize", "interface", "multicastAll" }
@@ -49,8 +53,27 @@ local function check_size(name, value)
       :format(name, core.describe(value))), 0)
 end
 
+local function check_family(given, kind)
+  local is_unix = kind == "unix_dgram"
+  for name in pairs(is_unix and network_only or unix_only) do
+    if given[name] ~= nil then
+      check.badValue(("The option %s is %s"):format(name,
+        is_unix and "not for unix_dgram sockets" or "for unix_dgram sockets only"))
+    end
+  end
+end
+
+local function check_timestamp(value)
+  if type(value) == "nil" or type(value) == "boolean" then return end
+  if value ~= "ns" then
+    check.badValue('options.timestamp must be a boolean or "ns". Received ' .. core.describe(value))
+  end
+  if not math.type then check.badValue 'options.timestamp: "ns" needs the integers of Lua 5.3 and later' end
+end
+
 --- Raises ERR_INVALID_ARG_VALUE for an unknown option and for one that makes no sense for the type of socket,
--- ERR_INVALID_ARG_TYPE for a value of a wrong type, ERR_OUT_OF_RANGE for a buffer size that is none.
+-- ERR_INVALID_ARG_TYPE for a value of a wrong type (of timestamp: ERR_INVALID_ARG_VALUE), ERR_OUT_OF_RANGE for a buffer
+-- size that is none.
 function options.check(given, kind)
   options.check_names(types, given, "createSocket")
   for name, value in pairs(given) do
@@ -59,11 +82,8 @@ function options.check(given, kind)
       check.wrongType(value, "options." .. name, "a " .. expected)
     end
   end
-  if kind == "unix_dgram" then
-    for name in pairs(network_only) do
-      if given[name] ~= nil then check.badValue(("The option %s is not for unix_dgram sockets"):format(name)) end
-    end
-  end
+  check_family(given, kind)
+  check_timestamp(given.timestamp)
   if given.interface then check.host(given.interface, "options.interface") end
   check_size("recvBufferSize", given.recvBufferSize)
   check_size("sendBufferSize", given.sendBufferSize)
@@ -80,6 +100,10 @@ function options.apply(socket, given)
   if given.sendBufferSize ~= nil then socket:setSendBufferSize(given.sendBufferSize) end
   if given.interface ~= nil or given.multicastAll ~= nil then
     core.setIntake(socket, given.interface, given.multicastAll)
+  end
+  if given.recvErrors then core.hearErrors(socket) end
+  if given.pktInfo or given.recvTTL or given.recvTOS or given.timestamp or given.recvCredentials then
+    core.ask(socket, given.pktInfo, given.recvTTL, given.recvTOS, given.timestamp, given.recvCredentials)
   end
   for _, name in ipairs(for_adopted) do
     if given[name] ~= nil then core.private(socket)[name] = given[name] end

@@ -26,6 +26,12 @@ local dgram = {}
 ---@field moderation? false|integer microseconds that datagrams in quick succession may wait, 1 to 1000000; none unless given
 ---@field interface? string the name of the interface that the socket is bound to: no datagram goes or comes by others
 ---@field multicastAll? boolean false: only groups that this socket has joined
+---@field pktInfo? boolean rinfo has localAddress and interface; not for unix_dgram
+---@field recvTTL? boolean rinfo has ttl; not for unix_dgram
+---@field recvTOS? boolean rinfo has tos; not for unix_dgram
+---@field timestamp? boolean|"ns" rinfo has timestamp: seconds, a float; "ns": nanoseconds, an integer, from Lua 5.3 on
+---@field recvCredentials? boolean rinfo has pid, uid and gid; unix_dgram only
+---@field recvErrors? boolean ICMP errors of all that the socket sends are `error` events
 ---@field lookup? dgram.Lookup
 ---@field receiveBlockList? dgram.BlockList drops what comes from these addresses
 ---@field sendBlockList? dgram.BlockList refuses what goes to these addresses: ERR_IP_BLOCKED
@@ -59,6 +65,14 @@ local dgram = {}
 ---@field port? integer absent for unix_dgram
 ---@field size integer bytes
 ---@field truncated? boolean true where the message was cut short
+---@field localAddress? string pktInfo: the address that it was sent to
+---@field interface? string pktInfo: the name of the interface that it came by, "#7" where that has gone
+---@field ttl? integer recvTTL: 0 to 255
+---@field tos? integer recvTOS: DSCP and ECN, 0 to 255
+---@field timestamp? number timestamp: since the epoch, seconds or nanoseconds
+---@field pid? integer recvCredentials: the sender's process
+---@field uid? integer recvCredentials
+---@field gid? integer recvCredentials
 
 ---@class dgram.Error
 ---@field name "Error" | "TypeError" | "RangeError"
@@ -71,6 +85,10 @@ local dgram = {}
 ---@field interface? string of memberships, setMulticastInterface and the option interface
 ---@field source? string of source-specific memberships
 ---@field hostname? string of look-ups
+---@field icmpType? integer of ICMP errors (the option recvErrors)
+---@field icmpCode? integer of ICMP errors
+---@field offender? string of ICMP errors: who sent the message
+---@field mtu? integer of ICMP errors: the bytes that a packet may have
 ---@field where? string file and line of the program's call that failed
 ---@field traceback? string of what dgram.run raises
 
@@ -84,6 +102,7 @@ local dgram = {}
 ---@field blocked integer refused by receiveBlockList
 ---@field strangers integer of others than the peer, dropped after connect
 ---@field truncated integer
+---@field descriptorsRefused integer messages that brought descriptors, which the kernel closed
 ---@field receiveCalls integer system calls
 ---@field sendCalls integer system calls
 ---@field gso boolean whether the kernel segments for the socket
@@ -136,6 +155,31 @@ function dgram.EventEmitter() end
 ---@param mode? "default" | "once" | "nowait"
 ---@return boolean # whether something is left to do
 function dgram.run(mode) end
+
+--- The descriptor that a host waits for, to be readable. Raises ENOTSUP where the loop has none.
+---@return integer
+function dgram.pollfd() end
+
+--- What a host waits for at the descriptor.
+---@return "r"
+function dgram.events() end
+
+--- How long a host may wait before it steps; nil: no limit.
+---@return number? seconds
+function dgram.timeout() end
+
+--- One turn of the loop, for the program around it. Raises what dgram.run does, and inside of the loop.
+---@param timeoutMs? number milliseconds that it may wait, 0 unless given
+---@return boolean anything is left to do
+function dgram.step(timeoutMs) end
+
+--- Sets who is called when the host has to step, though it waits. The function must only wake the host.
+---@param fn? fun()
+function dgram.onDue(fn) end
+
+--- Sets the loop to use in the place of luv. Before the first socket only.
+---@param loop table luv's functions, as dgram.poll makes them
+function dgram.setLoop(loop) end
 
 --- Makes a function that calls fn; what fn raises goes to the uncaught handler or dgram.run, as errors of listeners do.
 --- Raises ERR_INVALID_ARG_TYPE.
@@ -336,21 +380,31 @@ function Socket:disconnect() end
 ---@return dgram.Address
 function Socket:remoteAddress() end
 
+--- The options of a datagram of `send` and `sendMany`. Not for unix_dgram.
+---@class dgram.SendOptions
+---@field localAddress? string the source address
+---@field interface? string where it leaves: a name, or "#" and an index
+---@field tos? integer the traffic class, 0 to 255
+---@field ttl? integer the hop limit, 1 to 255
+
 --- Sends a datagram. sendmsg(2)
---- Connected: (msg [, callback]), (msg, offset, length [, callback]). unix_dgram: a path in the place of port and address.
---- The part form takes port, address and callback behind the length, too.
+--- Connected: (msg [, options] [, callback]), (msg, offset, length [, options] [, callback]). unix_dgram: a path in the place of
+--- port and address. The part form takes port, address, options and callback behind the length, too.
 --- Raises ERR_SOCKET_BAD_PORT, ERR_BUFFER_OUT_OF_BOUNDS, ERR_OUT_OF_RANGE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE,
---- ERR_SOCKET_DGRAM_IS_CONNECTED.
+--- ERR_INVALID_IP_ADDRESS, ERR_SOCKET_DGRAM_IS_CONNECTED.
 ---@param msg string | string[]
 ---@param port integer
 ---@param address? string
+---@param options? dgram.SendOptions
 ---@param callback? dgram.SendCallback
 ---@return boolean # false when much waits: then `drain` comes
 ---@overload fun(self: dgram.Socket, msg: string|string[], callback?: dgram.SendCallback): boolean
+---@overload fun(self: dgram.Socket, msg: string|string[], options: dgram.SendOptions, callback?: dgram.SendCallback): boolean
+---@overload fun(self: dgram.Socket, msg: string|string[], port: integer, address?: string, callback: dgram.SendCallback): boolean
 ---@overload fun(self: dgram.Socket, msg: string|string[], port: integer, callback: dgram.SendCallback): boolean
 ---@overload fun(self: dgram.Socket, msg: string, offset: integer, length: integer, callback?: dgram.SendCallback): boolean
 ---@overload fun(self: dgram.Socket, msg: string|string[], path: string, callback?: dgram.SendCallback): boolean
-function Socket:send(msg, port, address, callback) end
+function Socket:send(msg, port, address, options, callback) end
 
 ---@param msg string
 ---@param offset integer bytes, from 0
@@ -361,10 +415,11 @@ function Socket:send(msg, port, address, callback) end
 ---@return boolean
 function Socket:sendto(msg, offset, length, port, address, callback) end
 
---- Sends a datagram to a message's sender. What is in `rinfo` never raises; a sender that cannot be answered is EDESTADDRREQ,
---- to the callback or the `error` event. Raises ERR_INVALID_ARG_TYPE for a wrong msg, rinfo (no table) or callback.
+--- Sends a datagram to a message's sender, from the rinfo's localAddress, where it has one. What is in `rinfo` never raises; a
+--- sender that cannot be answered is EDESTADDRREQ, to the callback or the `error` event. Raises
+--- ERR_INVALID_ARG_TYPE for a wrong msg, rinfo (no table) or callback.
 ---@param msg string | string[]
----@param rinfo dgram.RemoteInfo | {address: string, port?: integer}
+---@param rinfo dgram.RemoteInfo | {address: string, port?: integer, localAddress?: string, interface?: string}
 ---@param callback? dgram.SendCallback
 ---@return boolean # false when much waits: then `drain` comes
 function Socket:reply(msg, rinfo, callback) end
@@ -373,9 +428,11 @@ function Socket:reply(msg, rinfo, callback) end
 ---@param list string[]
 ---@param port? integer
 ---@param address? string
+---@param options? dgram.SendOptions
 ---@param callback? fun(err: any, count: integer)
 ---@return boolean # false when much waits: then `drain` comes
-function Socket:sendMany(list, port, address, callback) end
+---@overload fun(self: dgram.Socket, list: string[], port?: integer, address?: string, callback: function): boolean
+function Socket:sendMany(list, port, address, options, callback) end
 
 --- Hands what was accepted to the kernel now. Needs no loop.
 ---@return boolean # whether nothing waits any more
@@ -384,6 +441,11 @@ function Socket:flush() end
 --- Gives up what waits to be sent, look-ups included: each callback gets ECANCELED. Works while the socket closes, too.
 ---@return integer # how many datagrams
 function Socket:discard() end
+
+--- Takes the descriptor out of the socket, open, and closes the socket without it: for whoever adopts it by bind{fd}. What is
+--- queued is flushed first, what is left fails with ECANCELED. Needs no loop. Raises ERR_SOCKET_DGRAM_NOT_RUNNING, EMFILE.
+---@return integer # its number; another one than fileno() told, where the loop has watched it
+function Socket:detach() end
 
 --- Stops receiving; what was accepted still goes out. Raises ERR_SOCKET_DGRAM_NOT_RUNNING the second time.
 ---@param callback? fun() listens once for `close`

@@ -208,6 +208,21 @@ local function event(m)
   return function() mischief(m) end
 end
 
+-- Not every system tells what comes with a datagram. Who has a buffer of its own asks, so that a seed's walk stays what it was.
+local asks, asking = pcall(dgram.createSocket, { type = "udp4", pktInfo = true })
+if asks then asking:close() end
+local hears, hearing = pcall(dgram.createSocket, { type = "udp4", recvErrors = true })
+if hears then hearing:close() end
+
+local function ask(list)
+  list.timestamp = true
+  if list.type == "unix_dgram" then
+    list.recvCredentials = true
+  else
+    list.pktInfo, list.recvTTL, list.recvTOS = true, true, true
+  end
+end
+
 local function options()
   local kind = any { "udp4", "udp4", "udp6", "unix_dgram", "unix_dgram" }
   local list = { type = kind }
@@ -222,7 +237,9 @@ local function options()
   if one_in(4) then list.gso = one_in(2) end
   if one_in(4) then list.reuseAddr = true end
   if kind == "udp6" and one_in(3) then list.ipv6Only = true end
+  if hears and kind ~= "unix_dgram" and one_in(4) then list.recvErrors = true end
   if one_in(4) then list.moderation = any { false, 20, 1000 } end
+  if asks and list.recvBufferSize then ask(list) end
   return list
 end
 
@@ -367,6 +384,24 @@ function steps.send_parts(m)
   else
     send(m, "send", 1, #text, parts, host)
   end
+  done(m)
+end
+
+local own_options = {
+  { tos = 8 }, { ttl = 3, interface = "lo" }, { localAddress = "127.0.0.1" }, { localAddress = "127.0.0.2", tos = 4 },
+  { localAddress = "::1" }, { localAddress = "192.0.2.1" }, { interface = "nosuch0" }, {},
+}
+
+function steps.send_options(m)
+  local port, host = target(m)
+  if not port then return end
+  local key, list = begin(m, port, host), {}
+  for _ = 1, chance(20) do
+    local text = payload(m, key)
+    send(m, "send", 1, #text, text, port, host, any(own_options))
+  end
+  for i = 1, chance(20) - 1 do list[i] = payload(m, key) end
+  send(m, "sendMany", #list, nil, list, port, host, any(own_options))
   done(m)
 end
 

@@ -8,3 +8,8 @@ busted.subscribe({ "test", "end" }, function(element)
   element.env = nil
   return nil, true
 end)
+
+-- DGRAM_LOOP=poll: the specs run without luv, on a loop of dgram.poll's.
+if os.getenv "DGRAM_LOOP" == "poll" then
+  package.preload.luv = function() return require "spec.support.poll_loop" end
+end

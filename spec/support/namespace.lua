@@ -99,6 +99,32 @@ function namespace.pair()
   return a, b
 end
 
+local function link(space, name, mtu, router, its_name, net)
+  space:ip(("link add %s mtu %d type veth peer name %s mtu %d netns %s"):format(name, mtu, its_name, mtu, router.name))
+  for side, end_ in ipairs { { space, name }, { router, its_name } } do
+    local where, interface = end_[1], end_[2]
+    where:ip(("addr add 10.78.%d.%d/24 dev %s"):format(net, side, interface))
+    where:ip(("addr add fd78:%d::%d/64 dev %s nodad"):format(net, side, interface))
+    where:ip(("link set %s up"):format(interface))
+  end
+  space:ip(("route add default via 10.78.%d.2"):format(net))
+  space:ip(("-6 route add default via fd78:%d::2 dev %s"):format(net, name))
+end
+
+--- a (10.78.1.1, fd78:1::1) --- MTU 1400 --- router --- MTU 1300 --- b (10.78.2.1, fd78:2::1). The router is 10.78.1.2 and
+-- fd78:1::2 to a. Returns a, b and the router, or nil and why not.
+function namespace.routed()
+  local a, router, b = namespace.new(), namespace.new(), namespace.new()
+  local script = "cd /proc/sys/net && echo 1 >ipv4/ip_forward && echo 1 >ipv6/conf/all/forwarding"
+  local words = { "netns", "exec", router.name, "sh", "-c", script }
+  if child.start(assert(can.program "ip"), words):wait().status ~= 0 then
+    return nil, "no namespace can be made a router here"
+  end
+  link(a, "dga", 1400, router, "dgra", 1)
+  link(b, "dgb", 1300, router, "dgrb", 2)
+  return a, b, router
+end
+
 -- What runs inside: it reads a Lua chunk per line ("\n" stands for a line's end in it), and answers each with a line.
 local program = [[
 local dgram, uv = require "dgram", require "luv"

@@ -1,0 +1,33 @@
+# find_package(dgram [COMPONENTS lua5.4]) gives the target dgram::dgram, the static library with luaopen_dgram. It was built
+# for one Lua: where there are several, the component says which; each of them is a target, too, such as dgram::lua5.4.
+# Lua and luv are the program's: it links to those that it has.
+set(there "")
+file(GLOB files "${CMAKE_CURRENT_LIST_DIR}/dgram-lua*.cmake")
+foreach(file IN LISTS files)
+    if(file MATCHES "/dgram-(luajit|lua5\\.[0-9])\\.cmake$")
+        list(APPEND there "${CMAKE_MATCH_1}")
+        include("${file}")
+    endif()
+endforeach()
+
+set(chosen "${dgram_FIND_COMPONENTS}")
+if(NOT chosen)
+    set(chosen "${there}")
+endif()
+foreach(lua IN LISTS chosen)
+    set(dgram_${lua}_FOUND FALSE)
+    if(lua IN_LIST there)
+        set(dgram_${lua}_FOUND TRUE)
+    elseif(dgram_FIND_REQUIRED_${lua})
+        set(dgram_FOUND FALSE)
+        set(dgram_NOT_FOUND_MESSAGE "dgram is installed for ${there}, and not for ${lua}")
+    endif()
+endforeach()
+
+list(LENGTH chosen count)
+if(count GREATER 1 AND NOT dgram_FIND_COMPONENTS)
+    set(dgram_FOUND FALSE)
+    set(dgram_NOT_FOUND_MESSAGE "dgram is installed for ${there}: name one, as in find_package(dgram COMPONENTS lua5.4)")
+elseif(count EQUAL 1 AND TARGET dgram::${chosen} AND NOT TARGET dgram::dgram)
+    add_library(dgram::dgram ALIAS dgram::${chosen})
+endif()

@@ -1,0 +1,24 @@
+# The Debian packages, by `cpack -G DEB`: lua-dgram, the module, and lua-dgram-dev, the static library. scripts/release.sh
+# puts the builds for several Luas into one of each.
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME lua-dgram)
+set(CPACK_PACKAGE_VENDOR "dgram contributors")
+set(CPACK_PACKAGE_CONTACT "dgram contributors <${PROJECT_HOMEPAGE_URL}>")
+set(CPACK_PACKAGING_INSTALL_PREFIX "${CMAKE_INSTALL_PREFIX}")
+set(CPACK_STRIP_FILES ON)
+set(CPACK_COMPONENTS_ALL runtime development)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME lua-dgram)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION interpreters)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS lua-luv)
+set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "${PROJECT_DESCRIPTION}")
+
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME lua-dgram-dev)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS lua-luv-dev)
+set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "${PROJECT_DESCRIPTION}: the static library and its header")
+include(CPack)

@@ -1,0 +1,22 @@
+# Takes away what `cmake --install` has put there last: cmake -DFOLDER=<build> -P uninstall.cmake
+if(NOT EXISTS "${FOLDER}/install_manifest.txt")
+    message(FATAL_ERROR "Nothing has been installed from ${FOLDER}")
+endif()
+file(STRINGS "${FOLDER}/install_manifest.txt" files)
+foreach(file IN LISTS files)
+    file(REMOVE "$ENV{DESTDIR}${file}")
+endforeach()
+
+# Folders that the installation made, the deeper ones first, unless somebody else has put something there.
+if(EXISTS "${FOLDER}/install_folders.txt")
+    file(STRINGS "${FOLDER}/install_folders.txt" made)
+    list(REMOVE_DUPLICATES made)
+    list(SORT made ORDER DESCENDING)
+    foreach(folder IN LISTS made)
+        file(GLOB inside LIST_DIRECTORIES true "${folder}/*" "${folder}/.*")
+        if(NOT inside)
+            file(REMOVE_RECURSE "${folder}")
+        endif()
+    endforeach()
+endif()
+file(REMOVE "${FOLDER}/install_manifest.txt" "${FOLDER}/install_folders.txt")
