@@ -7,6 +7,7 @@
 #include "../loop/luv.h"
 #include "../loop/turn.h"
 #include "../loop/uncaught.h"
+#include "busy_poll.h"
 #include "drain.h"
 #include "moderation.h"
 #include "owed.h"
@@ -24,6 +25,19 @@ static void drain_work(lua_State *L, dg_state *state)
     dg_drain_run(L, state);
 }
 
+/* Serves the socket, which is at index 1, or NULL, then deferred work. */
+static inline void serve(lua_State *L, dg_state *state, dg_socket *s)
+{
+    if (s != NULL && s->fd >= 0) {
+        dg_ready_serve(L, 1, s);
+        if (dg_send_queue_has_results(s) || dg_queue_count(&s->tx.queue) != 0)
+            dg_send_queue_flush_now(L, 1, s);
+        state->dispatch.socket = NULL; /* what callbacks send from now on has to note its flush */
+    }
+    if (state->dispatch.drain_opened || dg_work_has_work(state)) /* a lone datagram and its answer make no work */
+        drain_work(L, state);
+}
+
 /* The body of a dispatch, which runs in its protected call. Arguments: the socket, or nil for the idle callback; the
  * state. After an error it is called again, and goes on behind the call that raised. */
 static int body(lua_State *L)
@@ -36,14 +50,12 @@ static int body(lua_State *L)
         if (dg_work_has_work(state))
             drain_work(L, state);
     }
-    if (s != NULL && s->fd >= 0) {
-        dg_ready_serve(L, 1, s);
-        if (dg_send_queue_has_results(s) || dg_queue_count(&s->tx.queue) != 0)
-            dg_send_queue_flush_now(L, 1, s);
-        state->dispatch.socket = NULL; /* what callbacks send from now on has to note its flush */
+    serve(L, state, s);
+    while (s != NULL && s->rx.busy_poll != 0 && dg_busy_poll_wait(L, s)) {
+        state->dispatch.socket = s;
+        state->dispatch.drain_opened = 0;
+        serve(L, state, s);
     }
-    if (state->dispatch.drain_opened || dg_work_has_work(state)) /* a lone datagram and its answer make no work */
-        drain_work(L, state);
     return 0;
 }
 

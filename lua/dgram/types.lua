@@ -12,6 +12,7 @@ local dgram = {}
 ---@alias dgram.Family "ipv4" | "ipv6"
 ---@alias dgram.SendCallback fun(err: any, bytes: integer)
 ---@alias dgram.MessageListener fun(msg: string, rinfo: dgram.RemoteInfo)
+---@alias dgram.BatchListener fun(messages: string[], rinfos: dgram.RemoteInfo[])
 
 ---@class dgram.SocketOptions
 ---@field type dgram.Type
@@ -24,6 +25,7 @@ local dgram = {}
 ---@field gso? boolean false: the kernel cuts no datagrams out of one piece
 ---@field gro? boolean whether the kernel hands over several datagrams in one piece: true at once, false never, nil when it pays
 ---@field moderation? false|integer microseconds that datagrams in quick succession may wait, 1 to 1000000; none unless given
+---@field busyPoll? false|integer microseconds that the kernel is asked for more before the loop may sleep, 1 to 1000000
 ---@field interface? string the name of the interface that the socket is bound to: no datagram goes or comes by others
 ---@field multicastAll? boolean false: only groups that this socket has joined
 ---@field pktInfo? boolean rinfo has localAddress and interface; not for unix_dgram
@@ -336,10 +338,11 @@ function BlockList:fromJSON(data) end
 local Socket = {}
 
 --- The sockets' own events beside what every emitter has.
----@param event "listening" | "connect" | "message" | "error" | "drain" | "close"
+---@param event "listening" | "connect" | "message" | "batch" | "error" | "drain" | "close"
 ---@param listener fun(...)
 ---@return dgram.Socket
 ---@overload fun(self: dgram.Socket, event: "message", listener: dgram.MessageListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "batch", listener: dgram.BatchListener): dgram.Socket
 ---@overload fun(self: dgram.Socket, event: "error", listener: fun(err: dgram.Error)): dgram.Socket
 function Socket:on(event, listener) end
 
