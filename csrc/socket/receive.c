@@ -10,26 +10,32 @@
 
 /* What a dg_receive_frame has on the stack, from `base` on; the last two only where something is asked for
  * (asked.h). */
-enum { SLOTS, DELIVER, FAMILY, ADDRESS, LOCAL, INTERFACE, FRAME_SIZE };
+enum { SLOTS, DELIVER, ADDRESS, LOCAL, INTERFACE, FRAME_SIZE };
+
+enum { FAMILIES = 3 }; /* hooks in each table of hooks */
 
 enum { MOST_PUSHED = 24 }; /* values that stand on the stack beside it */
 
 void dg_receive_push_upvalues(lua_State *L)
 {
+    static const char *const hooks[] = {"deliver", "deliverAll"};
     dg_registry_get(L, DG_REGISTRY_HOOKS);
-    lua_getfield(L, -1, "deliver");
-    lua_insert(L, -2);
-    lua_getfield(L, -1, "taken");
-    lua_replace(L, -2);
-    lua_pushliteral(L, "IPv4");
-    lua_insert(L, -2);
-    lua_pushliteral(L, "IPv6");
-    lua_insert(L, -2);
-    lua_pushliteral(L, "unix");
-    lua_insert(L, -2);
-    dg_registry_get(L, DG_REGISTRY_HOOKS);
-    lua_getfield(L, -1, "deliverAll");
-    lua_replace(L, -2);
+    const int table = lua_gettop(L);
+    for (int i = 0; i < 2; i++) {
+        lua_getfield(L, table, hooks[i]);
+        const int families = lua_gettop(L);
+        for (int family = 1; family <= FAMILIES; family++)
+            lua_rawgeti(L, families, family);
+        lua_remove(L, families);
+    }
+    lua_getfield(L, table, "taken");
+    lua_remove(L, table);
+}
+
+/* Returns the pseudo-index of the socket's hook among those that begin at the upvalue `first`. */
+static int hook_for(const dg_socket *s, int first)
+{
+    return lua_upvalueindex(first + (s->family == AF_UNIX ? 2 : s->family == AF_INET6));
 }
 
 void dg_receive_drop(dg_socket *s)
@@ -122,22 +128,21 @@ static inline void keep_sender(lua_State *L, dg_receive_frame *frame, dg_socket 
     keep_address(L, frame, s, &slot->from);
 }
 
-/* Pushes address, family, port, size, then whether the datagram was truncated, then what was asked for (asked.h); stops
+/* Pushes address, port, size, then whether the datagram was truncated, then what was asked for (asked.h); stops
  * where the rest would say nothing. Returns how many values. Allocates nothing. */
 static inline int push_origin(lua_State *L, const dg_receive_frame *frame, const dg_socket *s, const dg_received *slot,
                               uint32_t size)
 {
     lua_pushvalue(L, frame->base + ADDRESS);
-    lua_pushvalue(L, frame->base + FAMILY);
     if (s->family == AF_UNIX)
         lua_pushnil(L);
     else
         lua_pushinteger(L, (lua_Integer)dg_address_port(&slot->from));
     lua_pushinteger(L, (lua_Integer)size);
     if (!slot->truncated && s->rx.asked.set == 0)
-        return 4;
+        return 3;
     lua_pushboolean(L, slot->truncated);
-    return 5 + (s->rx.asked.set != 0 ? dg_asked_push(L, frame->base + LOCAL, s, &slot->with) : 0);
+    return 4 + (s->rx.asked.set != 0 ? dg_asked_push(L, frame->base + LOCAL, s, &slot->with) : 0);
 }
 
 /* All allocating comes first, so no datagram is lost for want of memory: the cursor moves after it. A finalizer may
@@ -181,8 +186,7 @@ dg_receive_frame dg_receive_push_frame(lua_State *L, int index, const dg_socket 
     if (asks)
         luaL_checkstack(L, FRAME_SIZE + MOST_PUSHED, NULL);
     dg_getuservalue(L, index);
-    lua_pushvalue(L, asks ? DG_UP_DELIVER_ALL : DG_UP_DELIVER);
-    lua_pushvalue(L, s->family == AF_UNIX ? DG_UP_UNIX : s->family == AF_INET6 ? DG_UP_IPV6 : DG_UP_IPV4);
+    lua_pushvalue(L, hook_for(s, asks ? DG_UP_DELIVER_ALL : DG_UP_DELIVER));
     lua_rawgeti(L, frame.base + SLOTS, DG_SLOT_SENDER);
     if (asks)
         lua_settop(L, frame.base + FRAME_SIZE - 1);
@@ -206,7 +210,7 @@ void dg_receive_rest(lua_State *L, dg_receive_frame *frame, dg_socket *s)
 
 unsigned dg_receive_hold(dg_socket *s)
 {
-    const unsigned outer = s->rx.reader_depth != DG_OUTSIDE ? s->rx.reader_depth : 0;
+    const unsigned outer = s->rx.reader_depth;
     s->rx.reader_depth = s->state->depth != 0 ? s->state->depth : DG_OUTSIDE;
     return outer;
 }
@@ -221,7 +225,7 @@ int dg_receive_take(lua_State *L, dg_receive_frame *frame, dg_socket *s)
     keep_sender(L, frame, s, slot);
     lua_pushvalue(L, frame->base + DELIVER);
     lua_pushlstring(L, slot->data + s->rx.batch_offset, size);
-    lua_pushvalue(L, DG_UP_TAKEN);
+    lua_pushvalue(L, lua_upvalueindex(DG_UP_TAKEN));
     lua_call(L, 2 + push_origin(L, frame, s, slot, size), 2);
     dg_receive_release(s, outer);
     if (s->rx.messages + s->rx.calls != before || !dg_batch_may_be_taken(s) || !dg_batch_left(s)) {
@@ -239,7 +243,7 @@ void dg_receive_push_rinfo(lua_State *L, dg_receive_frame *frame, dg_socket *s, 
     keep_sender(L, frame, s, slot);
     lua_pushvalue(L, frame->base + DELIVER);
     lua_pushnil(L); /* the message */
-    lua_pushvalue(L, DG_UP_TAKEN);
+    lua_pushvalue(L, lua_upvalueindex(DG_UP_TAKEN));
     lua_call(L, 2 + push_origin(L, frame, s, slot, size), 2);
     lua_remove(L, -2);
 }

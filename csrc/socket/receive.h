@@ -11,14 +11,14 @@
 
 DG_HIDDEN_BEGIN
 
-/* The upvalues of the dispatch body: the hook `deliver`, and the names of families. */
-#define DG_UP_DELIVER lua_upvalueindex(1)
-#define DG_UP_IPV4 lua_upvalueindex(2)
-#define DG_UP_IPV6 lua_upvalueindex(3)
-#define DG_UP_UNIX lua_upvalueindex(4)
-#define DG_UP_TAKEN lua_upvalueindex(5)       /* slots whose target returns what it is given */
-#define DG_UP_DELIVER_ALL lua_upvalueindex(6) /* the hook for sockets that have asked for something (asked.h) */
-enum { DG_RECEIVE_UPVALUES = 6 };
+/* The upvalues of the dispatch body: the hooks `deliver` and `deliverAll` for each family. The latter are for sockets
+ * that have asked for something (asked.h). */
+enum dg_receive_upvalue {
+    DG_UP_DELIVER = 1,
+    DG_UP_DELIVER_ALL = 4,
+    DG_UP_TAKEN = 7, /* slots whose target returns what it is given */
+    DG_RECEIVE_UPVALUES = 7
+};
 /* Pushes these values. The hooks are set by then. */
 void dg_receive_push_upvalues(lua_State *L);
 
@@ -60,8 +60,8 @@ static inline int dg_receive_next(dg_socket *s)
 void dg_receive_one(lua_State *L, dg_receive_frame *frame, dg_socket *s);
 /* Does so for what is left of the batch, within the budgets of the turn, until somebody listens to `batch`. */
 void dg_receive_rest(lua_State *L, dg_receive_frame *frame, dg_socket *s);
-/* The reader's depth of a call of receive that no dispatch is around: those that come inside of it are deeper. Where
- * such a call raises, the socket keeps its batch's memory until the next one. */
+/* The reader's depth of a call of receive that no dispatch is around. Where such a call raises, for want of memory, the
+ * socket keeps its batch's memory until it is closed. */
 #define DG_OUTSIDE UINT_MAX
 /* Is called before a dispatch reads the batch: a reader of this dispatch, or of a nested one, that has raised keeps its
  * memory no more. */
