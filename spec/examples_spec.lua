@@ -23,6 +23,7 @@ local function names()
     list[#list + 1] = file:match "^(.*)%.lua$"
     file = uv.fs_scandir_next(scan)
   end
+  list[#list + 1] = "workers/supervisor"
   return list
 end
 
@@ -75,6 +76,9 @@ local wrong = {
     { ".", "0", "192.0.2.1" } },
   traceroute = { {}, { "" }, { "a b" }, { "no-such-host.invalid" }, { "127.0.0.1:9" }, { "255.255.255.255" },
     { "127.0.0.1", "0" }, { "127.0.0.1", "256" }, { "127.0.0.1", "1", "2" } },
+  ["workers/supervisor"] = { { "" }, { "99999" }, { "TAKEN" }, { "0", "192.0.2.1" }, { "0", "no-such-host.invalid" },
+    { "0", "127.0.0.1", "0" }, { "0", "127.0.0.1", "x" }, { "0", "127.0.0.1", "2", "/no/such/file" },
+    { "0", "127.0.0.1", "2", "" }, { "0", "127.0.0.1", "2", "x", "y" } },
 }
 
 describe("the programs in examples/", function()
@@ -94,7 +98,8 @@ describe("the programs in examples/", function()
       for _, args in ipairs { { "--help" }, { "-h" }, later } do
         local process = example.run(name, args)
         assert.same({ 0, "" }, { process.status, process.err })
-        assert.is_truthy(process.out:find("^usage: " .. name:gsub("%-", "%%-") .. "%.lua [^\n]*\n$"), process.out)
+        local shown = name:match("[^/]+$"):gsub("%-", "%%-")
+        assert.is_truthy(process.out:find("^usage: " .. shown .. "%.lua [^\n]*\n$"), process.out)
       end
     end)
 
