@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # The spec, or the part of it that each allows, on everything that dgram is for. Each cell has a word:
 #
 #   scripts/matrix.sh [CELL...]        all of them, or these
@@ -8,7 +8,8 @@
 # failed. Logs are in build/matrix. TIMEOUT (seconds, default 1800) is how long a cell may take. Cells run one after the other.
 # All but the first five need what scripts/try-bare.sh needs, or npm (macos): where that is missing the cell is skipped.
 set -u
-cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+. "$(dirname -- "$0")/lib.sh"
+cd "$root" || exit 1
 
 cells='lua5.4|the whole spec on this machine, Lua 5.4
 luajit|the whole spec on this machine, LuaJIT
@@ -57,18 +58,28 @@ counts() {
         END { printf "%d %d %d %s\n", passed, failed, skipped, why }' "$1"
 }
 
-table=()
 bad=0
+
+# ends GROUP: a group of processes, and waits for the first of them.
+ends() {
+    kill -- "-$1" 2>/dev/null
+    wait "$1"
+}
 
 # cell NAME: runs it, says how it ended, and notes that for the table.
 cell() {
-    local log=build/matrix/$1.log start=$SECONDS status verdict passed failed skipped why seconds
+    log=build/matrix/$1.log start=$(date +%s)
     (run "$1") >"$log" 2>&1 </dev/null &
-    timeout --foreground "${TIMEOUT:-1800}" tail --pid=$! -f /dev/null || kill -- -$! 2>/dev/null
-    wait $!
+    group=$!
+    trap 'ends $group; exit 1' INT TERM HUP
+    timeout --foreground "${TIMEOUT:-1800}" tail --pid=$group -f /dev/null || ends $group
+    wait $group
     status=$?
-    seconds=$((SECONDS - start))
-    read -r passed failed skipped why < <(counts "$log")
+    trap - INT TERM HUP
+    seconds=$(($(date +%s) - start))
+    read -r passed failed skipped why <<END
+$(counts "$log")
+END
     if [ $status = 0 ] && [ "$failed" = 0 ]; then
         verdict=passed
         if [ "$1" = macos ]; then why="it cannot run here"; fi
@@ -81,27 +92,24 @@ cell() {
     fi
     printf '%s: %s, %d passed, %d failed, %d skipped, in %d s%s\n' "$1" $verdict "$passed" "$failed" "$skipped" $seconds \
         "${why:+ ($why)}"
-    table+=("$(printf '%-9s %-8s %7d %7d %8d %6d' "$1" $verdict "$passed" "$failed" "$skipped" $seconds)")
+    printf '%-9s %-8s %7d %7d %8d %6d\n' "$1" $verdict "$passed" "$failed" "$skipped" $seconds >>build/matrix/table
 }
 
-known=" $(sed 's/|.*//' <<<"$cells" | tr '\n' ' ')"
 if [ "${1:-}" = --list ]; then
-    tr '|' '\t' <<<"$cells" | expand -t 12
+    echo "$cells" | awk -F'|' '{ printf "%-10s %s\n", $1, $2 }'
     exit
 fi
-# shellcheck disable=SC2086 # a list of words
-if [ $# = 0 ]; then set -- $known; fi
+# shellcheck disable=SC2046 # a list of words
+if [ $# = 0 ]; then set -- $(echo "$cells" | sed 's/|.*//'); fi
 for name in "$@"; do
-    if [[ $known != *" $name "* ]]; then
-        printf 'matrix.sh: no cell "%s":%s\n' "$name" "$known" >&2
-        exit 1
-    fi
+    echo "$cells" | grep -q "^$name|" || die "no cell '$name'; scripts/matrix.sh --list names them"
 done
 
 mkdir -p build/matrix
+printf '%-9s %-8s %7s %7s %8s %6s\n' cell result passed failed skipped s >build/matrix/table
 set -m # each cell is a group of processes of its own, which can be ended
 for name in "$@"; do cell "$name"; done
 
-printf '\n%-9s %-8s %7s %7s %8s %6s\n' cell result passed failed skipped s
-printf '%s\n' "${table[@]}"
+echo
+cat build/matrix/table
 [ $bad = 0 ]
