@@ -287,6 +287,7 @@ describe("bind{fd} of what another process made", function()
   end)
 
   it("changes no option of it", function()
+    need(pending, can.native())
     need(pending, sockopt.readable())
     sockopt.UDP_GRO, sockopt.IP_RECVERR, sockopt.IP_MULTICAST_ALL = { 17, 104 }, { 0, 11 }, { 0, 49 }
     sockopt.SO_RXQ_OVFL, sockopt.IP_PKTINFO, sockopt.IP_RECVTOS = { 1, 40 }, { 0, 8 }, { 0, 13 }

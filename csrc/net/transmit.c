@@ -82,12 +82,23 @@ static void mark_sent(dg_transmitter *transmitter, dg_queue *queue, const dg_out
     count_singles(transmitter, datagrams);
 }
 
+/* ICMP "network unknown"; the BSDs have no number for it. */
+static int is_no_net(int error)
+{
+#if defined(ENONET)
+    return error == -ENONET;
+#else
+    (void)error;
+    return 0;
+#endif
+}
+
 int dg_transmit_may_be_late(const dg_transmitter *transmitter, int error)
 {
     if (transmitter->hears_late == DG_HEARS_NONE)
         return 0;
     if (transmitter->hears_late == DG_HEARS_ALL &&
-        (error == -EMSGSIZE || error == -EACCES || error == -EOPNOTSUPP || error == -ENONET))
+        (error == -EMSGSIZE || error == -EACCES || error == -EOPNOTSUPP || is_no_net(error)))
         return 1;
     return error == -ECONNREFUSED || error == -EHOSTUNREACH || error == -ENETUNREACH || error == -ENOPROTOOPT ||
            error == -EHOSTDOWN || error == -EPROTO;

@@ -31,6 +31,7 @@ describe("a memory error in a nested loop", function()
   loop.guard()
 
   it("loses no other callback and no close", function()
+    can.need(pending, can.native())
     can.need(pending, not os.getenv "LD_PRELOAD", "a sanitizer takes more room than this leaves")
     local process = child.lua_short_of_memory(program)
     local told, closed, memory = process.out:match "^(%d+)%s+(%d+)%s+(.-)\n$"

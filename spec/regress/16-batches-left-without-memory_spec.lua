@@ -27,6 +27,7 @@ describe("a memory error in a listener", function()
   loop.guard()
 
   it("leaves the rest of the batch to the next turn", function()
+    can.need(pending, can.native())
     can.need(pending, not os.getenv "LD_PRELOAD", "a sanitizer takes more room than this leaves")
     local process = child.lua_short_of_memory(program)
     assert.equal("1 2 3\tshort of memory\n", process.out, process.err)

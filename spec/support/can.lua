@@ -54,6 +54,12 @@ function can.nest()
   return nil, "this luv does not run its loop inside of a callback"
 end
 
+--- Whether Lua runs on this machine's own processor: an emulator has not all of the kernel's socket options, and takes memory.
+function can.native()
+  if not os.getenv "DGRAM_INTERPRETER" then return true end
+  return nil, "an emulator runs Lua: it lacks socket options, and takes memory of its own"
+end
+
 function can.see_descriptors()
   if loop.descriptors() then return true end
   return nil, "the system does not show a process its descriptors"
