@@ -27,7 +27,7 @@ static void start_timer(lua_State *L, int index, dg_socket *s, int slot, lua_CFu
     lua_pushinteger(L, 0);
     lua_pushlightuserdata(L, s);
     dg_state_push_callback(L, callback);
-    lua_call(L, 4, 0);
+    dg_luv_start(L, "timer_start", 4);
     lua_settop(L, top);
 }
 

@@ -87,9 +87,7 @@ static void start_poll(lua_State *L, int index, dg_socket *s, unsigned watch)
     lua_insert(L, -2);
     lua_pushstring(L, modes[watch]);
     push_callback(L, index, s, watch);
-    lua_call(L, 3, 3);
-    dg_luv_check(L, "poll_start");
-    lua_pop(L, 3);
+    dg_luv_start(L, "poll_start", 3);
 }
 
 static void reference_poll(lua_State *L, int index, dg_socket *s)
