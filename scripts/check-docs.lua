@@ -210,22 +210,33 @@ end
 local types = read "lua/dgram/types.lua"
 local annotated = classes(types)
 where = "lua/dgram/types.lua"
-annotated["dgram.Socket"].on = nil -- the emitter's, told again with the sockets' events
+-- the emitter's, told again with the sockets' events
+for name in pairs(there.emitter) do annotated["dgram.Socket"][name] = nil end
+local options = keys_of(annotated["dgram.SocketOptions"], annotated["dgram.PairOptions"])
 compare("functions of the module", there.module, annotated["dgram"], where)
 compare("methods of sockets", there.socket, annotated["dgram.Socket"], where)
 compare("methods of emitters", there.emitter, annotated["dgram.EventEmitter"], where)
 compare("methods of block lists", there.list, annotated["dgram.BlockList"], where)
-compare("options of createSocket", there["options of createSocket"], annotated["dgram.SocketOptions"], where)
+compare("options of createSocket", there["options of createSocket"], options, where)
 compare("options of bind", there["options of bind"], annotated["dgram.BindOptions"], where)
 compare("fields of errors", there["fields of errors"], annotated["dgram.Error"], where)
 compare("fields of rinfo", there.rinfo, annotated["dgram.RemoteInfo"], where)
 compare("fields of stats", there.stats, annotated["dgram.Stats"], where)
 
-local events = {}
-for line in types:gmatch "%-%-%-@param event ([^\n]*|[^\n]*)" do
-  for name in line:gmatch '"(%l+)"' do events[name] = true end
+local poll = require "dgram.poll"
+compare("functions of dgram.poll", keys_of(poll), annotated["dgram.poll"], where)
+local others = { backend_fd = true, getaddrinfo = true, interface_addresses = true } -- which not every loop has
+compare("functions of loops", keys_of(poll.new(function() return 0 end), others), annotated["dgram.Loop"], where)
+
+--- The events for which each method that adds listeners knows them.
+for _, adds in ipairs { "on", "addListener", "once", "prependListener", "prependOnceListener" } do
+  local above = types:match("\n\n([^\n]*\n%-%-%-@[^\n]*event[^\0]-)\nfunction Socket:" .. adds .. "%(") or ""
+  local events = {}
+  for line in above:gsub(".*\n\n", ""):gmatch "event:? ([^\n]*)" do
+    for name in line:gmatch '"(%l+)"' do events[name] = true end
+  end
+  compare("events for " .. adds, there.events, events, where)
 end
-compare("events", there.events, events, where)
 
 -- ---- docs/from-node.md
 

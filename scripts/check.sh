@@ -165,6 +165,7 @@ check "the repository's address stands in dgram-scm-1.rockspec alone" none repos
 # ---- The reference says what there is
 
 check "the documents and the code agree" "$root/scripts/with.sh" lua5.4 lua5.4 scripts/check-docs.lua
+check "examples and documents call what lua/dgram/types.lua declares" lua5.4 scripts/check-types.lua
 
 # ---- Spelling (.codespellrc has the words that pass)
 

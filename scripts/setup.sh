@@ -42,7 +42,7 @@ test_packages() {
 
 # What the examples and the documents are tried against; where one is missing, their specs are skipped, and say so.
 peer_packages() {
-    echo atftp bind9-dnsutils chrony curl dnsmasq-base lua-copas lua-cqueues lua-posix neovim tftp-hpa
+    echo atftp avahi-daemon avahi-utils bind9-dnsutils chrony curl dbus-daemon dnsmasq-base lua-copas lua-cqueues lua-posix neovim tftp-hpa
 }
 
 packages() {

@@ -53,6 +53,7 @@ local right = {
   bind = { 0, "127.0.0.1" }, bindSync = { { port = 0, address = "127.0.0.1" } }, connect = { 9, "127.0.0.1" },
   connectSync = { 9, "127.0.0.1" }, send = { "hello", 9, "127.0.0.1" }, sendto = { "hello", 0, 5, 9, "127.0.0.1" },
   sendMany = { { "a", "b" }, 9, "127.0.0.1" }, on = { "thing", coroutine.running },
+  receive = { 0 }, receiveMany = { 10, 0 },
   setTTL = { 1 }, setBroadcast = { true }, setOption = { "SOL_SOCKET", "SO_RCVLOWAT", 1 },
   getOption = { "SOL_SOCKET", "SO_TYPE" }, setTypeOfService = { 1 }, setDontFragment = { true },
   addMembership = { "239.255.77.9", "127.0.0.1" },
@@ -63,8 +64,8 @@ local right = {
 }
 local options = {
   createSocket = { "type", "reuseAddr", "reusePort", "ipv6Only", "recvBufferSize", "sendBufferSize", "sendQueueLimit",
-    "gso", "gro", "moderation", "interface", "multicastAll", "pktInfo", "recvTTL", "recvTOS",
-    "timestamp", "recvCredentials", "lookup", "receiveBlockList", "sendBlockList", "signal" },
+    "gso", "gro", "moderation", "busyPoll", "interface", "multicastAll", "pktInfo", "recvTTL",
+    "recvTOS", "timestamp", "recvCredentials", "lookup", "receiveBlockList", "sendBlockList", "signal" },
   bind = { "port", "address", "exclusive", "fd", "path" }, bindSync = { "port", "address", "exclusive", "fd", "path" },
 }
 
@@ -155,6 +156,9 @@ describe("any value anywhere ends in a result or an error object:", function()
     ["a bound socket"] = { { type = "udp4", lookup = lookup }, function(socket) socket:bind(0, "127.0.0.1") end },
     ["a listening udp6 socket"] = { { type = "udp6", lookup = lookup }, function(socket)
       socket:on("message", function() end):on("error", function() end):bind(0, "::1")
+    end },
+    ["a socket with a listener to batch"] = { { type = "udp4", lookup = lookup, busyPoll = 10 }, function(socket)
+      socket:on("batch", function() end):bind(0, "127.0.0.1")
     end },
     ["a connected socket"] = { { type = "udp4", lookup = lookup }, function(socket)
       socket:connectSync(9, "127.0.0.1")

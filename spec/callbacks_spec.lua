@@ -88,7 +88,7 @@ describe("send's callbacks", function()
     one = function() go("one", function() return #calls % 3 == 0 and one or other end) end
     other = function() go("other", function() return #calls % 5 == 0 and other or one end) end
     for _ = 1, 5 do socket:send("x", port, "127.0.0.1", one) end
-    loop.wait(function() return #calls >= 105 end)
+    loop.wait(function() return #calls >= 105 end, 60) -- a hundred collections
     sockets.close_all(socket, receiver)
     loop.run()
     assert.equal(105, #calls)

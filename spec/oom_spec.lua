@@ -146,6 +146,34 @@ step(function()
   step(function() socket.r:receive(0) end)
   turn()
 end)
+-- Lists of what came, alone, beside messages and beside calls; and a wait for more.
+step(function()
+  socket.lists = dgram.createSocket { type = "udp4", gro = true, busyPoll = 1 }
+  local function on_batch(messages, rinfos)
+    if #messages ~= #rinfos or not messages[1] then wrong = "lists of unequal length" end
+  end
+  socket.lists:on("batch", on_batch)
+  socket.lists:bind(0, "127.0.0.1")
+  local own, from = socket.lists:address().port, dgram.createSocket "udp4"
+  socket.from = from
+  local function burst()
+    for i = 1, 8 do step(function() from:send(("%03d"):format(i), own, "127.0.0.1") end) end
+    step(from.flush, from)
+    turn()
+  end
+  burst()
+  step(function() socket.lists:on("message", on_whole) end)
+  burst()
+  step(coroutine.wrap(function() socket.lists:receive() end))
+  burst()
+  step(function() socket.lists:removeAllListeners "message" end)
+  burst()
+  for i = 1, 3 do step(function() from:send(("%03d"):format(i), own, "127.0.0.1") end) end
+  step(function() socket.lists:receive(0) end)
+  step(function() socket.lists:receiveMany() end)
+  turn()
+  step(function() socket.lists:off("batch", on_batch) end)
+end)
 -- A Unix peer whose queue is full, for one that is not connected to it and for one that is; what waits goes or is given
 -- up.
 step(function()

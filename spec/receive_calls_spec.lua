@@ -49,6 +49,21 @@ describe("receive(0)", function()
     loop.run()
   end)
 
+  it("leaves the rest of a train to the listeners, who get it without another datagram", function()
+    local socket, port = bound { type = "udp4", gro = true }
+    local sender, got = bound "udp4", {}
+    socket:on("message", function(msg) got[#got + 1] = msg end)
+    sender:sendMany({ "1", "2", "3", "4" }, port, "127.0.0.1")
+    sender:flush()
+    assert.are.equal("1", (socket:receive(0)))
+    loop.wait(function() return #got == 4 end)
+    table.sort(got)
+    assert.are.same({ "1", "2", "3", "4" }, got)
+    sender:close()
+    socket:close()
+    loop.run()
+  end)
+
   it("needs no luv", function()
     child.lua_ok [[
       package.preload.luv = function() error "none" end
@@ -243,6 +258,56 @@ end)
 
 describe("receive in a coroutine", function()
   loop.guard()
+
+  for name, deed in pairs {
+    ["takes what is there"] = function(socket) socket:receive(0) end,
+    ["runs the loop"] = function(_, peer, port)
+      peer:send("meanwhile", port)
+      loop.turn()
+    end,
+    ["closes the socket"] = function(socket)
+      socket:close()
+      dgram.run "nowait"
+    end,
+  } do
+    it("is served though a finalizer that " .. name .. " runs before it yields", function()
+      local socket, port = bound "udp4"
+      local peer, got, timer_start = peers.new(), nil, uv.timer_start
+      spawn(function() socket:receive(1) end) -- from here on the call below is what luv's timer is started for
+      loop.wait(function() return socket:receive(0) == nil and socket:stats().receiveCalls > 0 end)
+      uv.timer_start = function(...)
+        uv.timer_start = timer_start
+        deed(socket, peer, port)
+        return timer_start(...)
+      end
+      finally(function() uv.timer_start = timer_start end)
+      spawn(function() got = { socket:receive(60000) } end)
+      assert.are_not.equal(nil, uv.timer_start)
+      if name ~= "closes the socket" then peer:send("x", port) end
+      loop.wait(function() return got ~= nil end)
+      local wanted = { ["takes what is there"] = "x", ["runs the loop"] = "meanwhile" }
+      assert.are.equal(wanted[name], got[1])
+      if not wanted[name] then assert.are.equal("closed", got[2]) end
+      peer:close()
+      if name ~= "closes the socket" then socket:close() end
+      loop.run()
+    end)
+  end
+
+  it("ends by its time-out, though the one that ended before it runs the loop", function()
+    local socket = bound "udp4"
+    local ended = 0
+    for _ = 1, 3 do
+      spawn(function()
+        assert.are.equal("timeout", select(2, socket:receive(1)))
+        ended = ended + 1
+        for _ = 1, 3 do pcall(dgram.run, "nowait") end -- newer luv refuses
+      end)
+    end
+    loop.wait(function() return ended == 3 end)
+    socket:close()
+    loop.run()
+  end)
 
   it("serves first who came first, one datagram each", function()
     local socket, port = bound "udp4"

@@ -44,6 +44,10 @@ local function on_lua(lua)
       name = "dgram, moderation = 50", receive = program(lua, "dgram") "receive.lua",
       sink = program(lua, "dgram") "receive.lua 100",
     } } },
+    { name = "batch", variants = { { name = "dgram, event batch", receive = program(lua, "dgram") "batch.lua" } } },
+    { name = "busy", env = { DGRAM_OPTIONS = "busyPoll=50" }, variants = { {
+      name = "dgram, busyPoll = 50", echo = program(lua, "dgram") "echo.lua",
+    } } },
     { name = "luv", variants = { {
       name = "luv", receive = luv "receive.lua 1", sink = luv "receive.lua 1 100",
       send = luv "send.lua PORT SIZE MS send",

@@ -13,6 +13,7 @@
 #include "../socket/adopt.h"
 #include "../socket/asked.h"
 #include "../socket/bind.h"
+#include "../socket/busy_poll.h"
 #include "../socket/buffers.h"
 #include "../socket/close.h"
 #include "../socket/connect.h"
@@ -149,7 +150,7 @@ static void (*const rooms[])(lua_State *) = {
     dg_send_open,    dg_send_names_open,  dg_queue_methods_open, dg_reply_open, dg_options_open,
     dg_buffers_open, dg_memberships_open, dg_stats_open,         dg_check_open, dg_raw_options_open,
     dg_asked_open,   dg_icmp_open,        dg_intake_open,        dg_pair_open,  dg_guest_open,
-    dg_detach_open,  dg_owed_open,
+    dg_detach_open,  dg_owed_open,        dg_busy_poll_open,
 };
 
 EXPORT int luaopen_dgram_core(lua_State *L);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -110,6 +111,12 @@ int dg_descriptor_open_as(int family, int number)
 int dg_descriptor_is_open(int fd)
 {
     return fcntl(fd, F_GETFD) >= 0;
+}
+
+int dg_descriptor_is_ready(int fd)
+{
+    struct pollfd one = {fd, POLLIN, 0};
+    return poll(&one, 1, 0) > 0;
 }
 
 long dg_descriptor_process(void)

@@ -18,6 +18,9 @@ int dg_descriptor_open_as(int family, int number);
 /* socketpair(2) of Unix sockets, with the same properties. Returns 0 or a negative errno. */
 int dg_descriptor_pair(int fds[2]);
 int dg_descriptor_is_open(int fd);
+/* Returns whether something can be read from it, or an error be taken, now. A loop's descriptor (epoll(7), kqueue(2))
+ * is so when anything that the loop watches is due. poll(2) */
+int dg_descriptor_is_ready(int fd);
 /* getpid(2), to know which process made a descriptor. */
 long dg_descriptor_process(void);
 int dg_descriptor_bind(int fd, const dg_address *address);

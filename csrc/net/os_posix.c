@@ -21,12 +21,7 @@ struct dg_arena {
 
 dg_arena *dg_arena_new(void)
 {
-    dg_arena *arena = malloc(sizeof *arena);
-    if (arena == NULL)
-        return NULL;
-    for (unsigned i = 0; i < DG_SLOTS; i++)
-        arena->slots[i].data = arena->payload[i];
-    return arena;
+    return malloc(sizeof(dg_arena));
 }
 
 void dg_arena_free(dg_arena *arena)
@@ -54,6 +49,7 @@ static int receive_one(int fd, dg_received *slot, char *payload, size_t room)
     } while (length < 0 && errno == EINTR);
     if (length < 0)
         return -errno;
+    slot->data = payload;
     slot->length = slot->segment = (uint32_t)length;
     slot->truncated = (header.msg_flags & MSG_TRUNC) != 0;
     slot->control_cut = (header.msg_flags & MSG_CTRUNC) != 0;

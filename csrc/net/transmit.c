@@ -82,8 +82,7 @@ static void mark_sent(dg_transmitter *transmitter, dg_queue *queue, const dg_out
     count_singles(transmitter, datagrams);
 }
 
-/* Returns whether an ICMP message about an earlier datagram may have left this error on the socket (udp(7), ip(7)). */
-static int may_be_late(const dg_transmitter *transmitter, int error)
+int dg_transmit_may_be_late(const dg_transmitter *transmitter, int error)
 {
     if (transmitter->hears_late == DG_HEARS_NONE)
         return 0;
@@ -118,7 +117,7 @@ static void handle_gso_error(dg_transmitter *transmitter, const dg_route *route,
  * it fails again, the error is its own. */
 static void handle_error(dg_transmitter *transmitter, dg_queue *queue, unsigned count, int error)
 {
-    if (transmitter->deferred_error == 0 && may_be_late(transmitter, error)) {
+    if (transmitter->deferred_error == 0 && dg_transmit_may_be_late(transmitter, error)) {
         transmitter->deferred_error = error;
         return;
     }

@@ -27,6 +27,8 @@ typedef enum dg_transmit_status {
     DG_TRANSMIT_BLOCKED, /* the kernel takes no more now */
 } dg_transmit_status;
 
+/* Returns whether an ICMP message about an earlier datagram may have left this error on the socket (udp(7), ip(7)). */
+int dg_transmit_may_be_late(const dg_transmitter *transmitter, int error);
 /* Sends what waits in the queue, as far as the kernel takes it. */
 dg_transmit_status dg_transmit(dg_transmitter *transmitter, dg_queue *queue, int fd);
 

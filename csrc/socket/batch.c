@@ -5,6 +5,8 @@
 
 enum {
     MOST_BYTES = 256 * 1024, /* of a batch: more would leave the CPU's cache before it is delivered */
+    MOST_LISTED = 64 * 1024, /* likewise, where `batch` has all of its strings at a time */
+    STRING_BYTES = 64,       /* of a string beside its text, and of its places in the lists */
     ENOUGH_FOR_GRO = 4,      /* datagrams of one receive after which UDP_GRO is turned on */
 };
 
@@ -39,8 +41,15 @@ static void coalesce_if_it_pays(dg_socket *s, int got)
 /* Returns how many slots a receive may offer, by the length of what the first slot holds. */
 static unsigned most_slots(const dg_socket *s)
 {
-    uint32_t length = dg_arena_slot(s->rx.batch, 0)->length;
-    return length > MOST_BYTES / DG_SLOTS ? MOST_BYTES / length : DG_SLOTS;
+    const dg_received *first = dg_arena_slot(s->rx.batch, 0);
+    uint32_t bytes = first->length, most = MOST_BYTES;
+    if (s->rx.receiving & DG_TAKES_LISTS) {
+        bytes += STRING_BYTES * dg_batch_datagrams(first, 0);
+        most = MOST_LISTED;
+    }
+    if (bytes <= most / DG_SLOTS)
+        return DG_SLOTS;
+    return bytes < most ? most / bytes : 1;
 }
 
 int dg_batch_update_want(dg_socket *s, unsigned got)
@@ -58,7 +67,7 @@ int dg_batch_receive(dg_socket *s)
 {
     int got = receive_batch(s, s->rx.want);
     coalesce_if_it_pays(s, got);
-    s->rx.batch_at = s->rx.batch_offset = 0;
+    s->rx.batch_at = s->rx.batch_offset = s->rx.announced = 0;
     s->rx.batch_count = got > 0 ? (unsigned)got : 0;
     if (got == -EAGAIN || got == -EWOULDBLOCK) {
         s->rx.has_strangers = 0;
@@ -67,30 +76,62 @@ int dg_batch_receive(dg_socket *s)
     return got;
 }
 
-/* Returns how many datagrams the slot has from the cursor on. */
-static unsigned datagrams_left(const dg_socket *s, const dg_received *slot)
+void dg_batch_pass_slot(dg_socket *s)
 {
-    return slot->segment == 0 ? 1 : (slot->length - s->rx.batch_offset + slot->segment - 1) / slot->segment;
-}
-
-/* Counts the datagrams that are left of the slot, and moves the cursor past them. */
-static void skip_slot(dg_socket *s, const dg_received *slot, uint64_t *counter)
-{
-    *counter += datagrams_left(s, slot);
-    s->rx.handed++;
+    const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
+    unsigned count = dg_batch_datagrams(slot, s->rx.batch_offset);
+    s->rx.messages += count;
+    s->rx.handed += count;
+    s->rx.bytes += slot->length - s->rx.batch_offset;
+    s->rx.truncated += slot->truncated ? count : 0;
     s->rx.batch_offset = 0;
     s->rx.batch_at++;
+}
+
+/* Returns the counter of the reason to refuse what a slot has from an offset on, or NULL. */
+static uint64_t *refusal(dg_socket *s, const dg_received *slot, uint32_t offset)
+{
+    if (s->rx.has_strangers && !dg_address_same(&slot->from, s->peer.address))
+        return &s->rx.strangers;
+    if (s->rx.block_list != NULL && offset == 0 && dg_blocklist_has(s->rx.block_list, &slot->from))
+        return &s->rx.blocked;
+    return NULL;
+}
+
+static void count_refused(dg_socket *s, const dg_received *slot, uint32_t offset, uint64_t *counter)
+{
+    *counter += dg_batch_datagrams(slot, offset);
+    s->rx.handed++;
 }
 
 void dg_batch_skip_refused(dg_socket *s)
 {
     while (dg_batch_left(s)) {
         const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
-        if (s->rx.has_strangers && !dg_address_same(&slot->from, s->peer.address))
-            skip_slot(s, slot, &s->rx.strangers);
-        else if (s->rx.block_list != NULL && s->rx.batch_offset == 0 && dg_blocklist_has(s->rx.block_list, &slot->from))
-            skip_slot(s, slot, &s->rx.blocked);
-        else
+        uint64_t *counter = refusal(s, slot, s->rx.batch_offset);
+        if (counter == NULL)
             return;
+        count_refused(s, slot, s->rx.batch_offset, counter);
+        s->rx.batch_offset = 0;
+        s->rx.batch_at++;
     }
+}
+
+void dg_batch_remove_refused(dg_socket *s)
+{
+    unsigned kept;
+    dg_batch_skip_refused(s);
+    if (s->rx.block_list == NULL && !s->rx.has_strangers)
+        return;
+    kept = s->rx.batch_at + 1; /* the first slot has passed, if there is one */
+    for (unsigned i = kept; i < s->rx.batch_count; i++) {
+        const dg_received *slot = dg_arena_slot(s->rx.batch, i);
+        uint64_t *counter = refusal(s, slot, 0);
+        if (counter != NULL)
+            count_refused(s, slot, 0, counter);
+        else
+            *dg_arena_slot(s->rx.batch, kept++) = *slot;
+    }
+    if (kept < s->rx.batch_count)
+        s->rx.batch_count = kept;
 }

@@ -14,10 +14,39 @@ int dg_batch_receive(dg_socket *s);
 /* Sets how many slots the next receive offers: twice as many if all were filled, else as many as were filled. A
  * moderated socket always offers as many as it may. Returns whether to receive again at once. */
 int dg_batch_update_want(dg_socket *s, unsigned got);
+/* Returns how many datagrams a slot has from an offset on. */
+static inline unsigned dg_batch_datagrams(const dg_received *slot, uint32_t offset)
+{
+    return slot->segment == 0 ? 1 : (slot->length - offset + slot->segment - 1) / slot->segment;
+}
+/* Returns the size of the datagram that begins there. */
+static inline uint32_t dg_batch_size(const dg_received *slot, uint32_t offset)
+{
+    return slot->length - offset < slot->segment ? slot->length - offset : slot->segment;
+}
+
+/* Moves the cursor past the datagram of `size` bytes in the current slot, which counts as received. */
+static inline void dg_batch_advance(dg_socket *s, const dg_received *slot, uint32_t size)
+{
+    s->rx.messages++;
+    s->rx.handed++;
+    s->rx.bytes += size;
+    s->rx.truncated += slot->truncated != 0;
+    s->rx.batch_offset += size;
+    if (s->rx.batch_offset >= slot->length) {
+        s->rx.batch_offset = 0;
+        s->rx.batch_at++;
+    }
+}
+/* Moves it past all that is left of the current slot, which counts as received. */
+void dg_batch_pass_slot(dg_socket *s);
+
 /* Skips slots whose sender the block list contains, and, on a connected socket, slots that others than the peer had
  * sent before connect. Each slot has one sender. In the middle of a GRO batch only the latter is checked: a listener
  * may have connected the socket. */
 void dg_batch_skip_refused(dg_socket *s);
+/* Takes such slots out of all of the batch, from the cursor on. */
+void dg_batch_remove_refused(dg_socket *s);
 
 static inline int dg_batch_left(const dg_socket *s)
 {

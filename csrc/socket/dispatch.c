@@ -7,6 +7,7 @@
 #include "../loop/luv.h"
 #include "../loop/turn.h"
 #include "../loop/uncaught.h"
+#include "busy_poll.h"
 #include "drain.h"
 #include "moderation.h"
 #include "owed.h"
@@ -24,18 +25,9 @@ static void drain_work(lua_State *L, dg_state *state)
     dg_drain_run(L, state);
 }
 
-/* The body of a dispatch, which runs in its protected call. Arguments: the socket, or nil for the idle callback; the
- * state. After an error it is called again, and goes on behind the call that raised. */
-static int body(lua_State *L)
+/* Serves the socket, which is at index 1, or NULL, then deferred work. */
+static inline void serve(lua_State *L, dg_state *state, dg_socket *s)
 {
-    dg_socket *s = lua_touserdata(L, 1);
-    dg_state *state = lua_touserdata(L, 2);
-    state->dispatch.entered = 1;
-    if (!state->dispatch.begun) { /* deferred work is older than what is received now */
-        state->dispatch.begun = 1;
-        if (dg_work_has_work(state))
-            drain_work(L, state);
-    }
     if (s != NULL && s->fd >= 0) {
         dg_ready_serve(L, 1, s);
         if (dg_send_queue_has_results(s) || dg_queue_count(&s->tx.queue) != 0)
@@ -44,6 +36,26 @@ static int body(lua_State *L)
     }
     if (state->dispatch.drain_opened || dg_work_has_work(state)) /* a lone datagram and its answer make no work */
         drain_work(L, state);
+}
+
+/* The body of a dispatch, which runs in its protected call. Arguments: the socket, or nil for the idle callback; the
+ * state. After an error it is called again, and goes on behind the call that raised. */
+static int body(lua_State *L)
+{
+    dg_state *state = lua_touserdata(L, 2);
+    dg_socket *s = state->dispatch.served;
+    state->dispatch.entered = 1;
+    if (!state->dispatch.begun) { /* deferred work is older than what is received now */
+        state->dispatch.begun = 1;
+        if (dg_work_has_work(state))
+            drain_work(L, state);
+    }
+    serve(L, state, s);
+    while (s != NULL && s->rx.busy_poll != 0 && dg_busy_poll_wait(L, s)) {
+        state->dispatch.socket = s;
+        state->dispatch.drain_opened = 0;
+        serve(L, state, s);
+    }
     return 0;
 }
 
@@ -58,7 +70,7 @@ static dg_socket *release_outer(dg_state *state)
 
 /* Runs the body for the socket, which is at `index`, or for the idle callback (NULL), and again after each error. It
  * gives up without memory, or where the C stack has no room for the body: the rest is still noted, and the next
- * dispatch goes on. */
+ * dispatch goes on. Leaves the message handler on the stack. */
 static void run_body(lua_State *L, dg_state *state, dg_socket *s, int index)
 {
     dg_socket *around = release_outer(state);
@@ -68,7 +80,7 @@ static void run_body(lua_State *L, dg_state *state, dg_socket *s, int index)
     dg_turn turn;
     int status;
     dg_turn_enter(state, &turn);
-    state->dispatch.socket = s;
+    state->dispatch.served = state->dispatch.socket = s;
     state->dispatch.begun = state->dispatch.drain_opened = 0;
     state->depth++;
     lua_pushvalue(L, DG_UP_MESSAGE_HANDLER);
@@ -89,7 +101,6 @@ static void run_body(lua_State *L, dg_state *state, dg_socket *s, int index)
     } while (status != 0 && status != LUA_ERRMEM && state->dispatch.entered);
     if (status != 0 && s != NULL)
         dg_ready_note_left(s);
-    lua_pop(L, 1);
     state->depth--;
     state->dispatch = outer;
     dg_turn_leave(state, &turn);
@@ -145,21 +156,19 @@ static int leave(lua_State *L, dg_state *state, enum origin origin)
     return state->uncaught != 0 || state->dropped_errors != 0 ? dg_uncaught_raise(L, state) : 0;
 }
 
-/* Reads luv's event letters: r, w, d, p. They are nearly always "r". */
-static unsigned events_of(const char *events)
+/* Returns the set of dg_ready_event that luv's arguments of a poll callback stand for: an error, and event letters (r,
+ * w, d, p). They are nearly always nil and "r". libuv tells of no event beside an error. */
+static unsigned poll_status(lua_State *L)
 {
-    unsigned ready_events = 0;
+    const char *events = lua_tostring(L, 2);
     if (events != NULL && events[0] == 'r' && events[1] == '\0')
         return DG_READABLE;
+    if (lua_type(L, 1) == LUA_TSTRING)
+        return DG_STOPPED;
+    unsigned ready_events = 0;
     for (; events != NULL && *events != '\0'; events++)
         ready_events |= *events == 'r' ? DG_READABLE : *events == 'w' ? DG_WRITABLE : *events == 'p' ? DG_ERROR : 0U;
     return ready_events;
-}
-
-/* Returns the set of dg_ready_event that luv's arguments of a poll callback stand for: error, events. */
-static unsigned poll_status(lua_State *L)
-{
-    return lua_type(L, 1) == LUA_TSTRING ? (unsigned)DG_STOPPED : events_of(lua_tostring(L, 2));
 }
 
 static void dispatch(lua_State *L, dg_socket *s, int index, unsigned ready_events)

@@ -8,6 +8,7 @@
 #include "../loop/turn.h"
 #include "bind.h"
 #include "close.h"
+#include "deliver.h"
 #include "moderation.h"
 #include "ready.h"
 #include "receive.h"
@@ -96,7 +97,7 @@ static void do_step(lua_State *L, int index, dg_socket *s)
         if (s->job.report_limit != 0)
             s->job.running |= DG_WORK_REPORT;
     } else if (running & DG_WORK_RESUME) {
-        dg_receive(L, index, s, 0);
+        dg_deliver(L, index, s, 0);
         s->job.running &= (unsigned char)~DG_WORK_RESUME;
     } else if (running & DG_WORK_REPORT) {
         dg_report_run(L, index, s);

@@ -42,7 +42,8 @@ static void push_error(lua_State *L, const dg_socket *s, const dg_icmp_error *fo
     lua_setfield(L, -2, "offender");
 }
 
-int dg_icmp_push(lua_State *L, const dg_socket *s)
+/* Pushes the next kept error's object; returns 0 and pushes nothing if there is none. */
+static int push_kept(lua_State *L, const dg_socket *s)
 {
     dg_icmp_error found;
     if (!s->rx.hears_errors || dg_error_queue_take(s->fd, &found) <= 0)
@@ -59,19 +60,30 @@ int dg_icmp_report(lua_State *L, int index, dg_socket *s)
         return 0;
     if (dg_work_deferred(s->state) >= MOST_EVENTS)
         return 1;
-    while (dg_work_deferred(s->state) < MOST_EVENTS && count < MOST_EVENTS && dg_icmp_push(L, s)) {
+    while (dg_work_deferred(s->state) < MOST_EVENTS && count < MOST_EVENTS && push_kept(L, s)) {
         dg_work_emit(L, index, "error");
         count++;
     }
     return count != 0;
 }
 
+static int push_other(lua_State *L, const dg_socket *s, int error)
+{
+    if (s->rx.hears_errors && dg_transmit_may_be_late(&s->tx.transmitter, error))
+        return 0;
+    dg_socket_push_error(L, s, error, "recvmsg", NULL);
+    return 1;
+}
+
 void dg_icmp_report_or(lua_State *L, int index, dg_socket *s, int error)
 {
-    if (dg_icmp_report(L, index, s))
-        return;
-    dg_socket_push_error(L, s, error, "recvmsg", NULL);
-    dg_work_emit(L, index, "error");
+    if (!dg_icmp_report(L, index, s) && push_other(L, s, error))
+        dg_work_emit(L, index, "error");
+}
+
+int dg_icmp_push_or(lua_State *L, const dg_socket *s, int error)
+{
+    return push_kept(L, s) || push_other(L, s, error);
 }
 
 /* core.hearErrors(socket): the option recvErrors, for a new socket. */

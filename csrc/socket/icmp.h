@@ -15,10 +15,12 @@ void dg_icmp_set(lua_State *L, const dg_socket *s, int fd, int family);
  * not become many, and the kernel reports the rest again. Returns whether there were any: then a pending error
  * (SO_ERROR) or that of a system call was one of them. Without the option it returns 0. */
 int dg_icmp_report(lua_State *L, int index, dg_socket *s);
-/* Notes the `error` event of an error that a receive or a send has returned, or those that dg_icmp_report does. */
+/* Notes the `error` event of an error that was pending, or that a receive or a send has returned; with the option those
+ * that dg_icmp_report does. Then an error that an ICMP message may have left, but that the kernel has not kept, is
+ * none: the kernel keeps an error before it leaves it on the socket, so it may have been reported in between. */
 void dg_icmp_report_or(lua_State *L, int index, dg_socket *s, int error);
-/* Pushes the next one's error object; returns 0 and pushes nothing if there is none. */
-int dg_icmp_push(lua_State *L, const dg_socket *s);
+/* Pushes the object of such an error. Returns 0 and pushes nothing if there is none. */
+int dg_icmp_push_or(lua_State *L, const dg_socket *s, int error);
 
 /* Adds core.hearErrors. */
 void dg_icmp_open(lua_State *L);

@@ -18,6 +18,19 @@ static void changed(lua_State *L, dg_socket *s)
 
 enum { SOCKET = 1, NEW, SLOTS, BEFORE };
 
+static void set_taker(dg_socket *s, unsigned taker, int there)
+{
+    dg_receive_set_takers(s, there ? s->rx.receiving | taker : s->rx.receiving & ~taker);
+}
+
+/* Makes the value at `index`, or false, what gets the lists of `batch`. */
+static void put_lists(lua_State *L, dg_socket *s, int index)
+{
+    lua_pushvalue(L, index);
+    lua_rawseti(L, SLOTS, DG_SLOT_LISTS);
+    set_taker(s, DG_TAKES_LISTS, lua_toboolean(L, index));
+}
+
 /* Makes the value at `index` the receiver. In a GRO batch most of a datagram's cost is its rinfo, so none is made for a
  * function with one parameter, which cannot see it. */
 static void put_receiver(lua_State *L, dg_socket *s, int index)
@@ -30,7 +43,7 @@ static void put_receiver(lua_State *L, dg_socket *s, int index)
         lua_pushvalue(L, index);
         lua_rawseti(L, SLOTS, DG_SLOT_TARGET);
     }
-    s->rx.receiving = !lua_isnil(L, index);
+    set_taker(s, DG_TAKES_MESSAGES, !lua_isnil(L, index));
     s->rx.takes_rinfo = (unsigned char)dg_takes_more(L, index, 1);
 }
 
@@ -48,14 +61,19 @@ static void push_changed(lua_State *L, dg_socket *s)
     lua_pushlightuserdata(L, s);
 }
 
+static void put(lua_State *L, dg_socket *s, int slot, int index)
+{
+    (slot == DG_SLOT_LISTS ? put_lists : put_receiver)(L, s, index);
+}
+
 /* The change failed, with the error on top of the stack. The old receiver gets its place back, unless a finalizer has
  * put another one there; then the error is raised. */
-static int undo(lua_State *L, dg_socket *s, int alone)
+static int undo(lua_State *L, dg_socket *s, int slot, int alone)
 {
     lua_pushliteral(L, "message");
-    lua_rawgeti(L, SLOTS, DG_SLOT_RECEIVER);
+    lua_rawgeti(L, SLOTS, slot);
     if (lua_rawequal(L, -1, NEW)) {
-        put_receiver(L, s, BEFORE);
+        put(L, s, slot, BEFORE);
         lua_rawgeti(L, SLOTS, DG_SLOT_EVENTS);
         if (alone && !lua_isnil(L, -1)) { /* a finalizer has made the table, with the new receiver in it */
             lua_pushvalue(L, -3);
@@ -71,19 +89,30 @@ static int undo(lua_State *L, dg_socket *s, int alone)
     return lua_error(L);
 }
 
-/* Replaces the receiver. Arguments: the socket, its new receiver or nil. With `alone` it does so only where there is
- * neither a receiver nor a table of listeners. Returns whether it did; if it raises, nothing has changed. */
-static int replace_receiver(lua_State *L, int alone)
+/* Replaces the receiver, or (DG_SLOT_LISTS) what gets the lists of `batch`. Arguments: the socket, the new one or
+ * nil. With `alone` it does so only where there is neither a receiver nor a table of listeners. Returns whether it did;
+ * if it raises, nothing has changed. */
+static int replace(lua_State *L, int slot, int alone)
 {
     dg_socket *s = dg_socket_check(L);
     lua_settop(L, NEW);
+    if (slot == DG_SLOT_LISTS && lua_isnil(L, NEW)) {
+        lua_pushboolean(L, 0); /* it keeps the place in the table, so that put_lists allocates nothing */
+        lua_replace(L, NEW);
+    }
     dg_getuservalue(L, SOCKET);
     lua_settop(L, BEFORE);
-    if (!lua_isnil(L, NEW) && s->local.state == DG_BOUND && s->life == DG_OPEN)
+    if (lua_toboolean(L, NEW) && s->local.state == DG_BOUND && s->life == DG_OPEN)
         dg_luv_need(L, "Listening for messages");
     push_changed(L, s);
     /* Finalizers may have run so far. From here to the call none runs. */
-    lua_rawgeti(L, SLOTS, DG_SLOT_RECEIVER);
+    lua_rawgeti(L, SLOTS, slot);
+    if (slot == DG_SLOT_LISTS && lua_isnil(L, -1)) {
+        lua_pushboolean(L, 0);
+        lua_replace(L, -2);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, SLOTS, slot); /* makes the place */
+    }
     lua_replace(L, BEFORE);
     if (alone) {
         lua_rawgeti(L, SLOTS, DG_SLOT_EVENTS);
@@ -91,24 +120,38 @@ static int replace_receiver(lua_State *L, int alone)
             return 0;
         lua_pop(L, 1);
     }
-    put_receiver(L, s, NEW);
+    put(L, s, slot, NEW);
     if (lua_pcall(L, 2, 0, 0) != 0)
-        return undo(L, s, alone);
+        return undo(L, s, slot, alone);
     return 1;
 }
 
 /* core.setReceiver(socket, function | nil): sets the function that messages go to. */
 static int core_set_receiver(lua_State *L)
 {
-    replace_receiver(L, 0);
+    replace(L, DG_SLOT_RECEIVER, 0);
     return 0;
+}
+
+/* core.setLists(socket, function | nil): sets the function that gets the lists of `batch`. */
+static int core_set_lists(lua_State *L)
+{
+    replace(L, DG_SLOT_LISTS, 0);
+    return 0;
+}
+
+/* core.hasLists(socket): whether there is one. */
+static int core_has_lists(lua_State *L)
+{
+    lua_pushboolean(L, dg_socket_check(L)->rx.receiving & DG_TAKES_LISTS);
+    return 1;
 }
 
 /* core.listenAlone(socket, function): makes it the receiver, if there is neither a receiver nor a table of listeners.
  * So most sockets need no such table. Returns whether it did. */
 static int core_listen_alone(lua_State *L)
 {
-    lua_pushboolean(L, replace_receiver(L, 1));
+    lua_pushboolean(L, replace(L, DG_SLOT_RECEIVER, 1));
     return 1;
 }
 
@@ -118,10 +161,7 @@ static int core_set_waiting(lua_State *L)
     dg_socket *s = dg_socket_check(L);
     s->rx.has_calls = 1;
     const unsigned char before = s->rx.stopped;
-    if (lua_toboolean(L, 2) || s->rx.lone)
-        dg_receive_restart(s, DG_NO_CALL);
-    else
-        dg_receive_stop(s, DG_NO_CALL);
+    dg_receive_set_waiting(s, lua_toboolean(L, 2) || s->rx.lone);
     if (s->rx.stopped == before)
         return 0;
     lua_settop(L, 1);
@@ -174,7 +214,8 @@ static int socket_resume(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {{"pause", socket_pause}, {"resume", socket_resume}, {NULL, NULL}};
-static const luaL_Reg core[] = {{"setReceiver", core_set_receiver}, {"listenAlone", core_listen_alone},
+static const luaL_Reg core[] = {{"setReceiver", core_set_receiver}, {"setLists", core_set_lists},
+                                {"hasLists", core_has_lists},       {"listenAlone", core_listen_alone},
                                 {"setWaiting", core_set_waiting},   {"isPaused", core_is_paused},
                                 {"setDeadline", core_set_deadline}, {NULL, NULL}};
 

@@ -72,7 +72,8 @@ static int go_on(lua_State *L, int status, lua_KContext base)
 
 static int may_wait(const dg_socket *s)
 {
-    return s->life == DG_OPEN && s->rx.may_be_lone && !s->rx.lone && !s->rx.queued;
+    return s->life == DG_OPEN && s->rx.may_be_lone && !s->rx.lone && !s->rx.queued &&
+           !(s->rx.receiving & DG_TAKES_LISTS);
 }
 
 /* socket:receive([timeoutMs]) */
@@ -84,7 +85,7 @@ static int socket_receive(lua_State *L)
     if (dg_batch_left(s) && dg_take_one(L, s))
         return 2;
     if (s->rx.stopped & DG_NO_CALL) {
-        dg_receive_restart(s, DG_NO_CALL);
+        dg_receive_set_waiting(s, 1);
         dg_watch_update(L, 1, s);
     }
     if (dg_receive_pending(s))
@@ -162,7 +163,7 @@ static int serve(lua_State *L)
         lua_rawseti(L, 3, DG_SLOT_LONE);
     }
     if (!s->rx.lone && !s->rx.queued && s->rx.may_be_lone) {
-        dg_receive_stop(s, DG_NO_CALL);
+        dg_receive_set_waiting(s, 0);
         dg_watch_update(L, lua_upvalueindex(SERVED), s);
     }
     return 0;
@@ -222,7 +223,7 @@ static int core_leave(lua_State *L)
     s->rx.lone = 0;
     lua_pushnil(L);
     lua_rawseti(L, 3, DG_SLOT_LONE);
-    dg_receive_stop(s, DG_NO_CALL);
+    dg_receive_set_waiting(s, 0);
     dg_watch_update(L, 2, s);
     return 0;
 }

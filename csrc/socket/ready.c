@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "../net/descriptor.h"
+#include "deliver.h"
 #include "icmp.h"
 #include "receive.h"
 #include "send_queue.h"
@@ -20,12 +21,11 @@ static void report_pending_error(lua_State *L, int index, dg_socket *s)
     int error = dg_descriptor_take_error(s->fd);
     if (!s->rx.hears_errors && s->family != AF_UNIX) /* a Unix socket has none: the call would take a datagram */
         dg_descriptor_drop_error_queue(s->fd);
-    if (error == 0 || dg_icmp_report(L, index, s)) /* it may have come between the two looks */
+    if (error == 0)
         return;
     if (error == -EBADF || error == -ENOTSOCK) /* other code has closed the descriptor: watching it would spin */
         dg_receive_stop(s, DG_BAD_FD);
-    dg_socket_push_error(L, s, error, "recvmsg", NULL);
-    dg_work_emit(L, index, "error");
+    dg_icmp_report_or(L, index, s, error);
 }
 
 /* Notes what luv reports only once: that the poll has stopped (libuv stops it on some errors), that the retry timer has
@@ -72,7 +72,7 @@ void dg_ready_serve(lua_State *L, int index, dg_socket *s)
     int readable = (s->watch.ready_events & DG_READABLE) != 0;
     s->watch.ready_events = 0;
     if (readable || dg_receive_pending(s))
-        dg_receive(L, index, s, readable);
+        dg_deliver(L, index, s, readable);
     if (readable && !dg_socket_takes_messages(s)) /* stopping the poll may have failed before */
         dg_watch_update(L, index, s);
 }

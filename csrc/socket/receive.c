@@ -1,62 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 #include "receive.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 #include "../net/option.h"
-#include "../lua/error.h"
-#include "../loop/luv.h"
 #include "../loop/turn.h"
 #include "asked.h"
-#include "batch.h"
 #include "destination.h"
-#include "icmp.h"
-#include "timers.h"
-#include "watch.h"
-#include "work.h"
-
-enum {
-    RETRY_AFTER = 50, /* milliseconds */
-};
-
-/* The reader's depth of a call of receive that no dispatch is around: those that come inside of it are deeper. Where
- * such a call raises, the socket keeps its batch's memory until the next one. */
-#define OUTSIDE UINT_MAX
 
 /* What a dg_receive_frame has on the stack, from `base` on; the last two only where something is asked for
  * (asked.h). */
-enum { SLOTS, DELIVER, FAMILY, ADDRESS, LOCAL, INTERFACE, FRAME_SIZE };
+enum { SLOTS, DELIVER, ADDRESS, LOCAL, INTERFACE, FRAME_SIZE };
+
+enum { FAMILIES = 3 }; /* hooks in each table of hooks */
 
 enum { MOST_PUSHED = 24 }; /* values that stand on the stack beside it */
 
 void dg_receive_push_upvalues(lua_State *L)
 {
+    static const char *const hooks[] = {"deliver", "deliverAll"};
     dg_registry_get(L, DG_REGISTRY_HOOKS);
-    lua_getfield(L, -1, "deliver");
-    lua_insert(L, -2);
-    lua_getfield(L, -1, "taken");
-    lua_replace(L, -2);
-    lua_pushliteral(L, "IPv4");
-    lua_insert(L, -2);
-    lua_pushliteral(L, "IPv6");
-    lua_insert(L, -2);
-    lua_pushliteral(L, "unix");
-    lua_insert(L, -2);
-    dg_registry_get(L, DG_REGISTRY_HOOKS);
-    lua_getfield(L, -1, "deliverAll");
-    lua_replace(L, -2);
+    const int table = lua_gettop(L);
+    for (int i = 0; i < 2; i++) {
+        lua_getfield(L, table, hooks[i]);
+        const int families = lua_gettop(L);
+        for (int family = 1; family <= FAMILIES; family++)
+            lua_rawgeti(L, families, family);
+        lua_remove(L, families);
+    }
+    lua_getfield(L, table, "taken");
+    lua_remove(L, table);
 }
 
-int dg_receive_pending(const dg_socket *s)
+/* Returns the pseudo-index of the socket's hook among those that begin at the upvalue `first`. */
+static int hook_for(const dg_socket *s, int first)
 {
-    return dg_batch_left(s) && dg_socket_takes_messages(s);
+    return lua_upvalueindex(first + (s->family == AF_UNIX ? 2 : s->family == AF_INET6));
 }
 
 void dg_receive_drop(dg_socket *s)
 {
-    s->rx.batch_at = s->rx.batch_count = 0;
+    s->rx.batch_at = s->rx.batch_count = s->rx.announced = 0;
     if (s->rx.reader_depth) /* an outer dispatch reads from the batch, and will look again */
         return;
     if (s->rx.batch != NULL)
@@ -144,50 +128,31 @@ static inline void keep_sender(lua_State *L, dg_receive_frame *frame, dg_socket 
     keep_address(L, frame, s, &slot->from);
 }
 
-/* Moves the cursor past `size` bytes of the current slot. */
-static void advance(dg_socket *s, const dg_received *slot, uint32_t size)
-{
-    s->rx.messages++;
-    s->rx.handed++;
-    s->rx.bytes += size;
-    s->rx.truncated += slot->truncated != 0;
-    s->rx.batch_offset += size;
-    if (s->rx.batch_offset >= slot->length) {
-        s->rx.batch_offset = 0;
-        s->rx.batch_at++;
-    }
-}
-
-/* Pushes address, family, port, size, then whether the datagram was truncated, then what was asked for (asked.h); stops
+/* Pushes address, port, size, then whether the datagram was truncated, then what was asked for (asked.h); stops
  * where the rest would say nothing. Returns how many values. Allocates nothing. */
 static inline int push_origin(lua_State *L, const dg_receive_frame *frame, const dg_socket *s, const dg_received *slot,
                               uint32_t size)
 {
     lua_pushvalue(L, frame->base + ADDRESS);
-    lua_pushvalue(L, frame->base + FAMILY);
     if (s->family == AF_UNIX)
         lua_pushnil(L);
     else
         lua_pushinteger(L, (lua_Integer)dg_address_port(&slot->from));
     lua_pushinteger(L, (lua_Integer)size);
     if (!slot->truncated && s->rx.asked.set == 0)
-        return 4;
+        return 3;
     lua_pushboolean(L, slot->truncated);
-    return 5 + (s->rx.asked.set != 0 ? dg_asked_push(L, frame->base + LOCAL, s, &slot->with) : 0);
+    return 4 + (s->rx.asked.set != 0 ? dg_asked_push(L, frame->base + LOCAL, s, &slot->with) : 0);
 }
 
-/* Delivers the datagram under the cursor. All allocating comes first, so no datagram is lost for want of memory: the
- * cursor moves after it. A finalizer that runs meanwhile may run the loop, which delivers this datagram, or close the
- * socket. Then this function delivers nothing, and the caller looks again. A finalizer may also set a receiver that
- * takes a rinfo; then it returns 1, and the caller calls it again with with_rinfo. */
-static int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with_rinfo)
+/* All allocating comes first, so no datagram is lost for want of memory: the cursor moves after it. A finalizer may
+ * also set a receiver that takes a rinfo; then this function returns 1, and the caller calls it again, with_rinfo. */
+static inline int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with_rinfo)
 {
     const int base = frame->base;
     const uint64_t before = s->rx.messages + s->rx.calls;
     const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
-    uint32_t size = slot->length - s->rx.batch_offset;
-    if (size > slot->segment)
-        size = slot->segment;
+    const uint32_t size = dg_batch_size(slot, s->rx.batch_offset);
     const unsigned outer = s->rx.reader_depth;
     s->rx.reader_depth = s->state->depth;
     if (with_rinfo) {
@@ -196,7 +161,7 @@ static int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with
     }
     lua_pushlstring(L, slot->data + s->rx.batch_offset, size);
     s->rx.reader_depth = outer;
-    int gone = s->rx.messages + s->rx.calls != before || !dg_receive_pending(s);
+    int gone = s->rx.messages + s->rx.calls != before || !dg_receive_pending(s) || !dg_receive_wants_messages(s);
     if (gone || (s->rx.takes_rinfo && !with_rinfo)) {
         lua_settop(L, base + FRAME_SIZE - 1);
         return !gone;
@@ -209,41 +174,9 @@ static int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with
         lua_rawgeti(L, base + SLOTS, DG_SLOT_TARGET);
         lua_insert(L, -2);
     }
-    advance(s, slot, size);
+    dg_batch_advance(s, slot, size);
     lua_call(L, arguments, 0);
     return 0;
-}
-
-static void report_failure(lua_State *L, int index, dg_socket *s, int error)
-{
-    dg_icmp_report_or(L, index, s, error);
-    if (error == -EBADF || error == -ENOTSOCK) /* other code has closed the descriptor: watching it would spin */
-        dg_receive_stop(s, DG_BAD_FD);
-    if (error == -ENOMEM || error == -ENOBUFS) { /* watching would spin, too, but the error may pass */
-        if (dg_luv_available(L)) {
-            dg_timers_retry(L, index, s, RETRY_AFTER);
-            dg_receive_stop(s, DG_NO_MEMORY); /* the timer that ends it runs */
-        }
-    }
-    dg_watch_update(L, index, s);
-}
-
-/* Receives the next batch. Returns whether to receive again after it. */
-static int refill(lua_State *L, int index, dg_socket *s)
-{
-    int got = dg_batch_receive(s);
-    if (got < 0)
-        report_failure(L, index, s, got);
-    if (s->family == AF_UNIX) /* it receives one datagram a call, and its queue in the kernel is short */
-        return got > 0;
-    return dg_batch_update_want(s, s->rx.batch_count);
-}
-
-static int next_pending(dg_socket *s)
-{
-    if (s->rx.block_list != NULL || s->rx.has_strangers)
-        dg_batch_skip_refused(s);
-    return dg_receive_pending(s);
 }
 
 dg_receive_frame dg_receive_push_frame(lua_State *L, int index, const dg_socket *s)
@@ -253,82 +186,81 @@ dg_receive_frame dg_receive_push_frame(lua_State *L, int index, const dg_socket 
     if (asks)
         luaL_checkstack(L, FRAME_SIZE + MOST_PUSHED, NULL);
     dg_getuservalue(L, index);
-    lua_pushvalue(L, asks ? DG_UP_DELIVER_ALL : DG_UP_DELIVER);
-    lua_pushvalue(L, s->family == AF_UNIX ? DG_UP_UNIX : s->family == AF_INET6 ? DG_UP_IPV6 : DG_UP_IPV4);
+    lua_pushvalue(L, hook_for(s, asks ? DG_UP_DELIVER_ALL : DG_UP_DELIVER));
     lua_rawgeti(L, frame.base + SLOTS, DG_SLOT_SENDER);
     if (asks)
         lua_settop(L, frame.base + FRAME_SIZE - 1);
     return frame;
 }
 
-/* Delivers what is left of the batch, within the budgets of the turn. */
-static void deliver_batch(lua_State *L, dg_receive_frame *frame, dg_socket *s)
+void dg_receive_one(lua_State *L, dg_receive_frame *frame, dg_socket *s)
+{
+    if (deliver(L, frame, s, s->rx.takes_rinfo) && dg_receive_pending(s))
+        deliver(L, frame, s, 1);
+}
+
+void dg_receive_rest(lua_State *L, dg_receive_frame *frame, dg_socket *s)
 {
     int makes_rinfo = 0;
-    if (!dg_batch_has_share(s) || !next_pending(s))
-        return;
     do
         makes_rinfo = deliver(L, frame, s, makes_rinfo || s->rx.takes_rinfo);
-    while (next_pending(s) && !dg_turn_called(s->state) && s->rx.handed < DG_TURN_MESSAGES);
+    while (dg_receive_next(s) && !dg_turn_called(s->state) && s->rx.handed < DG_TURN_MESSAGES &&
+           !(s->rx.receiving & DG_TAKES_LISTS));
 }
 
-void dg_receive(lua_State *L, int index, dg_socket *s, int readable)
+unsigned dg_receive_hold(dg_socket *s)
 {
-    dg_receive_frame frame = dg_receive_push_frame(L, index, s);
-    if (s->rx.reader_depth >= s->state->depth &&
-        s->rx.reader_depth != OUTSIDE) /* a reader of this dispatch, or of a nested one, has raised */
-        s->rx.reader_depth = 0;
-    dg_turn_others(s->state);
-    const uint64_t before = s->rx.messages;
-    for (;;) {
-        deliver_batch(L, &frame, s);
-        /* A nested loop may have received a batch that waits for resume(). */
-        if (!readable || !dg_socket_takes_messages(s) || dg_batch_left(s) || !dg_batch_has_share(s))
-            break;
-        if (s->rx.messages != before &&
-            (dg_queue_count(&s->tx.queue) != 0 || dg_turn_called(s->state))) /* answers go first */
-            break;
-        readable = refill(L, index, s);
-    }
-    if (!dg_batch_left(s))
-        dg_receive_drop(s);
-    else if (dg_receive_pending(s))
-        dg_work_add(L, index, s, DG_WORK_RESUME);
-    if (s->rx.handed >= DG_TURN_MESSAGES)
-        s->state->turn.ends = 1;
-    lua_settop(L, frame.base - 1);
+    const unsigned outer = s->rx.reader_depth;
+    s->rx.reader_depth = s->state->depth != 0 ? s->state->depth : DG_OUTSIDE;
+    return outer;
 }
 
-int dg_receive_take(lua_State *L, dg_receive_frame *frame, dg_socket *s, int shared)
+int dg_receive_take(lua_State *L, dg_receive_frame *frame, dg_socket *s)
 {
     const int top = lua_gettop(L);
     const uint64_t before = s->rx.messages + s->rx.calls;
     const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
-    uint32_t size = slot->length - s->rx.batch_offset;
-    if (size > slot->segment)
-        size = slot->segment;
-    const unsigned outer = s->rx.reader_depth != OUTSIDE ? s->rx.reader_depth : 0;
-    s->rx.reader_depth = s->state->depth != 0 ? s->state->depth : OUTSIDE;
-    if (shared == 0) {
-        keep_sender(L, frame, s, slot);
-        lua_pushvalue(L, frame->base + DELIVER);
-    }
+    const uint32_t size = dg_batch_size(slot, s->rx.batch_offset);
+    const unsigned outer = dg_receive_hold(s);
+    keep_sender(L, frame, s, slot);
+    lua_pushvalue(L, frame->base + DELIVER);
     lua_pushlstring(L, slot->data + s->rx.batch_offset, size);
-    if (shared == 0) {
-        lua_pushvalue(L, DG_UP_TAKEN);
-        lua_call(L, 2 + push_origin(L, frame, s, slot, size), 2);
-    } else {
-        lua_pushvalue(L, shared);
-    }
-    s->rx.reader_depth = outer;
+    lua_pushvalue(L, lua_upvalueindex(DG_UP_TAKEN));
+    lua_call(L, 2 + push_origin(L, frame, s, slot, size), 2);
+    dg_receive_release(s, outer);
     if (s->rx.messages + s->rx.calls != before || !dg_batch_may_be_taken(s) || !dg_batch_left(s)) {
         lua_settop(L, top);
         return 0;
     }
-    advance(s, slot, size);
+    dg_batch_advance(s, slot, size);
     if (s->state->depth != 0)
         dg_turn_called(s->state);
     return 1;
+}
+
+void dg_receive_push_rinfo(lua_State *L, dg_receive_frame *frame, dg_socket *s, const dg_received *slot, uint32_t size)
+{
+    keep_sender(L, frame, s, slot);
+    lua_pushvalue(L, frame->base + DELIVER);
+    lua_pushnil(L); /* the message */
+    lua_pushvalue(L, lua_upvalueindex(DG_UP_TAKEN));
+    lua_call(L, 2 + push_origin(L, frame, s, slot, size), 2);
+    lua_remove(L, -2);
+}
+
+void dg_receive_set_waiting(dg_socket *s, int waiting)
+{
+    s->rx.no_call = !waiting;
+    if (waiting || (s->rx.receiving & DG_TAKES_LISTS))
+        dg_receive_restart(s, DG_NO_CALL);
+    else
+        dg_receive_stop(s, DG_NO_CALL);
+}
+
+void dg_receive_set_takers(dg_socket *s, unsigned takers)
+{
+    s->rx.receiving = (unsigned char)takers;
+    dg_receive_set_waiting(s, !s->rx.no_call);
 }
 
 void dg_receive_keep_dropped(dg_socket *s)

@@ -19,6 +19,7 @@ enum dg_slot {
     DG_SLOT_LANES,   /* lane -> table with its ring of callbacks (lanes.h), or nil */
     DG_SLOT_LONE,    /* the coroutine whose call of receive waits alone (lone.c), or nil */
     DG_SLOT_GUARD,   /* what that call closes when its coroutine is closed */
+    DG_SLOT_LISTS,   /* the one callable that stands for the batch listeners; nil or false: there is none */
     DG_SLOT_PRIVATE, /* a table of the Lua side's, or nil */
 };
 

@@ -49,8 +49,11 @@ enum dg_peer_state { DG_NO_PEER, DG_CONNECTING, DG_CONNECTED };
 
 /* Why a socket receives nothing: the program has paused it; other code has closed its descriptor, which the loop must
  * not watch then; there was no memory to receive into, and a timer will start it again; its receiver stands for calls
- * of receive, and none waits now. */
+ * of receive, none waits now, and there is no listener to `batch`. */
 enum dg_stopped { DG_PAUSED = 1, DG_BAD_FD = 2, DG_NO_MEMORY = 4, DG_NO_CALL = 8 };
+
+/* Who receives: a receiver of messages; a listener to `batch`. */
+enum dg_takers { DG_TAKES_MESSAGES = 1, DG_TAKES_LISTS = 2 };
 
 /* What luv's callbacks report: events of the poll, that the poll has stopped by itself, that the retry timer has
  * fired. */
@@ -75,16 +78,18 @@ typedef struct dg_binding {
     unsigned char shares_file; /* others may have the open file, too: it was adopted, or fileno() was called */
 } dg_binding;
 
-/* From the kernel to the receiver. (receive.c, batch.c, listen.c; calls of receive: lone.c, timers.c; from
- * `interval` on moderation.c) */
+/* From the kernel to the receiver. (receive.c, batch.c, lists.c, listen.c; calls of receive: lone.c, timers.c;
+ * busy_poll.c; from `interval` on moderation.c) */
 typedef struct dg_rx {
     dg_arena *batch; /* received and not yet delivered: slots [batch_at .. batch_count) */
     unsigned batch_count, batch_at;
+    unsigned announced;          /* the first slots, up to this one, have been in a `batch` event */
     uint32_t batch_offset;       /* bytes of the first of these slots that are delivered */
     unsigned reader_depth;       /* depth of the dispatch that reads the batch, which must stay then; 0: none does */
-    unsigned char receiving;     /* there is a receiver */
+    unsigned char receiving;     /* set of dg_takers: who receives */
     unsigned char takes_rinfo;   /* the receiver may have a second parameter */
     unsigned char stopped;       /* set of dg_stopped: why nothing is received */
+    unsigned char no_call;       /* the receiver stands for calls only, and none waits */
     unsigned char want;          /* slots that the next receive offers */
     unsigned char has_strangers; /* datagrams that others sent before connect may still wait in the kernel */
     unsigned char knows_dropped; /* `dropped` is known */
@@ -103,10 +108,12 @@ typedef struct dg_rx {
     const dg_blocklist *block_list;                                 /* the option receiveBlockList, or NULL */
     uint64_t calls, messages, bytes, blocked, strangers, truncated; /* what stats() counts */
     uint64_t descriptors;                                           /* datagrams whose descriptors were refused */
-    uint32_t interval;                                              /* the option moderation: microseconds; 0: never */
-    uint32_t window_at;      /* when the window of wake-ups began (dg_timer_clock) */
-    unsigned char wakes;     /* wake-ups in the window */
-    unsigned char moderated; /* its poll is stopped, and the timer's callback receives */
+    uint32_t busy_poll;                                             /* the option busyPoll: microseconds; 0: none */
+    uint32_t received_before; /* datagrams that had come before the last such wait, modulo 2^32 */
+    uint32_t interval;        /* the option moderation: microseconds; 0: never */
+    uint32_t window_at;       /* when the window of wake-ups began (dg_timer_clock) */
+    unsigned char wakes;      /* wake-ups in the window */
+    unsigned char moderated;  /* its poll is stopped, and the timer's callback receives */
 } dg_rx;
 
 /* From send to the kernel. (send_queue.c; awaiting_*: send_names.c; lanes: lanes.c; errors_in_making: report.c; the

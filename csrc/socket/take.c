@@ -4,23 +4,37 @@
 #include <errno.h>
 
 #include "../lua/error.h"
-#include "asked.h"
-#include "batch.h"
 #include "icmp.h"
+#include "lists.h"
 #include "receive.h"
+#include "work.h"
 
 /* What a call may take: what the kernel has, beside the batch at hand; only as much as the turn has room for. */
 enum { FROM_KERNEL = 1, IN_TURN = 2 };
 
 enum { MOST_LOOKS = 64 }; /* receives in one call, all of whose datagrams were refused */
 
-/* Brings the cursor to the next datagram, if there is one. Returns whether, or a negative errno. */
-static int find_next(dg_socket *s, unsigned from)
+/* What the call brings from the kernel and leaves is for those who wait or listen beside it, without another event of
+ * the poll. */
+static int must_note_rest(const dg_socket *s, unsigned from)
 {
+    return (from & FROM_KERNEL) && dg_receive_pending(s) && !(s->job.pending & DG_WORK_RESUME);
+}
+
+/* Brings the cursor to the next datagram of the socket at index 1, if there is one. Returns whether, or a negative
+ * errno. Nothing is allocated between the last look at the batch and the return. */
+static int find_next(lua_State *L, dg_socket *s, unsigned from)
+{
+    int noted = 0;
     for (unsigned looks = 0;; looks++) {
         if (!dg_batch_may_be_taken(s) || ((from & IN_TURN) && !dg_batch_has_share(s)))
             return 0;
         dg_batch_skip_refused(s);
+        if (dg_batch_left(s) && !noted && must_note_rest(s, from)) {
+            noted = 1; /* without a loop there is none */
+            dg_work_add(L, 1, s, DG_WORK_RESUME);
+            continue; /* finalizers may have run */
+        }
         if (dg_batch_left(s))
             return 1;
         if (!(from & FROM_KERNEL) || looks == MOST_LOOKS)
@@ -46,18 +60,12 @@ int dg_take_one(lua_State *L, dg_socket *s)
     const int top = lua_gettop(L);
     int taken = 0;
     dg_receive_frame frame = dg_receive_push_frame(L, 1, s);
-    while (!taken && find_next(s, IN_TURN) > 0)
-        taken = dg_receive_take(L, &frame, s, 0);
+    while (!taken && find_next(L, s, IN_TURN) > 0)
+        taken = dg_receive_take(L, &frame, s);
     leave_batch(s);
     if (!taken)
         lua_settop(L, top);
     return taken;
-}
-
-static void push_failure(lua_State *L, const dg_socket *s, int error)
-{
-    if (!dg_icmp_push(L, s))
-        dg_socket_push_error(L, s, error, "recvmsg", NULL);
 }
 
 static int push_closed(lua_State *L)
@@ -67,74 +75,77 @@ static int push_closed(lua_State *L)
     return 2;
 }
 
-/* core.take(socket, from): the next datagram: message, rinfo; nothing where there is none, or nil and an error, or nil
- * and "closed". */
+/* core.take(socket, from): the next datagram: message, rinfo, whether a `batch` event had it; nothing where there is
+ * none, or nil and an error, or nil and "closed". */
 static int core_take(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
     const unsigned from = (unsigned)lua_tointeger(L, 2);
+    int found, was_announced = 0;
     if (s->life != DG_OPEN)
         return push_closed(L);
-    if (!(from & FROM_KERNEL) && !dg_batch_left(s))
+    if (!(from & FROM_KERNEL) && (!dg_batch_left(s) || (s->rx.receiving & DG_TAKES_LISTS)))
         return 0;
     lua_settop(L, 1);
     dg_receive_frame frame = dg_receive_push_frame(L, 1, s);
-    int found;
-    while ((found = find_next(s, from)) > 0)
-        if (dg_receive_take(L, &frame, s, 0))
+    while ((found = find_next(L, s, from)) > 0) {
+        was_announced = s->rx.batch_at < s->rx.announced;
+        if (dg_receive_take(L, &frame, s))
             break;
+    }
     leave_batch(s);
-    if (found > 0)
-        return 2;
+    if (found > 0) {
+        lua_pushboolean(L, was_announced);
+        return 3;
+    }
     if (found == 0)
         return 0;
     lua_pushnil(L);
-    push_failure(L, s, found);
-    return 2;
+    return dg_icmp_push_or(L, s, found) ? 2 : 0;
+}
+
+/* Appends the datagram under the cursor to the lists, and moves the cursor past it. Returns whether it did: a finalizer
+ * may have changed the batch. */
+static int take_into(lua_State *L, dg_receive_frame *frame, dg_socket *s, dg_lists *lists)
+{
+    const unsigned outer = dg_receive_hold(s);
+    lists->mark = dg_lists_mark(s);
+    int size = dg_lists_append(L, frame, s, lists, s->rx.batch_at, s->rx.batch_offset);
+    dg_receive_release(s, outer);
+    lists->has_rinfo = size >= 0;
+    if (size < 0)
+        return 0;
+    dg_batch_advance(s, dg_arena_slot(s->rx.batch, s->rx.batch_at), (uint32_t)size);
+    if (s->state->depth != 0)
+        dg_turn_called(s->state);
+    return 1;
 }
 
 /* core.takeMany(socket, messages, rinfos, most, from): appends to the two lists until these have so many. Returns how
- * many they have, and an error where the first one was none. What it has put there remains when it raises. */
+ * many they have, an error where the first one was none, and how many of the first new ones `batch` events had. What it
+ * has put there remains when it raises. */
 static int core_take_many(lua_State *L)
 {
     enum { MESSAGES = 2, RINFOS, MOST };
     dg_socket *s = dg_socket_check(L);
     const lua_Integer most = lua_tointeger(L, MOST);
     const unsigned from = (unsigned)lua_tointeger(L, 5);
-    lua_Integer count = (lua_Integer)dg_rawlen(L, MESSAGES);
-    dg_address sender = {0, {{0}}};
-    dg_ancillary with = {0};
-    int truncated = 0, found = 0;
+    dg_lists lists = {.messages = MESSAGES, .rinfos = RINFOS, .count = (int)dg_rawlen(L, MESSAGES)};
+    int found = 0, announced = 0;
     lua_settop(L, MOST);
     dg_receive_frame frame = dg_receive_push_frame(L, 1, s);
     lua_pushnil(L);
-    const int shared = lua_gettop(L);
-    while (count < most && (found = find_next(s, from)) > 0) {
-        const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
-        int same = !lua_isnil(L, shared) && slot->truncated == truncated && dg_address_same(&slot->from, &sender) &&
-                   dg_asked_same(s, &slot->with, &with);
-        if (!same) {
-            sender = slot->from;
-            if (s->rx.asked.set != 0)
-                with = slot->with;
-            truncated = slot->truncated;
-        }
-        if (!dg_receive_take(L, &frame, s, same ? shared : 0)) {
-            lua_pushnil(L);
-            lua_replace(L, shared);
-            continue;
-        }
-        lua_pushvalue(L, -1);
-        lua_replace(L, shared);
-        lua_rawseti(L, RINFOS, (int)++count);
-        lua_rawseti(L, MESSAGES, (int)count);
+    lists.rinfo = lua_gettop(L);
+    while (lists.count < most && (found = find_next(L, s, from)) > 0) {
+        int was_announced = s->rx.batch_at < s->rx.announced;
+        announced += take_into(L, &frame, s, &lists) && was_announced;
     }
     leave_batch(s);
-    lua_pushinteger(L, count);
-    if (found >= 0 || count != 0)
-        return 1;
-    push_failure(L, s, found);
-    return 2;
+    lua_pushinteger(L, lists.count);
+    if (found >= 0 || lists.count != 0 || !dg_icmp_push_or(L, s, found))
+        lua_pushnil(L);
+    lua_pushinteger(L, announced);
+    return 3;
 }
 
 void dg_take_configure(lua_State *L)

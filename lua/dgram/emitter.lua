@@ -11,6 +11,8 @@ local Emitter = {}
 local emitter = {
   --- What messages go to, where the listeners' one function is given, or nil: receive.lua may have more that take them.
   join = function(_, listeners) return listeners end,
+  --- Is called when somebody has begun to listen to `batch`.
+  joined = function(_) end,
 }
 
 local metatable = { __name = "dgram.EventEmitter", __index = Emitter }
@@ -73,8 +75,8 @@ local function replace(self, event, kept)
   local all = listeners(self)
   local before = all[event]
   all[event] = kept
-  if event ~= "message" or not core.isSocket(self) then return end
-  local done, err = pcall(set_receiver, self)
+  if event ~= "message" and event ~= "batch" or not core.isSocket(self) then return end
+  local done, err = pcall(set_receiver, self, event)
   if done then return end
   if all[event] == kept then all[event] = before end -- else a finalizer has changed it since
   error(err, 0)
@@ -107,14 +109,14 @@ local function call(self, event, entry, ...)
   end
 end
 
---- One function that calls all who listen to a socket's messages now: the only one itself where that will do, nil for none.
--- Its arguments have names, because `...` costs as much as a listener.
-local function receiver_of(self, kept)
+--- One function that calls all who listen to `message` or `batch` of a socket now: the only one itself where that will do, nil
+-- for none. Its arguments have names, because `...` costs as much as a listener.
+local function receiver_of(self, event, kept)
   if type(kept) ~= "table" then return kept end
   for _, entry in ipairs(kept) do
     if type(entry) ~= "function" then
       return function(msg, rinfo)
-        for _, each in ipairs(kept) do call(self, "message", each, msg, rinfo) end
+        for _, each in ipairs(kept) do call(self, event, each, msg, rinfo) end
       end
     end
   end
@@ -123,13 +125,19 @@ local function receiver_of(self, kept)
   end
 end
 
---- C calls one function for each message, and looks at no table. Finalizers that run meanwhile may change it.
-function set_receiver(self)
+--- C calls one function for each message or batch, and looks at no table. Finalizers that run meanwhile may change it.
+function set_receiver(self, event)
   local kept
   repeat
-    kept = core.kept(self, "message")
-    core.setReceiver(self, emitter.join(self, receiver_of(self, kept)))
-  until core.kept(self, "message") == kept
+    kept = core.kept(self, event)
+    local receiver = receiver_of(self, event, kept)
+    if event == "message" then
+      core.setReceiver(self, emitter.join(self, receiver))
+    else
+      core.setLists(self, receiver)
+    end
+  until core.kept(self, event) == kept
+  if event == "batch" and kept ~= nil then emitter.joined(self) end
 end
 
 local function check_pair(self, event, fn)

@@ -27,24 +27,32 @@ require "dgram.bind"
 require "dgram.connect"
 local calls = require "dgram.receive"
 
-core.configure {
-  --- The last step to a listener. A table constructor costs the interpreter less than building it through the C API; LuaJIT
-  -- compiles it together with the listener.
-  deliver = function(msg, slots, address, family, port, size, truncated)
+--- The last step to a listener. A table constructor costs the interpreter less than building it through the C API; LuaJIT
+-- compiles it together with the listener.
+local function deliver_for(family)
+  return function(msg, slots, address, port, size, truncated)
     local rinfo = { address = address, family = family, port = port, size = size }
     if truncated then rinfo.truncated = true end
     return slots[1](msg, rinfo) -- looked at now: a finalizer that ran while the table was made may have closed the socket
-  end,
-  --- The same for sockets that asked for more (asked.h). Without credentials and timestamp the table need not grow.
-  deliverAll = function(msg, slots, address, family, port, size, truncated, local_address, interface, ttl, tos,
-      timestamp, pid, uid, gid)
+  end
+end
+
+--- The same for sockets that asked for more (asked.h). Without credentials and timestamp the table need not grow.
+local function deliver_all_for(family)
+  return function(msg, slots, address, port, size, truncated, local_address, interface, ttl, tos, timestamp, pid, uid,
+      gid)
     local rinfo = { address = address, family = family, port = port, size = size, localAddress = local_address,
       interface = interface, ttl = ttl, tos = tos }
     if truncated then rinfo.truncated = true end
     if timestamp then rinfo.timestamp = timestamp end
     if uid then rinfo.pid, rinfo.uid, rinfo.gid = pid, uid, gid end
     return slots[1](msg, rinfo)
-  end,
+  end
+end
+
+core.configure {
+  deliver = { deliver_for "IPv4", deliver_for "IPv6", deliver_for "unix" },
+  deliverAll = { deliver_all_for "IPv4", deliver_all_for "IPv6", deliver_all_for "unix" },
   emit = function(socket, event, ...)
     if event == "error" and calls.fail(socket, ...) then return end
     local done, err = true, nil

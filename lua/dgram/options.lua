@@ -6,7 +6,7 @@ local check = core.check
 --- The types of options that need no other check.
 local types = {
   type = "any", reuseAddr = "boolean", reusePort = "boolean", ipv6Only = "boolean",
-  gso = "boolean", gro = "boolean", moderation = "any",
+  gso = "boolean", gro = "boolean", moderation = "any", busyPoll = "any",
   recvBufferSize = "number", sendBufferSize = "number", sendQueueLimit = "any", lookup = "function",
   interface = "string", multicastAll = "boolean", recvErrors = "boolean",
   pktInfo = "boolean", recvTTL = "boolean", recvTOS = "boolean", timestamp = "any", recvCredentials = "boolean",
@@ -96,6 +96,7 @@ end
 function options.apply(socket, given)
   core.setLimits(socket, given.sendQueueLimit, given.receiveBlockList, given.sendBlockList)
   if given.moderation ~= nil then core.setModeration(socket, given.moderation) end
+  if given.busyPoll ~= nil then core.setBusyPoll(socket, given.busyPoll) end
   if given.recvBufferSize ~= nil then socket:setRecvBufferSize(given.recvBufferSize) end
   if given.sendBufferSize ~= nil then socket:setSendBufferSize(given.sendBufferSize) end
   if given.interface ~= nil or given.multicastAll ~= nil then

@@ -3,6 +3,7 @@
 local core = require "dgram.core"
 local check, clock = core.check, core.clock
 
+---@type dgram.poll
 local poll = {}
 
 local LONGEST = 2147483647 -- milliseconds: poll(2) takes an int

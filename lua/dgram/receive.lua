@@ -165,7 +165,7 @@ local function receiver_of(queue, listeners)
     local waiter = take_first(queue)
     if waiter then
       wake(waiter, message, rinfo)
-    elseif not listeners then
+    elseif not listeners and not core.hasLists(queue.socket) then
       put_back(queue, message, rinfo)
     end
     if queue.last == 0 or queue.timed == 0 then settle(queue) end
@@ -184,14 +184,39 @@ local function copy(rinfo, size)
   return new
 end
 
+local function emit_later(self, event, first, second)
+  core.callLater(function(...)
+    if core.state(self) == "open" then self:emit(event, ...) end
+  end, first, second)
+end
+
 --- Lets `message` listeners see on the next turn what a call has taken past them. It is the call's in any case: where
 -- there is no memory to note it, or no loop, they do not see it.
 local function tell_listeners(self, message, rinfo)
-  pcall(function()
-    core.callLater(function(...)
-      if core.state(self) == "open" then self:emit("message", ...) end
-    end, message, copy(rinfo, #message))
+  pcall(function() emit_later(self, "message", message, copy(rinfo, #message)) end)
+end
+
+--- The same for listeners to `batch`, of what two lists have from `first` on; their lists are their own. Returns whether it
+-- is noted.
+local function tell_batch_listeners(self, messages, rinfos, first)
+  return pcall(function()
+    local own_messages, own_rinfos, before, last = {}, {}, nil, nil
+    for i = first, #messages do
+      if rinfos[i] ~= before then before, last = rinfos[i], copy(rinfos[i], #messages[i]) end
+      own_messages[i - first + 1], own_rinfos[i - first + 1] = messages[i], last
+    end
+    if own_messages[1] then emit_later(self, "batch", own_messages, own_rinfos) end
   end)
+end
+
+--- What was kept for whoever comes next is for who listens to `batch` now.
+function emitter.joined(self)
+  local queue = core.private(self).calls
+  if not queue or not queue.left then return end
+  local messages, rinfos = {}, {}
+  for i, entry in ipairs(queue.left) do messages[i], rinfos[i] = entry[1], entry[2] end
+  if not tell_batch_listeners(self, messages, rinfos, 1) then return end
+  for _ = 1, #messages do take_left(queue) end
 end
 
 function emitter.join(self, listeners)
@@ -223,7 +248,7 @@ local function open_queue(self)
   local done, err = pcall(function()
     core.setWaiting(self, true)
     if core.setGuard then core.setGuard(self, guard_of(queue)) end
-    emitter.set_receiver(self)
+    emitter.set_receiver(self, "message")
   end)
   if not done then
     private.calls = nil
@@ -260,6 +285,13 @@ local function join_queue(queue, waiter, timeout)
   error(err, 0)
 end
 
+local function is_queued(queue, waiter)
+  for i = queue.last, queue.first, -1 do
+    if queue[i] == waiter then return true end
+  end
+  return false
+end
+
 local function raise_state(message)
   error(core.error("Error", "ERR_INVALID_STATE", "Invalid state: " .. message), 0)
 end
@@ -292,8 +324,14 @@ local function wait_for_one(queue, timeout)
   if is_yieldable and not is_yieldable() then
     raise_state "this coroutine cannot yield here, across a call of C"
   end
-  join_queue(queue, co, timeout)
-  return wait(queue)
+  repeat
+    join_queue(queue, co, timeout)
+    if is_queued(queue, co) then return wait(queue) end
+    -- what a finalizer did inside of that has taken it for dead, because it did not wait yet
+    settle(queue)
+    if core.state(queue.socket) ~= "open" then return nil, "closed" end
+  until queue.left and queue.last == 0 and not core.isPaused(queue.socket)
+  return take_left(queue)
 end
 
 --- ---- Arguments
@@ -340,8 +378,9 @@ local function receive_now(self, queue)
     settle(queue)
     if queue.left and not core.isPaused(self) then return take_left(queue) end
   end
-  local message, rinfo = core.take(self, FROM_KERNEL)
+  local message, rinfo, was_announced = core.take(self, FROM_KERNEL)
   if not message then return nothing(self, rinfo) end
+  if not was_announced and core.hasLists(self) then tell_batch_listeners(self, { message }, { rinfo }, 1) end
   if core.kept(self, "message") ~= nil then tell_listeners(self, message, rinfo) end
   return message, rinfo
 end
@@ -381,11 +420,12 @@ local function take_many(self, queue, messages, rinfos, most, from)
     messages[at], rinfos[at] = take_left(queue)
   end
   local beside = #messages
-  local done, count, said = pcall(core.takeMany, self, messages, rinfos, most, from)
+  local done, count, said, announced = pcall(core.takeMany, self, messages, rinfos, most, from)
   if not done then
     if not messages[1] then error(count, 0) end -- else what was taken must not be lost
     rinfos[#messages + 1] = nil
   end
+  if core.hasLists(self) then tell_batch_listeners(self, messages, rinfos, beside + (announced or 0) + 1) end
   if #messages > before and core.kept(self, "message") ~= nil then
     for i = beside + 1, #messages do tell_listeners(self, messages[i], rinfos[i]) end
   end
@@ -504,7 +544,7 @@ function calls.finish(self)
   if not queue.expired then expire(queue) end
   for _ = 1, GROUP do
     local at = queue.ended + 1
-    local waiter = queue.expired[at]
+    local waiter = queue.expired and queue.expired[at] -- a call that was woken may have run the loop, which came here
     if not waiter then
       queue.expired = nil
       break

@@ -1,6 +1,8 @@
 ---@meta dgram
--- For the Lua language server; no program loads this. docs/api.md says the same at greater length.
--- luacheck: ignore 212 241
+-- For the Lua language server; no program loads this. docs/api.md says the same at greater length. scripts/check-types.lua
+-- reads it, and compares the calls in examples and documents with it.
+-- An annotation cannot go on in another line.
+-- luacheck: ignore 212 241 631
 
 ---@class dgram
 ---@field _VERSION string
@@ -10,11 +12,16 @@ local dgram = {}
 
 ---@alias dgram.Type "udp4" | "udp6" | "unix_dgram"
 ---@alias dgram.Family "ipv4" | "ipv6"
----@alias dgram.SendCallback fun(err: any, bytes: integer)
+---@alias dgram.SendCallback fun(err: dgram.Error?, bytes: integer)
+---@alias dgram.ManyCallback fun(err: dgram.Error?, count: integer)
 ---@alias dgram.MessageListener fun(msg: string, rinfo: dgram.RemoteInfo)
+---@alias dgram.ErrorListener fun(err: dgram.Error)
+---@alias dgram.LookupCallback fun(err: any, address?: string, family?: integer)
+---@alias dgram.Lookup fun(hostname: string, options: dgram.LookupOptions, cb: dgram.LookupCallback)
+---@alias dgram.BatchListener fun(messages: string[], rinfos: dgram.RemoteInfo[])
 
----@class dgram.SocketOptions
----@field type dgram.Type
+--- What both createSocket and socketpair take.
+---@class dgram.PairOptions
 ---@field reuseAddr? boolean several sockets may have one address; unix_dgram: bind removes a dead socket's file
 ---@field reusePort? boolean several sockets share one port
 ---@field ipv6Only? boolean udp6 only: leaves IPv4 to others
@@ -24,6 +31,7 @@ local dgram = {}
 ---@field gso? boolean false: the kernel cuts no datagrams out of one piece
 ---@field gro? boolean whether the kernel hands over several datagrams in one piece: true at once, false never, nil when it pays
 ---@field moderation? false|integer microseconds that datagrams in quick succession may wait, 1 to 1000000; none unless given
+---@field busyPoll? false|integer microseconds that the kernel is asked for more before the loop may sleep, 1 to 1000000
 ---@field interface? string the name of the interface that the socket is bound to: no datagram goes or comes by others
 ---@field multicastAll? boolean false: only groups that this socket has joined
 ---@field pktInfo? boolean rinfo has localAddress and interface; not for unix_dgram
@@ -35,9 +43,10 @@ local dgram = {}
 ---@field lookup? dgram.Lookup
 ---@field receiveBlockList? dgram.BlockList drops what comes from these addresses
 ---@field sendBlockList? dgram.BlockList refuses what goes to these addresses: ERR_IP_BLOCKED
----@field signal? dgram.Signal its `abort` event closes the socket
+---@field signal? dgram.EventEmitter | dgram.Signal its `abort` event closes the socket
 
----@alias dgram.Lookup fun(hostname: string, options: dgram.LookupOptions, cb: fun(err: any, address?: string, family?: integer))
+---@class dgram.SocketOptions: dgram.PairOptions
+---@field type dgram.Type
 
 ---@class dgram.LookupOptions
 ---@field family 4 | 6
@@ -59,6 +68,7 @@ local dgram = {}
 ---@field family "IPv4" | "IPv6" | "unix"
 ---@field port? integer absent for unix_dgram
 
+--- Who sent a message. The fields from localAddress on are there where createSocket was given the option that they name.
 ---@class dgram.RemoteInfo
 ---@field address string the sender's address; unix_dgram: its path, "" where it has none
 ---@field family "IPv4" | "IPv6" | "unix"
@@ -74,6 +84,15 @@ local dgram = {}
 ---@field uid? integer recvCredentials
 ---@field gid? integer recvCredentials
 
+--- Where `reply` sends to: a table of the program's own in the place of an rinfo.
+---@class dgram.Destination
+---@field address string
+---@field port? integer
+---@field localAddress? string
+---@field interface? string
+
+--- What dgram raises, and hands to callbacks and `error` listeners. There a `lookup` of the program's own may have put
+--- another value, and so may listeners that raise.
 ---@class dgram.Error
 ---@field name "Error" | "TypeError" | "RangeError"
 ---@field code string `ERR_...`, or the name of the system's error
@@ -124,14 +143,15 @@ local dgram = {}
 --- Makes a socket; it has its descriptor at once. socket(2)
 --- Raises ERR_SOCKET_BAD_TYPE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE, ERR_SOCKET_BUFFER_SIZE,
 --- system errors.
----@param options dgram.Type | dgram.SocketOptions
+---@param type dgram.Type
 ---@param callback? dgram.MessageListener listens for `message`
 ---@return dgram.Socket
-function dgram.createSocket(options, callback) end
+---@overload fun(options: dgram.SocketOptions, callback?: dgram.MessageListener): dgram.Socket
+function dgram.createSocket(type, callback) end
 
 --- Makes two unix_dgram sockets that are connected to each other; both get the options. socketpair(2)
 --- Raises ERR_SOCKET_BAD_TYPE for another type, and what createSocket raises.
----@param options? dgram.SocketOptions `type` may be left out
+---@param options? dgram.PairOptions | dgram.SocketOptions
 ---@return dgram.Socket
 ---@return dgram.Socket
 function dgram.socketpair(options) end
@@ -148,7 +168,7 @@ local BlockListMaker = {}
 function BlockListMaker.isBlockList(value) end
 
 --- Makes a bare emitter.
----@return dgram.EventEmitter
+---@return dgram.Emitter
 function dgram.EventEmitter() end
 
 --- Runs luv's loop; raises the first error of a listener or callback of dgram, with its traceback.
@@ -170,7 +190,7 @@ function dgram.timeout() end
 
 --- One turn of the loop, for the program around it. Raises what dgram.run does, and inside of the loop.
 ---@param timeoutMs? number milliseconds that it may wait, 0 unless given
----@return boolean anything is left to do
+---@return boolean # whether anything is left to do
 function dgram.step(timeoutMs) end
 
 --- Sets who is called when the host has to step, though it waits. The function must only wake the host.
@@ -178,7 +198,7 @@ function dgram.step(timeoutMs) end
 function dgram.onDue(fn) end
 
 --- Sets the loop to use in the place of luv. Before the first socket only.
----@param loop table luv's functions, as dgram.poll makes them
+---@param loop dgram.Loop
 function dgram.setLoop(loop) end
 
 --- Makes a function that calls fn; what fn raises goes to the uncaught handler or dgram.run, as errors of listeners do.
@@ -200,6 +220,7 @@ function dgram.systemdSockets() end
 ---@return boolean # whether it is a socket of dgram
 function dgram.isSocket(value) end
 
+--- What sockets and bare emitters have in common. An event's name may be any value but nil and NaN.
 ---@class dgram.EventEmitter
 local EventEmitter = {}
 
@@ -264,6 +285,10 @@ function EventEmitter:listenerCount(event, listener) end
 
 ---@return any[] # in no particular order
 function EventEmitter:eventNames() end
+
+--- What dgram.EventEmitter makes: a table.
+---@class dgram.Emitter: dgram.EventEmitter
+---@field aborted? boolean for the option `signal`: true where `abort` was emitted already
 
 ---@class dgram.BlockList
 ---@field rules string[] one for each rule: addresses, subnets, ranges, each with the newest first; made anew each time
@@ -335,13 +360,55 @@ function BlockList:fromJSON(data) end
 ---@class dgram.Socket: dgram.EventEmitter
 local Socket = {}
 
---- The sockets' own events beside what every emitter has.
----@param event "listening" | "connect" | "message" | "error" | "drain" | "close"
----@param listener fun(...)
+--- Adds a listener behind the others. The sockets' own events have these listeners.
+---@param event "listening" | "connect" | "drain" | "close"
+---@param listener fun()
 ---@return dgram.Socket
 ---@overload fun(self: dgram.Socket, event: "message", listener: dgram.MessageListener): dgram.Socket
----@overload fun(self: dgram.Socket, event: "error", listener: fun(err: dgram.Error)): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "batch", listener: dgram.BatchListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "error", listener: dgram.ErrorListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: any, listener: function): dgram.Socket
 function Socket:on(event, listener) end
+
+--- The same as `on`.
+---@param event "listening" | "connect" | "drain" | "close"
+---@param listener fun()
+---@return dgram.Socket
+---@overload fun(self: dgram.Socket, event: "message", listener: dgram.MessageListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "batch", listener: dgram.BatchListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "error", listener: dgram.ErrorListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: any, listener: function): dgram.Socket
+function Socket:addListener(event, listener) end
+
+--- The same for one event.
+---@param event "listening" | "connect" | "drain" | "close"
+---@param listener fun()
+---@return dgram.Socket
+---@overload fun(self: dgram.Socket, event: "message", listener: dgram.MessageListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "batch", listener: dgram.BatchListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "error", listener: dgram.ErrorListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: any, listener: function): dgram.Socket
+function Socket:once(event, listener) end
+
+--- Adds a listener before the others.
+---@param event "listening" | "connect" | "drain" | "close"
+---@param listener fun()
+---@return dgram.Socket
+---@overload fun(self: dgram.Socket, event: "message", listener: dgram.MessageListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "batch", listener: dgram.BatchListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "error", listener: dgram.ErrorListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: any, listener: function): dgram.Socket
+function Socket:prependListener(event, listener) end
+
+--- The same for one event.
+---@param event "listening" | "connect" | "drain" | "close"
+---@param listener fun()
+---@return dgram.Socket
+---@overload fun(self: dgram.Socket, event: "message", listener: dgram.MessageListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "batch", listener: dgram.BatchListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: "error", listener: dgram.ErrorListener): dgram.Socket
+---@overload fun(self: dgram.Socket, event: any, listener: function): dgram.Socket
+function Socket:prependOnceListener(event, listener) end
 
 --- Gives the socket its address. A failure is an `error` event. bind(2)
 --- Raises ERR_SOCKET_ALREADY_BOUND, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_INVALID_FD_TYPE.
@@ -351,6 +418,7 @@ function Socket:on(event, listener) end
 ---@return dgram.Socket
 ---@overload fun(self: dgram.Socket, options: dgram.BindOptions, callback?: fun()): dgram.Socket
 ---@overload fun(self: dgram.Socket, path: string, callback?: fun()): dgram.Socket
+---@overload fun(self: dgram.Socket, port: integer?, callback: fun()): dgram.Socket
 ---@overload fun(self: dgram.Socket, callback: fun()): dgram.Socket
 function Socket:bind(port, address, callback) end
 
@@ -363,8 +431,9 @@ function Socket:bindSync(options) end
 --- Raises ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE.
 ---@param port integer
 ---@param address? string
----@param callback? fun(err?: any)
----@overload fun(self: dgram.Socket, path: string, callback?: fun(err?: any))
+---@param callback? fun(err: dgram.Error?)
+---@overload fun(self: dgram.Socket, port: integer, callback: fun(err: dgram.Error?))
+---@overload fun(self: dgram.Socket, path: string, callback?: fun(err: dgram.Error?))
 function Socket:connect(port, address, callback) end
 
 --- Connects within the call, or raises; a host name is ERR_INVALID_ARG_VALUE. Needs no loop.
@@ -388,8 +457,7 @@ function Socket:remoteAddress() end
 ---@field ttl? integer the hop limit, 1 to 255
 
 --- Sends a datagram. sendmsg(2)
---- Connected: (msg [, options] [, callback]), (msg, offset, length [, options] [, callback]). unix_dgram: a path in the place of
---- port and address. The part form takes port, address, options and callback behind the length, too.
+--- Each form without a port and an address is for connected sockets, each with a path for unix_dgram.
 --- Raises ERR_SOCKET_BAD_PORT, ERR_BUFFER_OUT_OF_BOUNDS, ERR_OUT_OF_RANGE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE,
 --- ERR_INVALID_IP_ADDRESS, ERR_SOCKET_DGRAM_IS_CONNECTED.
 ---@param msg string | string[]
@@ -398,14 +466,22 @@ function Socket:remoteAddress() end
 ---@param options? dgram.SendOptions
 ---@param callback? dgram.SendCallback
 ---@return boolean # false when much waits: then `drain` comes
+---@overload fun(self: dgram.Socket, msg: string|string[], port: integer, callback: dgram.SendCallback): boolean
+---@overload fun(self: dgram.Socket, msg: string|string[], port: integer, address: string?, callback: dgram.SendCallback): boolean
+---@overload fun(self: dgram.Socket, msg: string|string[], port: integer, options: dgram.SendOptions, callback?: dgram.SendCallback): boolean
 ---@overload fun(self: dgram.Socket, msg: string|string[], callback?: dgram.SendCallback): boolean
 ---@overload fun(self: dgram.Socket, msg: string|string[], options: dgram.SendOptions, callback?: dgram.SendCallback): boolean
----@overload fun(self: dgram.Socket, msg: string|string[], port: integer, address?: string, callback: dgram.SendCallback): boolean
----@overload fun(self: dgram.Socket, msg: string|string[], port: integer, callback: dgram.SendCallback): boolean
----@overload fun(self: dgram.Socket, msg: string, offset: integer, length: integer, callback?: dgram.SendCallback): boolean
 ---@overload fun(self: dgram.Socket, msg: string|string[], path: string, callback?: dgram.SendCallback): boolean
+---@overload fun(self: dgram.Socket, msg: string, offset: integer, length: integer, port: integer, address?: string, options?: dgram.SendOptions, callback?: dgram.SendCallback): boolean
+---@overload fun(self: dgram.Socket, msg: string, offset: integer, length: integer, port: integer, callback: dgram.SendCallback): boolean
+---@overload fun(self: dgram.Socket, msg: string, offset: integer, length: integer, port: integer, address: string?, callback: dgram.SendCallback): boolean
+---@overload fun(self: dgram.Socket, msg: string, offset: integer, length: integer, port: integer, options: dgram.SendOptions, callback?: dgram.SendCallback): boolean
+---@overload fun(self: dgram.Socket, msg: string, offset: integer, length: integer, callback?: dgram.SendCallback): boolean
+---@overload fun(self: dgram.Socket, msg: string, offset: integer, length: integer, options: dgram.SendOptions, callback?: dgram.SendCallback): boolean
+---@overload fun(self: dgram.Socket, msg: string, offset: integer, length: integer, path: string, callback?: dgram.SendCallback): boolean
 function Socket:send(msg, port, address, options, callback) end
 
+--- The older form of `send`, for sockets that are not connected.
 ---@param msg string
 ---@param offset integer bytes, from 0
 ---@param length integer bytes
@@ -413,13 +489,14 @@ function Socket:send(msg, port, address, options, callback) end
 ---@param address string
 ---@param callback? dgram.SendCallback
 ---@return boolean
+---@overload fun(self: dgram.Socket, msg: string, offset: integer, length: integer, path: string, callback?: dgram.SendCallback): boolean
 function Socket:sendto(msg, offset, length, port, address, callback) end
 
 --- Sends a datagram to a message's sender, from the rinfo's localAddress, where it has one. What is in `rinfo` never raises; a
 --- sender that cannot be answered is EDESTADDRREQ, to the callback or the `error` event. Raises
 --- ERR_INVALID_ARG_TYPE for a wrong msg, rinfo (no table) or callback.
 ---@param msg string | string[]
----@param rinfo dgram.RemoteInfo | {address: string, port?: integer, localAddress?: string, interface?: string}
+---@param rinfo dgram.RemoteInfo | dgram.Destination
 ---@param callback? dgram.SendCallback
 ---@return boolean # false when much waits: then `drain` comes
 function Socket:reply(msg, rinfo, callback) end
@@ -429,9 +506,14 @@ function Socket:reply(msg, rinfo, callback) end
 ---@param port? integer
 ---@param address? string
 ---@param options? dgram.SendOptions
----@param callback? fun(err: any, count: integer)
+---@param callback? dgram.ManyCallback
 ---@return boolean # false when much waits: then `drain` comes
----@overload fun(self: dgram.Socket, list: string[], port?: integer, address?: string, callback: function): boolean
+---@overload fun(self: dgram.Socket, list: string[], port: integer, callback: dgram.ManyCallback): boolean
+---@overload fun(self: dgram.Socket, list: string[], port: integer, address: string?, callback: dgram.ManyCallback): boolean
+---@overload fun(self: dgram.Socket, list: string[], port: integer, options: dgram.SendOptions, callback?: dgram.ManyCallback): boolean
+---@overload fun(self: dgram.Socket, list: string[], callback: dgram.ManyCallback): boolean
+---@overload fun(self: dgram.Socket, list: string[], options: dgram.SendOptions, callback?: dgram.ManyCallback): boolean
+---@overload fun(self: dgram.Socket, list: string[], path: string, callback?: dgram.ManyCallback): boolean
 function Socket:sendMany(list, port, address, options, callback) end
 
 --- Hands what was accepted to the kernel now. Needs no loop.
@@ -492,7 +574,7 @@ function Socket:receive(timeoutMs) end
 function Socket:receiveMany(max, timeoutMs) end
 
 --- for msg, rinfo in socket:messages() do: ends when the socket closes; errors are raised.
----@return fun(): string?, dgram.RemoteInfo?
+---@return fun(): string, dgram.RemoteInfo
 function Socket:messages() end
 
 --- SO_BROADCAST
@@ -597,5 +679,107 @@ function Socket:getSendQueueCount() end
 --- Counters since the socket was made.
 ---@return dgram.Stats
 function Socket:stats() end
+
+--- A loop of luv's kind, for dgram.setLoop. What is optional is used where it is there.
+---@class dgram.Loop
+---@field new_poll fun(fd: integer): dgram.Handle
+---@field poll_start fun(handle: dgram.Handle, events: string, callback: fun(err: string?, events: string?))
+---@field poll_stop fun(handle: dgram.Handle)
+---@field new_idle fun(): dgram.Handle
+---@field idle_start fun(handle: dgram.Handle, callback: fun())
+---@field idle_stop fun(handle: dgram.Handle)
+---@field new_timer fun(): dgram.Timer
+---@field timer_start fun(handle: dgram.Handle, timeoutMs: number, repeatMs: number, callback: fun())
+---@field timer_stop? fun(handle: dgram.Handle)
+---@field close fun(handle: dgram.Handle, callback?: fun())
+---@field is_closing fun(handle: dgram.Handle): boolean
+---@field is_active? fun(handle: dgram.Handle): boolean
+---@field has_ref? fun(handle: dgram.Handle): boolean
+---@field ref fun(handle: dgram.Handle)
+---@field unref fun(handle: dgram.Handle)
+---@field run fun(mode?: "default" | "once" | "nowait"): boolean
+---@field stop fun()
+---@field now? fun(): integer milliseconds
+---@field update_time? fun()
+---@field loop_alive? fun(): boolean
+---@field loop_mode? fun(): string?
+---@field backend_fd? fun(): integer
+---@field backend_timeout? fun(): integer milliseconds, -1: no limit
+---@field getaddrinfo? function
+---@field interface_addresses? function
+
+--- A handle of a loop that dgram.poll made.
+---@class dgram.Handle
+local Handle = {}
+
+---@param ... any of polls the letters and the callback, of idles the callback
+function Handle:start(...) end
+
+function Handle:stop() end
+
+---@param callback? fun()
+function Handle:close(callback) end
+
+---@return boolean
+function Handle:is_closing() end
+
+---@return boolean
+function Handle:is_active() end
+
+---@return boolean
+function Handle:has_ref() end
+
+--- Lets the handle keep the loop alive (it does at first).
+function Handle:ref() end
+
+function Handle:unref() end
+
+---@class dgram.Timer: dgram.Handle
+local Timer = {}
+
+---@param timeoutMs number milliseconds until the first time
+---@param repeatMs number milliseconds of the interval, or 0
+---@param callback fun()
+function Timer:start(timeoutMs, repeatMs, callback) end
+
+---@class dgram.PollEvents
+---@field IN? boolean
+---@field OUT? boolean
+---@field PRI? boolean
+---@field ERR? boolean
+---@field HUP? boolean
+---@field NVAL? boolean
+
+---@class dgram.PollEntry
+---@field events dgram.PollEvents
+---@field revents? dgram.PollEvents
+
+---@alias dgram.PollFunction fun(fds: table<integer, dgram.PollEntry>, timeoutMs: integer): integer?, string?, integer?
+
+--- The module dgram.poll. Where a part is missing the functions raise.
+---@class dgram.poll
+---@overload fun(fn: dgram.PollFunction): dgram.Loop
+local poll = {}
+
+--- Makes a loop of a function that waits for descriptors, as lua-posix' poll does. Raises ERR_INVALID_ARG_TYPE.
+---@param fn dgram.PollFunction
+---@return dgram.Loop
+function poll.new(fn) end
+
+--- Of lua-posix' poll(2).
+---@return dgram.Loop
+function poll.posix() end
+
+--- Of LuaSocket's select(2).
+---@return dgram.Loop
+function poll.luasocket() end
+
+--- Of LuaJIT's FFI and poll(2).
+---@return dgram.Loop
+function poll.ffi() end
+
+--- Of the first of lua-posix, FFI, LuaSocket that is there. Raises ERR_FEATURE_UNAVAILABLE_ON_PLATFORM.
+---@return dgram.Loop
+function poll.any() end
 
 return dgram

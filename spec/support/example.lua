@@ -8,8 +8,9 @@ local loop = require "spec.support.loop"
 
 local example = {}
 
---- Starts a program: its name without ".lua", and its arguments. `variables` are added to its environment.
-function example.start(name, args, variables)
+--- Starts a program: its name without ".lua", and its arguments. `variables` are added to its environment. It may run in a
+-- network namespace, `space`.
+function example.start(name, args, variables, space)
   local environment = {}
   for key, value in pairs(uv.os_environ()) do
     if not (variables and variables[key]) then environment[#environment + 1] = key .. "=" .. value end
@@ -18,7 +19,12 @@ function example.start(name, args, variables)
   local words = { "-e", ("package.path = %q; package.cpath = %q"):format(package.path, package.cpath),
     "examples/" .. name .. ".lua" }
   for _, word in ipairs(args or {}) do words[#words + 1] = tostring(word) end
-  return child.start(child.interpreter(), words, { own = true, env = environment })
+  local file = child.interpreter()
+  if space then
+    for i, word in ipairs { "netns", "exec", space.name, file } do table.insert(words, i, word) end
+    file = assert(can.program "ip")
+  end
+  return child.start(file, words, { own = true, env = environment })
 end
 
 --- Runs one to its end.

@@ -135,28 +135,61 @@ local function payload(m, to)
   return one_in(3) and text .. ("x"):rep(chance(1400)) or text .. ("-"):rep(64 - #text)
 end
 
---- What the first listener to hear of a datagram looks at. The others hear of it whatever that one did, and after what
---- came in a loop that it ran.
-local function check_message(m, msg, rinfo)
-  collectgarbage "stop" -- what finalizers hear in a loop of their own must not come in between
-  if m.closed then fail("socket %d: a message after close()", m.id) end
-  -- A finalizer may have paused it, or run the loop, when this message was on its way to the listener.
-  if m.paused and not m.paused_late then fail("socket %d: a message while paused", m.id) end
-  if type(rinfo) ~= "table" or rinfo.size ~= #msg or type(rinfo.address) ~= "string" then fail "rinfo" end
+--- What every way to receive promises. Whatever calls take past the listeners comes to them later.
+local function check_datagram(m, msg, rinfo, order, shares_rinfo)
+  if type(rinfo) ~= "table" or (rinfo.size ~= #msg and not shares_rinfo) or type(rinfo.address) ~= "string" then
+    fail "rinfo"
+  end
   local from, number, to = msg:match "^(%d+)/(%d+)/([^/]*)/"
   if from then
     number = tonumber(number)
     local key = from .. "/" .. to
-    if m.order[key] and number <= m.order[key] and not m.order_late then
-      fail("socket %d: number %d of %s after number %d", m.id, number, key, m.order[key])
+    if order[key] and number <= order[key] and not order.late and not m.calls then
+      fail("socket %d: number %d of %s after number %d", m.id, number, key, order[key])
     end
-    m.order[key] = number
-    m.order_late = in_finalizer
+    order[key] = number
+    order.late = in_finalizer
   elseif msg ~= "" and not msg:find "^anybody" then
     fail("socket %d: never sent: %s", m.id, msg:sub(1, 40))
   end
+end
+
+local function check_event(m)
+  if m.closed then fail("socket %d: a message after close()", m.id) end
+  -- A finalizer may have paused it, or run the loop, when this message was on its way to the listener.
+  if m.paused and not m.paused_late and not m.calls then fail("socket %d: a message while paused", m.id) end
+end
+
+--- What the first listener to hear of a datagram looks at. The others hear of it whatever that one did, and after what
+--- came in a loop that it ran.
+local function check_message(m, msg, rinfo)
+  collectgarbage "stop" -- what finalizers hear in a loop of their own must not come in between
+  check_event(m)
+  check_datagram(m, msg, rinfo, m.order)
   m.heard[rinfo] = true
   collectgarbage "restart"
+end
+
+local function check_lists(m, messages, rinfos, order)
+  if #messages == 0 or #messages ~= #rinfos then fail("%d messages, %d rinfos", #messages, #rinfos) end
+  for i = 1, #messages do
+    check_datagram(m, messages[i], rinfos[i], order, i > 1 and rawequal(rinfos[i], rinfos[i - 1]))
+  end
+end
+
+local function batch_listener(m)
+  return function(messages, rinfos)
+    if not m.heard[messages] then
+      collectgarbage "stop"
+      check_event(m)
+      check_lists(m, messages, rinfos, m.batch_order)
+      m.heard[messages] = true
+      collectgarbage "restart"
+    end
+    trace("batch for", m.id, #messages)
+    m.rinfo = rinfos[1]
+    mischief(m)
+  end
 end
 
 local function listener(m)
@@ -211,6 +244,8 @@ end
 -- Not every system tells what comes with a datagram. Who has a buffer of its own asks, so that a seed's walk stays what it was.
 local asks, asking = pcall(dgram.createSocket, { type = "udp4", pktInfo = true })
 if asks then asking:close() end
+local hears, hearing = pcall(dgram.createSocket, { type = "udp4", recvErrors = true })
+if hears then hearing:close() end
 
 local function ask(list)
   list.timestamp = true
@@ -235,7 +270,9 @@ local function options()
   if one_in(4) then list.gso = one_in(2) end
   if one_in(4) then list.reuseAddr = true end
   if kind == "udp6" and one_in(3) then list.ipv6Only = true end
+  if hears and kind ~= "unix_dgram" and one_in(4) then list.recvErrors = true end
   if one_in(4) then list.moderation = any { false, 20, 1000 } end
+  if one_in(4) then list.busyPoll = any { false, 20, 200 } end
   if asks and list.recvBufferSize then ask(list) end
   return list
 end
@@ -246,7 +283,7 @@ local function create()
   local id = serial
   local given = options()
   local m = { id = id, kind = given.type, last = 0, busy = 0, sending = 0, waiting = 0, accepted = 0, sends = {},
-    close_listeners = 0, order = {}, heard = setmetatable({}, { __mode = "k" }),
+    close_listeners = 0, order = {}, batch_order = {}, coroutines = {}, heard = setmetatable({}, { __mode = "k" }),
     signal = given.signal, looks_up = given.lookup ~= nil }
   local socket = try("create", dgram.createSocket, given, one_in(2) and listener(m) or nil)
   if not socket then return end
@@ -256,6 +293,7 @@ local function create()
   trace("  is socket", m.id, m.kind, given.lookup and "lookup" or "", given.sendQueueLimit or "")
   if one_in(5) then return m end
   if one_in(2) then socket:on("message", listener(m)) end
+  if one_in(3) then socket:on("batch", batch_listener(m)) end
   socket:on("error", on_error(m)):on("drain", on_drain(m)):on("close", on_close(m))
   for _, name in ipairs { "listening", "connect" } do socket:on(name, event(m)) end
   return m
@@ -381,6 +419,24 @@ function steps.send_parts(m)
   else
     send(m, "send", 1, #text, parts, host)
   end
+  done(m)
+end
+
+local own_options = {
+  { tos = 8 }, { ttl = 3, interface = "lo" }, { localAddress = "127.0.0.1" }, { localAddress = "127.0.0.2", tos = 4 },
+  { localAddress = "::1" }, { localAddress = "192.0.2.1" }, { interface = "nosuch0" }, {},
+}
+
+function steps.send_options(m)
+  local port, host = target(m)
+  if not port then return end
+  local key, list = begin(m, port, host), {}
+  for _ = 1, chance(20) do
+    local text = payload(m, key)
+    send(m, "send", 1, #text, text, port, host, any(own_options))
+  end
+  for i = 1, chance(20) - 1 do list[i] = payload(m, key) end
+  send(m, "sendMany", #list, nil, list, port, host, any(own_options))
   done(m)
 end
 
@@ -541,8 +597,9 @@ end
 
 function steps.listen(m, socket)
   local method = any { "on", "on", "once", "prependListener", "prependOnceListener" }
-  local name = any { "message", "message", "message", "error", "custom", "connect", "listening" }
-  local fn = name == "message" and listener(m) or name == "error" and on_error(m) or event(m)
+  local name = any { "message", "message", "message", "batch", "batch", "error", "custom", "connect", "listening" }
+  local fn = name == "message" and listener(m) or name == "batch" and batch_listener(m) or
+    name == "error" and on_error(m) or event(m)
   try(method, socket[method], socket, name, fn)
   m.listeners = m.listeners or {}
   m.listeners[#m.listeners + 1] = { name, fn }
@@ -560,10 +617,62 @@ end
 
 function steps.remove_listeners(m, socket)
   if not one_in(4) then return end
-  local name = any { "message", "error", "drain", "close", "all" }
+  local name = any { "message", "batch", "error", "drain", "close", "all" }
   if name == "close" or name == "all" then m.close_listeners = 0 end
   if name == "all" then return try("removeAllListeners", socket.removeAllListeners, socket) end
   try("removeAllListeners", socket.removeAllListeners, socket, name)
+end
+
+-- ---- Calls of receive. Only what they return is looked at: what waits may be taken by others in between.
+
+local function check_result(m, first, second)
+  if type(first) == "string" then
+    check_datagram(m, first, second, {})
+    m.rinfo = second
+  elseif first ~= nil then
+    check_lists(m, first, second, {})
+  elseif second ~= "timeout" and second ~= "closed" then
+    check_error(second, "a call of receive")
+  end
+  return first ~= nil
+end
+
+function steps.receive_now(m, socket)
+  m.calls = true
+  trace("receive(0)", m.id)
+  check_result(m, socket:receive(0))
+end
+
+function steps.receive_many(m, socket)
+  m.calls = true
+  trace("receiveMany", m.id)
+  check_result(m, socket:receiveMany(any { 1, 2, 100 }))
+end
+
+local function wait_for(m, socket, timeouts)
+  m.calls = true
+  trace("wait", m.id)
+  if one_in(2) then return check_result(m, socket:receive(any(timeouts))) end
+  return check_result(m, socket:receiveMany(chance(5), any(timeouts)))
+end
+
+function steps.receive_in_coroutine(m, socket)
+  local co = coroutine.create(function()
+    for _ = 1, chance(3) do
+      if not wait_for(m, socket, { 1, 5, math.huge }) then break end
+      mischief(m)
+    end
+  end)
+  m.coroutines[#m.coroutines + 1] = co
+  local ok, err = coroutine.resume(co)
+  if not ok then check_error(err, "a coroutine") end
+end
+
+local plain51 = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
+
+function steps.receive_here(m, socket)
+  if plain51 and coroutine.running() then return end -- it cannot yield inside of pcall
+  try("wait here", wait_for, m, socket, { 1, 3 })
 end
 
 local function close(m, socket)
@@ -782,6 +891,9 @@ local function check_model(m)
     if entry.accepted and entry.calls ~= 1 then fail("socket %d: a callback came %d times", m.id, entry.calls) end
   end
   if not socket then return end
+  for _, co in ipairs(m.coroutines) do
+    if coroutine.status(co) ~= "dead" then fail("socket %d: a call of receive never ended", m.id) end
+  end
   if socket:getSendQueueCount() ~= 0 or socket:getSendQueueSize() ~= 0 then fail("socket %d: something waits", m.id) end
   local stats = socket:stats()
   if not os.getenv "NOACC" and stats.messagesSent + stats.sendErrors ~= m.accepted then

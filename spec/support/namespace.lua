@@ -111,18 +111,39 @@ local function link(space, name, mtu, router, its_name, net)
   space:ip(("-6 route add default via fd78:%d::2 dev %s"):format(net, name))
 end
 
+-- A namespace that forwards packets, or nil and why not.
+local function new_router()
+  local space = namespace.new()
+  local script = "cd /proc/sys/net && echo 1 >ipv4/ip_forward && echo 1 >ipv6/conf/all/forwarding"
+  local words = { "netns", "exec", space.name, "sh", "-c", script }
+  if child.start(assert(can.program "ip"), words):wait().status == 0 then return space end
+  return nil, "no namespace can be made a router here"
+end
+
 --- a (10.78.1.1, fd78:1::1) --- MTU 1400 --- router --- MTU 1300 --- b (10.78.2.1, fd78:2::1). The router is 10.78.1.2 and
 -- fd78:1::2 to a. Returns a, b and the router, or nil and why not.
 function namespace.routed()
-  local a, router, b = namespace.new(), namespace.new(), namespace.new()
-  local script = "cd /proc/sys/net && echo 1 >ipv4/ip_forward && echo 1 >ipv6/conf/all/forwarding"
-  local words = { "netns", "exec", router.name, "sh", "-c", script }
-  if child.start(assert(can.program "ip"), words):wait().status ~= 0 then
-    return nil, "no namespace can be made a router here"
-  end
+  local router, why = new_router()
+  if not router then return nil, why end
+  local a, b = namespace.new(), namespace.new()
   link(a, "dga", 1400, router, "dgra", 1)
   link(b, "dgb", 1300, router, "dgrb", 2)
   return a, b, router
+end
+
+--- a (10.78.1.1, fd78:1::1) --- first router (10.78.1.2, fd78:1::2) --- second router (10.78.3.2, fd78:3::2) --- b
+-- (10.78.2.1, fd78:2::1). Returns a, b and the routers, or nil and why not.
+function namespace.routed_twice()
+  local first, why = new_router()
+  local second = first and new_router()
+  if not second then return nil, why end
+  local a, b = namespace.new(), namespace.new()
+  link(a, "dga", 1500, first, "dgfa", 1)
+  link(b, "dgb", 1500, second, "dgsb", 2)
+  link(first, "dgfs", 1500, second, "dgsf", 3)
+  second:ip "route add 10.78.1.0/24 via 10.78.3.1"
+  second:ip "-6 route add fd78:1::/64 via fd78:3::1"
+  return a, b, first, second
 end
 
 -- What runs inside: it reads a Lua chunk per line ("\n" stands for a line's end in it), and answers each with a line.

@@ -1,7 +1,7 @@
 -- Receives until a datagram of 3 bytes comes, and tells how late they came. Argument: ANSWER, one in so many is answered
 -- (none). Keeps the last rinfo: no compiler may leave it out.
 local folder = arg[0]:match "^(.*)/" or "."
-package.path = folder .. "/?.lua;" .. folder .. "/../?.lua;" .. package.path
+package.path = package.path .. ";" .. folder .. "/?.lua;" .. folder .. "/../?.lua" -- behind: dgram has a file receive, too
 local dgram, latency, options, uv = require "dgram", require "latency", require "socket_options", require "luv"
 
 local answer = tonumber(arg[1] or math.huge)
