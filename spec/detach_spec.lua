@@ -56,6 +56,20 @@ describe("detach", function()
     loop.run()
   end)
 
+  it("ends the calls that wait for a datagram", function()
+    for waiting = 1, 3 do
+      local giver, ended = bound "udp4", {}
+      for i = 1, waiting do
+        coroutine.wrap(function() ended[i] = { giver:receive(i == 2 and 60000 or nil) } end)()
+      end
+      detach(giver)
+      assert.same({}, ended)
+      loop.wait(function() return #ended == waiting end)
+      for i = 1, waiting do assert.same({ nil, "closed" }, ended[i]) end
+    end
+    loop.run()
+  end)
+
   it("takes that of an unbound socket, which may be bound later", function()
     local giver = new "udp6"
     giver:setRecvBufferSize(50000)

@@ -334,6 +334,25 @@ describe("dgram.setLoop", function()
     ]], '"' .. table.concat(names, '", "') .. '"'))
   end)
 
+  it("raises what a function of the loop fails with, instead of waiting for ever", function()
+    for name, call in pairs {
+      idle_start = "s:send('x', port, '127.0.0.1', print)", timer_start = "dgram.step(1)",
+    } do
+      local out = child.lua_ok([[
+        local dgram = require "dgram"
+        local loop = require "dgram.poll".any()
+        dgram.setLoop(loop)
+        local s = dgram.createSocket "udp4"
+        local port = s:bindSync({ address = "127.0.0.1" }).port
+        for _ = 1, 3 do dgram.run "nowait" end
+        loop.%s = function() return nil, "EINVAL: invalid argument", "EINVAL" end
+        local done, err = pcall(function() return %s end)
+        print(done, err.code, err.message)
+      ]], name, call)
+      assert.equal(("false\tEINVAL\t%s EINVAL: invalid argument\n"):format(name), out)
+    end
+  end)
+
   it("refuses another, and names what it lacks", function()
     for _, value in ipairs { 1, "x", true, print } do faults.raised(faults.bad_type, dgram.setLoop, value) end
     faults.raised(faults.bad_type, dgram.setLoop)

@@ -21,7 +21,7 @@ static int start_idle(lua_State *L)
     dg_luv_push(L, "idle_start");
     lua_insert(L, -2);
     dg_registry_get(L, DG_REGISTRY_ON_IDLE);
-    lua_call(L, 2, 0);
+    dg_luv_start(L, "idle_start", 2);
     return 0;
 }
 

@@ -44,9 +44,7 @@ static void watch(lua_State *L, dg_state *state)
     lua_pushliteral(L, "r");
     lua_pushnil(L);
     dg_state_push_callback(L, state->on_timer);
-    lua_call(L, 3, 3);
-    dg_luv_check(L, "poll_start");
-    lua_pop(L, 3);
+    dg_luv_start(L, "poll_start", 3);
     state->timer_watched = 1;
     dg_due_note(L, state);
 }

@@ -216,7 +216,8 @@ int dg_luv_is_neovims(lua_State *L)
     return is;
 }
 
-void dg_luv_check(lua_State *L, const char *call)
+/* Is called after a call with three results. */
+static void check_started(lua_State *L, const char *call)
 {
     if (!lua_isnil(L, -3))
         return;
@@ -224,12 +225,19 @@ void dg_luv_check(lua_State *L, const char *call)
     dg_error_raise(L, "Error", code != NULL ? code : "UNKNOWN", "%s %s", call, lua_tostring(L, -2));
 }
 
+void dg_luv_start(lua_State *L, const char *name, int arguments)
+{
+    lua_call(L, arguments, 3);
+    check_started(L, name);
+    lua_pop(L, 3);
+}
+
 void dg_luv_new(lua_State *L, const char *constructor, int arguments)
 {
     dg_luv_push(L, constructor);
     lua_insert(L, -arguments - 1);
     lua_call(L, arguments, 3);
-    dg_luv_check(L, constructor);
+    check_started(L, constructor);
     lua_pop(L, 2);
     guard(L);
 }

@@ -26,9 +26,9 @@ void dg_luv_push(lua_State *L, const char *name);
 /* Calls a function that not every loop has, without arguments, and pushes its result. Returns 0 and pushes nothing
  * where the loop does not have it. */
 int dg_luv_ask(lua_State *L, const char *name);
-/* Is called after a call with three results, and raises if it failed: luv's functions return nil, message, name
- * then. */
-void dg_luv_check(lua_State *L, const char *call);
+/* Calls a function of luv's, which is on the stack with its arguments, and pops its results. Raises if it failed: luv's
+ * functions return nil, message, name then. */
+void dg_luv_start(lua_State *L, const char *name, int arguments);
 
 /* Returns whether the handle on top of the stack, which stays there, is being closed. Programs close what uv.walk shows
  * them, and luv crashes when a closed handle is used. */

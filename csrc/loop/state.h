@@ -57,6 +57,8 @@ typedef struct dg_state {
     unsigned pending_count;    /* sockets from first_pending to last_pending */
     unsigned watched;          /* sockets that have a poll handle (watch.c) */
     unsigned pending_closes;   /* pairs of handle and descriptor in registry[DG_REGISTRY_CLOSE_QUEUE] (watch.c) */
+    unsigned handles;          /* handles that sockets have, and those that wait to be closed (watch.c, timers.c) */
+    unsigned close_places;     /* pairs that there is room for in that table (watch.c) */
     unsigned close_serials;    /* serial of the newest request to close a socket's handles (watch.c) */
     unsigned closed_serial;    /* requests up to this serial are done (watch.c) */
     unsigned depth;            /* dispatches on the C stack; inside of one the idle handle is not needed */

@@ -42,7 +42,7 @@ void dg_step_timer_start(lua_State *L, lua_Number milliseconds)
     lua_pushnumber(L, milliseconds);
     lua_pushinteger(L, 0);
     lua_pushcfunction(L, do_nothing);
-    lua_call(L, 4, 0);
+    dg_luv_start(L, "timer_start", 4);
 }
 
 void dg_step_timer_stop(lua_State *L)

@@ -59,6 +59,11 @@ static void refuse_senders(lua_State *L, int index, dg_socket *s)
         dg_send_queue_give_up(L, index, s, -ECANCELED, 0);
 }
 
+unsigned dg_close_work(const dg_socket *s)
+{
+    return DG_WORK_CLOSE | (s->rx.has_calls ? (unsigned)DG_WORK_CALLS : 0);
+}
+
 static void begin_close(lua_State *L, int index, dg_socket *s)
 {
     dg_getuservalue(L, index);
@@ -69,7 +74,7 @@ static void begin_close(lua_State *L, int index, dg_socket *s)
     dg_connect_end_lookup(s);
     dg_receive_drop(s);
     /* What the kernel takes goes now, so that mostly the port is free when close() returns. */
-    dg_work_add(L, index, s, DG_WORK_FLUSH | DG_WORK_CLOSE | (s->rx.has_calls ? (unsigned)DG_WORK_CALLS : 0));
+    dg_work_add(L, index, s, DG_WORK_FLUSH | dg_close_work(s));
     dg_send_queue_flush_all(L, index, s);
     refuse_senders(L, index, s);
     dg_watch_update(L, index, s);

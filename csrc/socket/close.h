@@ -9,6 +9,8 @@ DG_HIDDEN_BEGIN
 
 /* Closes the descriptor if the socket is closing and nothing waits to be sent; emits `close` when all is reported. */
 void dg_close_finish(lua_State *L, int index, dg_socket *s);
+/* Returns the work to note for a socket that closes: calls of receive that wait end, too. */
+unsigned dg_close_work(const dg_socket *s);
 
 /* Adds ref, unref; core.close, core.discard; __gc, __close. The stack is as for dg_socket_open. */
 void dg_close_open(lua_State *L);

@@ -71,7 +71,7 @@ static int socket_detach(lua_State *L)
     if (fd < 0)
         return dg_error_raise_system(L, fd, "fcntl", NULL);
     dg_descriptor_close(fd);
-    dg_work_add(L, 1, s, DG_WORK_CLOSE); /* if `finish` fails, for want of memory, the loop does the rest */
+    dg_work_add(L, 1, s, dg_close_work(s)); /* if `finish` fails, for want of memory, the loop does the rest */
     do
         empty_queue(L, s);
     while (dg_send_queue_waiting(s) != 0 && s->life == DG_OPEN); /* again if a finalizer has sent meanwhile */
@@ -84,6 +84,8 @@ static int socket_detach(lua_State *L)
     fd = take_descriptor(L, s);
     if (fd < 0)
         return dg_error_raise_system(L, fd, "fcntl", NULL);
+    if (s->kept_alive) /* again, because a finalizer may have run the loop */
+        dg_work_mark(s, dg_close_work(s));
     if (lua_pcall(L, 2, 0, 0) != 0)
         lua_pop(L, 1);
     lua_pushinteger(L, fd);

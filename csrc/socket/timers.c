@@ -13,11 +13,13 @@ static void start_timer(lua_State *L, int index, dg_socket *s, int slot, lua_CFu
     int top = lua_gettop(L);
     dg_getuservalue(L, index);
     lua_rawgeti(L, -1, slot);
-    if (lua_isnil(L, -1) || dg_luv_is_closing(L)) {
+    const int is_first = lua_isnil(L, -1);
+    if (is_first || dg_luv_is_closing(L)) {
         lua_pop(L, 1);
-        dg_luv_new(L, "new_timer", 0);
+        dg_watch_new_handle(L, s->state, "new_timer", 0);
         lua_pushvalue(L, -1);
         lua_rawseti(L, top + 1, slot);
+        s->state->handles += (unsigned)is_first;
     }
     dg_luv_push(L, "timer_start");
     lua_insert(L, -2);
@@ -25,7 +27,7 @@ static void start_timer(lua_State *L, int index, dg_socket *s, int slot, lua_CFu
     lua_pushinteger(L, 0);
     lua_pushlightuserdata(L, s);
     dg_state_push_callback(L, callback);
-    lua_call(L, 4, 0);
+    dg_luv_start(L, "timer_start", 4);
     lua_settop(L, top);
 }
 

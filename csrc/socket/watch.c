@@ -21,15 +21,36 @@ static const char *const modes[] = {NULL, "r", "w", "rw", "d", "rd", "wd", "rwd"
 
 enum { UNKNOWN = 2 }; /* handle_unreferenced of a handle that another socket had */
 
+/* A finalizer that finds no memory cannot try again later, so a handle's place in the close queue is there before the
+ * handle is. Free places hold false: the table could shrink if they were nil. */
+static void reserve_place(lua_State *L, dg_state *state)
+{
+    dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
+    for (; state->close_places <= state->handles; state->close_places++) {
+        for (int i = 1; i <= 2; i++) {
+            lua_pushboolean(L, 0);
+            lua_rawseti(L, -2, (int)(2 * state->close_places) + i);
+        }
+    }
+    lua_pop(L, 1);
+}
+
+void dg_watch_new_handle(lua_State *L, dg_state *state, const char *constructor, int arguments)
+{
+    reserve_place(L, state);
+    dg_luv_new(L, constructor, arguments);
+}
+
 void dg_watch_make(lua_State *L, int index, dg_socket *s)
 {
     index = dg_absindex(L, index);
     lua_pushinteger(L, s->fd);
-    dg_luv_new(L, "new_poll", 1);
+    dg_watch_new_handle(L, s->state, "new_poll", 1);
     dg_getuservalue(L, index);
     lua_insert(L, -2);
     lua_rawseti(L, -2, DG_SLOT_POLL);
     lua_pop(L, 1);
+    s->state->handles++;
     s->state->watched++;
     s->watch.has_handle = 1;
     s->watch.handle_unreferenced = 0;
@@ -66,9 +87,7 @@ static void start_poll(lua_State *L, int index, dg_socket *s, unsigned watch)
     lua_insert(L, -2);
     lua_pushstring(L, modes[watch]);
     push_callback(L, index, s, watch);
-    lua_call(L, 3, 3);
-    dg_luv_check(L, "poll_start");
-    lua_pop(L, 3);
+    dg_luv_start(L, "poll_start", 3);
 }
 
 static void reference_poll(lua_State *L, int index, dg_socket *s)
@@ -160,33 +179,30 @@ void dg_watch_stopped(dg_socket *s)
     s->watch.watching = 0;
 }
 
-/* Adds the handle in a slot to the close queue, behind `queued_closes` others; returns how many there are then. */
-static unsigned add_to_close_queue(lua_State *L, int index, int slot, int fd, unsigned queued_closes)
+/* Moves the socket's handles from their slots to the close queue; the poll's place keeps `fd` taken. Allocates nothing:
+ * the places are reserved. */
+static void queue_handles(lua_State *L, int index, dg_socket *s, int fd)
 {
+    static const int slots[] = {DG_SLOT_TIMER, DG_SLOT_DEADLINE, DG_SLOT_POLL};
+    dg_state *state = s->state;
     dg_getuservalue(L, index);
-    lua_rawgeti(L, -1, slot);
-    if (!lua_isnil(L, -1)) {
-        dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
-        lua_pushvalue(L, -2);
-        lua_rawseti(L, -2, (int)(2 * queued_closes + 1));
-        lua_pushinteger(L, fd);
-        lua_rawseti(L, -2, (int)(2 * queued_closes + 2));
-        lua_pop(L, 1);
-        queued_closes++;
+    dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
+    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
+        lua_rawgeti(L, -2, slots[i]);
+        if (lua_isnil(L, -1)) {
+            lua_pop(L, 1);
+            continue;
+        }
+        int place = (int)(2 * state->pending_closes++);
+        lua_rawseti(L, -2, place + 1);
+        lua_pushinteger(L, slots[i] == DG_SLOT_POLL ? fd : -1);
+        lua_rawseti(L, -2, place + 2);
+        lua_pushnil(L);
+        lua_rawseti(L, -3, slots[i]);
     }
     lua_pop(L, 2);
-    return queued_closes;
-}
-
-static void forget_handles(lua_State *L, int index)
-{
-    dg_getuservalue(L, index);
-    static const int slots[] = {DG_SLOT_POLL, DG_SLOT_TIMER, DG_SLOT_DEADLINE};
-    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
-        lua_pushnil(L);
-        lua_rawseti(L, -2, slots[i]);
-    }
-    lua_pop(L, 1);
+    s->watch.has_handle = s->watch.watching = 0;
+    state->watched--;
 }
 
 /* The handle is only stopped here (watch.h). Until it is closed its descriptor's number is kept taken: closing the
@@ -202,17 +218,12 @@ void dg_watch_release(lua_State *L, int index, dg_socket *s)
         dg_descriptor_close(fd);
         return;
     }
-    unsigned queued_closes = add_to_close_queue(L, index, DG_SLOT_TIMER, -1, state->pending_closes);
-    queued_closes = add_to_close_queue(L, index, DG_SLOT_DEADLINE, -1, queued_closes);
-    queued_closes = add_to_close_queue(L, index, DG_SLOT_POLL, fd, queued_closes);
-    stop_poll(L, index, s);
-    dg_descriptor_retire(fd); /* if this fails, the kernel's socket stays open until its handle is closed */
+    push_poll(L, index);
+    queue_handles(L, index, s, fd);
     s->fd = -1;
-    s->watch.has_handle = 0;
-    state->pending_closes = queued_closes;
     s->watch.close_serial = ++state->close_serials;
-    state->watched--;
-    forget_handles(L, index);
+    dg_luv_call(L, "poll_stop"); /* if this raises, the descriptor stays as it is until its handle is closed */
+    dg_descriptor_retire(fd);    /* likewise if this fails */
     if (state->depth == 0) {
         dg_idle_start(L, state);
         dg_due_note(L, state);
@@ -233,7 +244,7 @@ static void reuse_handle(lua_State *L, int index, dg_socket *s, unsigned place)
         lua_rawgeti(L, -1, last + i);
         lua_rawseti(L, -2, at + i);
     }
-    lua_pushnil(L);
+    lua_pushboolean(L, 0);
     lua_rawseti(L, -2, last + 1);
     lua_pop(L, 2);
     state->watched++;
@@ -308,11 +319,9 @@ void dg_watch_abandon(lua_State *L, int index, dg_socket *s)
     if (!s->watch.has_handle)
         return;
     index = dg_absindex(L, index);
-    s->state->pending_closes = add_to_close_queue(L, index, DG_SLOT_POLL, -1, s->state->pending_closes);
-    stop_poll(L, index, s);
-    s->watch.has_handle = 0;
-    s->state->watched--;
-    forget_handles(L, index);
+    push_poll(L, index);
+    queue_handles(L, index, s, -1);
+    dg_luv_call(L, "poll_stop");
 }
 
 void dg_watch_close_pending(lua_State *L, dg_state *state)
@@ -323,6 +332,7 @@ void dg_watch_close_pending(lua_State *L, dg_state *state)
     dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
     while (state->pending_closes != 0) {
         unsigned last = --state->pending_closes;
+        state->handles--;
         lua_rawgeti(L, -1, (int)(2 * last + 2));
         int fd = (int)lua_tointeger(L, -1);
         lua_pop(L, 1);
@@ -330,7 +340,7 @@ void dg_watch_close_pending(lua_State *L, dg_state *state)
         dg_luv_call(L, "close");
         if (fd >= 0)
             dg_descriptor_close(fd);
-        lua_pushnil(L);
+        lua_pushboolean(L, 0);
         lua_rawseti(L, -2, (int)(2 * last + 1));
     }
     lua_pop(L, 1);

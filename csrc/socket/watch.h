@@ -14,6 +14,9 @@ DG_HIDDEN_BEGIN
 /* Makes luv's poll watch for what the socket needs now, and keeps the socket alive if need be. To be called after every
  * change of state. */
 void dg_watch_update(lua_State *L, int index, dg_socket *s);
+/* Pushes a new handle, as dg_luv_new does, for which the close queue has a place. Whoever puts it into a slot of the
+ * socket counts it in the state. */
+void dg_watch_new_handle(lua_State *L, dg_state *state, const char *constructor, int arguments);
 /* Makes the poll, which there is not yet; it watches nothing. */
 void dg_watch_make(lua_State *L, int index, dg_socket *s);
 /* Opens the descriptor of a new socket. A handle that waits to be closed, and the descriptor's number that it keeps

@@ -243,7 +243,7 @@ dg_socket *dg_work_next(dg_state *state)
 
 void dg_work_resume(lua_State *L, dg_state *state)
 {
-    if (!dg_work_has_work(state))
+    if (!dg_work_has_work(state) && (state->depth != 0 || state->pending_closes == 0))
         return;
     if (state->idle_running)
         dg_idle_check(L, state);

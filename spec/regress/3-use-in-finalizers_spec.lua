@@ -43,7 +43,7 @@ describe("a socket in a finalizer", function()
       server:bind(0, "127.0.0.1")
       local port = server:address().port
       local s = dgram.createSocket "udp4"
-      local sent, told = 0, 0
+      local sent, told, open = 0, 0, true
       local function send(byte)
         sent = sent + 1
         s:send(byte:rep(40), port, "127.0.0.1", function() told = told + 1 end)
@@ -51,7 +51,7 @@ describe("a socket in a finalizer", function()
       require "spec.support.collector"(1, 1000)
       collectgarbage() -- a pause counts from the end of a collection
       for round = 1, 300 do
-        finalized(function() if sent < 2000 then send "i" end end)
+        finalized(function() if open and sent < 2000 then send "i" end end)
         send "o"
         if round % 20 == 0 then dgram.run "nowait" end
       end
@@ -60,6 +60,7 @@ describe("a socket in a finalizer", function()
         dgram.run "nowait"
       end
       print(sent > 300, told == sent)
+      open = false -- some may be collected only now, and LuaJIT raises what a finalizer raises
       s:close()
       server:close()
       dgram.run()

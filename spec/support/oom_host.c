@@ -21,7 +21,7 @@
 enum { ENOUGH = 0, WRONG = 3, DESCRIPTORS = 4, BLOCKS = 5, NEVER_FAILED = 7, SECONDS = 5, MOST_BAD = 20 };
 
 static long count, first_failing, width, blocks;
-static int counting;
+static int counting, starving;
 
 extern int luaopen_dgram_core(lua_State *L);
 void *host_malloc(size_t size);
@@ -38,7 +38,7 @@ const char *__asan_default_options(void)
 
 static int fails(void)
 {
-    return counting && ++count >= first_failing && count < first_failing + width;
+    return counting && (starving || (++count >= first_failing && count < first_failing + width));
 }
 
 void *host_malloc(size_t size)
@@ -85,8 +85,16 @@ static void *lua_memory(void *user, void *block, size_t old, size_t size)
 static int memory_is_back(lua_State *L)
 {
     lua_pushboolean(L, count >= first_failing);
-    counting = 0;
+    counting = starving = 0;
     return 1;
+}
+
+/* starve(): every allocation fails until memory() is called. */
+static int starve(lua_State *L)
+{
+    (void)L;
+    starving = 1;
+    return 0;
 }
 
 /* What a shielded function (in the upvalue) needs is always there: luv has its own faults without memory. */
@@ -117,6 +125,7 @@ static int run_script(lua_State *L)
     lua_pushcfunction(L, luaopen_dgram_core);
     lua_setfield(L, -2, "dgram.core");
     lua_register(L, "memory", memory_is_back);
+    lua_register(L, "starve", starve);
     lua_register(L, "shield", shield);
     if (luaL_loadfile(L, lua_touserdata(L, 1)) != 0)
         return lua_error(L);
@@ -136,7 +145,7 @@ static int run_once(char *script)
     lua_pushcfunction(L, run_script);
     lua_pushlightuserdata(L, script);
     int status = lua_pcall(L, 1, 0, 0);
-    counting = 0;
+    counting = starving = 0;
     const char *message = status != 0 ? luaL_tolstring(L, -1, NULL) : "";
     if (status != 0 && status != LUA_ERRMEM && strstr(message, "not enough memory") == NULL) {
         fprintf(stderr, "raised: %s\n", message);
