@@ -48,9 +48,8 @@ local function echo_turns(options, start)
   local process = start_client(port, trips)
   loop.wait(function() return socket:stats().messagesReceived > 0 end, 20)
   local count = loop.count_turns()
-  local before = socket:stats().messagesReceived
   process:wait(60)
-  local turns, got = count(), socket:stats().messagesReceived - before
+  local turns, got = count() + 1, socket:stats().messagesReceived -- the turn of the first one may have had them all
   socket:close()
   loop.run()
   assert.equal(0, process.status, process.err)
