@@ -75,7 +75,15 @@ $(counts "$log")
 END
     verdict=FAILED
     case $status in
-        0) if [ "$1" = macos ] || [ "$passed" -gt 0 ]; then verdict=passed; else why="nothing ran"; fi ;;
+        0)
+            if [ "$1" = macos ]; then
+                verdict=passed why="compiled and linked; it cannot run here"
+            elif [ "$passed" -gt 0 ]; then
+                verdict=passed
+            else
+                why="nothing ran"
+            fi
+            ;;
         77) verdict=skipped why=$(sed -n 's/^== [a-z]*: //p' "$log" | tail -n 1) ;;
         124 | 137) why="still running after ${TIMEOUT:-1800} s" ;;
         *) [ "$failed" -gt 0 ] || why="status $status: $(grep -v '^ *$' "$log" | tail -n 1)" ;;
