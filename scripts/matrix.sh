@@ -94,7 +94,8 @@ END
     fi
     printf '%s: %s, %d passed, %d failed, %d skipped, in %d s%s\n' "$1" $verdict "$passed" "$failed" "$skipped" $seconds \
         "${why:+ ($why)}"
-    printf '%-9s %-8s %7d %7d %8d %6d\n' "$1" $verdict "$passed" "$failed" "$skipped" $seconds >>build/matrix/table
+    table="$table
+$(printf '%-9s %-8s %7d %7d %8d %6d' "$1" $verdict "$passed" "$failed" "$skipped" $seconds)"
 }
 
 if [ "${1:-}" = --cell ]; then
@@ -112,9 +113,8 @@ for name in "$@"; do
 done
 
 mkdir -p build/matrix
-printf '%-9s %-8s %7s %7s %8s %6s\n' cell result passed failed skipped s >build/matrix/table
+table=$(printf '%-9s %-8s %7s %7s %8s %6s' cell result passed failed skipped s)
 for name in "$@"; do cell "$name"; done
 
-echo
-cat build/matrix/table
+printf '\n%s\n' "$table"
 [ $bad = 0 ]
