@@ -60,41 +60,48 @@ counts() {
 
 bad=0
 
-# ends GROUP: a group of processes, and waits for the first of them.
-ends() {
-    kill -- "-$1" 2>/dev/null
-    wait "$1"
-}
-
 # cell NAME: runs it, says how it ended, and notes that for the table.
 cell() {
     log=build/matrix/$1.log start=$(date +%s)
-    (run "$1") >"$log" 2>&1 </dev/null &
-    group=$!
-    trap 'ends $group; exit 1' INT TERM HUP
-    timeout --foreground "${TIMEOUT:-1800}" tail --pid=$group -f /dev/null || ends $group
-    wait $group
+    timeout --kill-after=30 "${TIMEOUT:-1800}" "$root/scripts/matrix.sh" --cell "$1" >"$log" 2>&1 </dev/null &
+    child=$!
+    trap 'kill $child; exit 1' INT TERM HUP # it ends all that it has begun
+    wait $child
     status=$?
     trap - INT TERM HUP
     seconds=$(($(date +%s) - start))
     read -r passed failed skipped why <<END
 $(counts "$log")
 END
-    if [ $status = 0 ] && [ "$failed" = 0 ]; then
-        verdict=passed
-        if [ "$1" = macos ]; then why="it cannot run here"; fi
-    elif [ $status = 77 ]; then
-        verdict=skipped why=$(sed -n 's/^== [a-z]*: //p' "$log" | tail -n 1)
-    else
-        verdict=FAILED bad=$((bad + 1))
-        if [ "$failed" = 0 ]; then why="status $status: $(grep -v '^ *$' "$log" | tail -n 1)"; fi
+    verdict=FAILED
+    case $status in
+        0)
+            if [ "$1" = macos ]; then
+                verdict=passed why="compiled and linked; it cannot run here"
+            elif [ "$passed" -gt 0 ]; then
+                verdict=passed
+            else
+                why="nothing ran"
+            fi
+            ;;
+        77) verdict=skipped why=$(sed -n 's/^== [a-z]*: //p' "$log" | tail -n 1) ;;
+        124 | 137) why="still running after ${TIMEOUT:-1800} s" ;;
+        *) [ "$failed" -gt 0 ] || why="status $status: $(grep -v '^ *$' "$log" | tail -n 1)" ;;
+    esac
+    if [ $verdict = FAILED ]; then
+        bad=$((bad + 1))
         grep -A 12 '^not ok' "$log" | head -n 60 | sed 's/^/    /'
     fi
     printf '%s: %s, %d passed, %d failed, %d skipped, in %d s%s\n' "$1" $verdict "$passed" "$failed" "$skipped" $seconds \
         "${why:+ ($why)}"
-    printf '%-9s %-8s %7d %7d %8d %6d\n' "$1" $verdict "$passed" "$failed" "$skipped" $seconds >>build/matrix/table
+    table="$table
+$(printf '%-9s %-8s %7d %7d %8d %6d' "$1" $verdict "$passed" "$failed" "$skipped" $seconds)"
 }
 
+if [ "${1:-}" = --cell ]; then
+    run "$2"
+    exit
+fi
 if [ "${1:-}" = --list ]; then
     echo "$cells" | awk -F'|' '{ printf "%-10s %s\n", $1, $2 }'
     exit
@@ -106,10 +113,8 @@ for name in "$@"; do
 done
 
 mkdir -p build/matrix
-printf '%-9s %-8s %7s %7s %8s %6s\n' cell result passed failed skipped s >build/matrix/table
-set -m # each cell is a group of processes of its own, which can be ended
+table=$(printf '%-9s %-8s %7s %7s %8s %6s' cell result passed failed skipped s)
 for name in "$@"; do cell "$name"; done
 
-echo
-cat build/matrix/table
+printf '\n%s\n' "$table"
 [ $bad = 0 ]
