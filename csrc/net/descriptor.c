@@ -342,5 +342,6 @@ void dg_descriptor_replace(int fd, int fresh)
 
 void dg_descriptor_close(int fd)
 {
-    close(fd);
+    if (fd > STDERR_FILENO || dg_descriptor_retire(fd) != 0)
+        close(fd);
 }

@@ -65,7 +65,9 @@ int dg_descriptor_retire(int fd);
 int dg_descriptor_duplicate(int fd);
 /* Puts the new Unix socket `fresh` in the place of the socket `fd`, with that one's options. */
 void dg_descriptor_replace(int fd, int fresh);
-/* close(2). The descriptor is closed whatever the call returns, EINTR included. */
+/* close(2). The descriptor is closed whatever the call returns, EINTR included. The numbers of standard input, output
+ * and error stay taken: who got one of them next would be taken for that, and libuv ends the process when it is to
+ * close one. */
 void dg_descriptor_close(int fd);
 
 DG_HIDDEN_END
