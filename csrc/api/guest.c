@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest.h"
 
-#include <math.h>
+#include <stdint.h>
 
 #include "../lua/error.h"
 #include "../loop/due.h"
@@ -67,7 +67,10 @@ static lua_Number check_milliseconds(lua_State *L, int index)
     lua_Number milliseconds = lua_tonumber(L, index);
     if (!(milliseconds >= 0))
         dg_error_range(L, index, "timeoutMs", ">= 0");
-    return milliseconds < LONGEST ? ceil(milliseconds) : LONGEST;
+    if (milliseconds >= LONGEST)
+        return LONGEST;
+    const int64_t whole = (int64_t)milliseconds; /* no ceil(3): it would ask each C host for libm */
+    return (lua_Number)(whole + ((lua_Number)whole < milliseconds));
 }
 
 /* Where the loop has nothing but sockets that do not keep it alive, luv would not look at them, and their descriptors
