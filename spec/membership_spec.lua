@@ -7,15 +7,21 @@ local uv = require "luv"
 
 local need, expect, never, new = can.need, loop.expect, loop.never, sockets.new
 
+-- Who is bound to any address hears each group that anybody on the machine has joined: so each process has its own.
+local pid = math.floor(uv.os_getpid())
+local high, low = math.floor(pid / 250) % 250, pid % 250
+
 -- What each family needs for a group that does not leave this machine.
 local families = {
   udp4 = {
-    any = "0.0.0.0", group = "239.255.77.7", other = "239.255.77.8", source_group = "232.77.0.7",
+    any = "0.0.0.0", group = ("239.255.%d.%d"):format(high, low), other = ("239.254.%d.%d"):format(high, low),
+    source_group = ("232.77.%d.%d"):format(high, low),
     where = can.multicast4,
     interface = function(where) return where end,
   },
   udp6 = {
-    any = "::", group = "ff02::77:7", other = "ff02::77:8", source_group = "ff32::77:7",
+    any = "::", group = ("ff02::77:%x:7"):format(pid % 65521 + 1), other = ("ff02::77:%x:8"):format(pid % 65521 + 1),
+    source_group = ("ff32::77:%x:7"):format(pid % 65521 + 1),
     where = can.multicast6,
     interface = function(where) return "::%" .. where end,
   },

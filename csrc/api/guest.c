@@ -100,7 +100,9 @@ static int wait_and_run(lua_State *L, dg_state *state, lua_Number milliseconds)
     lua_settop(L, 0);
     dg_step_timer_start(L, milliseconds);
     lua_pushcfunction(L, run_once);
+    state->stepping = 1;
     int status = lua_pcall(L, 0, 1, 0);
+    state->stepping = 0;
     dg_step_timer_stop(L);
     if (status != 0)
         return lua_error(L);

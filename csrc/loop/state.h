@@ -78,6 +78,7 @@ typedef struct dg_state {
     unsigned char has_sockets;          /* a socket was made: the loop stays the one that it is (luv.c) */
     unsigned char luv_sought;           /* luv has been searched for; registry[DG_REGISTRY_UV] is nil if in vain */
     unsigned char luv_met;              /* on_loop has been called (luv.c) */
+    unsigned char stepping;             /* dgram.step runs the loop, with a timer (guest.c) */
     lua_Integer first_event, end_event; /* deferred calls: registry[DG_REGISTRY_EVENTS][first .. end) (work.c) */
     dg_arena *arena;                    /* a receive arena that no socket uses now */
     dg_fifo spare;                      /* a payload block that no send queue uses now */

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "step_timer.h"
 
+#include "idle.h"
 #include "luv.h"
 #include "state.h"
 
-static int do_nothing(lua_State *L)
+/* luv may call timers before it polls, and would then wait without one. Where a loop has no timer_stop, the timer may
+ * fire after its step, too. */
+static int on_step_timer(lua_State *L)
 {
-    (void)L;
+    if (dg_state_of(L)->stepping)
+        dg_idle_stop_loop(L);
     return 0;
 }
 
@@ -41,7 +45,7 @@ void dg_step_timer_start(lua_State *L, lua_Number milliseconds)
     lua_insert(L, -2);
     lua_pushnumber(L, milliseconds);
     lua_pushinteger(L, 0);
-    lua_pushcfunction(L, do_nothing);
+    lua_pushcfunction(L, on_step_timer);
     dg_luv_start(L, "timer_start", 4);
 }
 
