@@ -34,7 +34,11 @@ local port = server:address().port
 
 controller:wrap(function()
   local receive = receiver(server)
-  for msg, rinfo in receive do server:send("you said " .. msg, rinfo.port, rinfo.address) end
+  local msg, rinfo = receive()
+  while msg do -- Lua 5.1 cannot wait in the iterator of a for loop
+    server:send("you said " .. msg, rinfo.port, rinfo.address)
+    msg, rinfo = receive()
+  end
 end)
 
 controller:wrap(function()
