@@ -27,9 +27,9 @@ local colours = {
 
 -- What the legend calls them.
 local words = {
-  dgram = "dgram", moderated = "dgram, moderation = 50", luv = "luv (uv_udp)", least = "smallest binding for luv",
-  ["luvit's way"] = "luv, as luvit uses it", luasocket = "LuaSocket", cqueues = "cqueues",
-  node = "Node.js", bun = "Bun", asyncio = "Python's asyncio",
+  dgram = "dgram", batch = "dgram, event batch", busy = "dgram, busyPoll = 50", moderated = "dgram, moderation = 50",
+  luv = "luv", least = "smallest binding for luv", ["luvit's way"] = "luv, as luvit uses it", luasocket = "LuaSocket",
+  cqueues = "cqueues", node = "Node.js", bun = "Bun", asyncio = "Python's asyncio",
 }
 
 --- Rows: one for each measure of the family; columns: peers that have a figure in any of them, but for the C limit,
