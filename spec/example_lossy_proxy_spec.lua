@@ -3,24 +3,11 @@
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local example = require "spec.support.example"
+local file = require "spec.support.file"
 local sockets = require "spec.support.sockets"
 local unix = require "spec.support.unix"
 local uv = require "luv"
-local need = can.need
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-end
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read "*a"
-  file:close()
-  return text
-end
+local need, read, write = can.need, file.read, file.write
 
 local function counts(out)
   local came, lost, doubled, overtaken =

@@ -4,28 +4,15 @@ local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local child = require "spec.support.child"
 local example = require "spec.support.example"
+local file = require "spec.support.file"
 local sockets = require "spec.support.sockets"
 local unix = require "spec.support.unix"
 local uv = require "luv"
-local need = can.need
+local need, read, write = can.need, file.read, file.write
 
 local bytes = {}
 for i = 1, 251 do bytes[i] = string.char(i % 251) end
 local big = table.concat(bytes):rep(800)
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-end
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read "*a"
-  file:close()
-  return text
-end
 
 local files = { big = big, empty = "", even = ("x"):rep(1024), ["below/one"] = "1", text = "a\nb\r\nc\r" }
 
