@@ -210,3 +210,60 @@ for where, prepare in pairs(lists) do
     end)
   end)
 end
+
+describe("a send inside of which a finalizer closes the socket", function()
+  loop.guard()
+
+  -- With its callback, what it sends fails, or goes, or the call raises.
+  local sends = {
+    ["a datagram"] = function(socket, port, cb) socket:send("x", port, "127.0.0.1", cb) end,
+    ["a datagram that fails"] = function(socket, port, cb) socket:send("x", port, "::1", cb) end,
+    ["a list"] = function(socket, port, cb) socket:sendMany({ "x", "y" }, port, "127.0.0.1", cb) end,
+    ["an answer that fails"] = function(socket, _, cb) socket:reply("x", { address = "127.0.0.1", port = 0 }, cb) end,
+  }
+
+  --- One send, in which the collector runs as often as it can; the `which`th finalizer closes the socket. Returns in which
+  -- order the callback and `close` came, and whether that finalizer ran inside of the call.
+  local function round(send, which)
+    local receiver, port = sockets.bound "udp4"
+    local socket, log, inside, returned, count = new "udp4", {}, false, false, 0
+    socket:bindSync { port = 0, address = "127.0.0.1" }
+    socket:on("close", function() log[#log + 1] = "close" end)
+    local function arm()
+      finalized(function()
+        if returned then return end
+        count = count + 1
+        if count == which then
+          inside = true
+          socket:close()
+          dgram.run "nowait" -- `close` comes in the next turn now
+        end
+        arm()
+      end)
+    end
+    collectgarbage()
+    collectgarbage "stop"
+    local restore = collector(1, 100000)
+    arm()
+    collectgarbage "restart"
+    local sent = pcall(send, socket, port, function() log[#log + 1] = "callback" end)
+    returned = true
+    restore()
+    pcall(socket.close, socket)
+    receiver:close()
+    loop.run()
+    return sent and "callback close" or "close", table.concat(log, " "), inside
+  end
+
+  for what, send in pairs(sends) do
+    it("calls back before close: " .. what, function()
+      local reached = false
+      for which = 1, 4 do
+        local wanted, got, inside = round(send, which)
+        assert.equal(wanted, got)
+        reached = reached or inside
+      end
+      if not reached then pending "the collector did not come inside of the call" end
+    end)
+  end
+end)

@@ -85,7 +85,7 @@ static int core_call_later(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
     lua_settop(L, 3);
-    dg_work_call(L);
+    dg_work_call(L, 0);
     return 0;
 }
 

@@ -27,12 +27,13 @@ static int is_stale(lua_State *L, int index, const char *event)
 }
 
 /* `close` waits until the descriptor's number is free, which is after the handles were closed at the end of this
- * dispatch. In a nested dispatch it does not wait, because the outer one may take long to end. */
+ * dispatch. In a nested dispatch it does not wait, because the outer one may take long to end. It waits for callbacks,
+ * too, that were noted behind it: a finalizer has closed the socket inside of a send. */
 static int is_early(lua_State *L, const dg_state *state, int event)
 {
     const dg_socket *s = lua_touserdata(L, event - 1);
-    return state->depth == 1 && lua_type(L, event) == LUA_TSTRING && strcmp(lua_tostring(L, event), "close") == 0 &&
-           dg_watch_is_closing(s);
+    return lua_type(L, event) == LUA_TSTRING && strcmp(lua_tostring(L, event), "close") == 0 &&
+           (s->job.calls != 0 || (state->depth == 1 && dg_watch_is_closing(s)));
 }
 
 /* Takes the first deferred call off the queue, then makes it. */
@@ -43,7 +44,10 @@ static void run_event(lua_State *L, dg_state *state)
     if (is_early(L, state, top + 2)) {
         dg_work_defer(L);
     } else if (lua_isfunction(L, top + 2)) {
+        dg_socket *s = lua_touserdata(L, top + 1);
         int arguments = lua_isnil(L, top + 4) ? 1 : 2; /* error [, value] */
+        if (s != NULL)
+            s->job.calls--;
         lua_settop(L, top + 2 + arguments);
         lua_call(L, arguments, 0);
     } else if (!is_stale(L, top + 1, lua_tostring(L, top + 2))) {

@@ -43,7 +43,7 @@ static void complete(lua_State *L, const dg_reporting *reporting)
     if (!dg_list_callback_is_done(list_callback))
         return;
     dg_list_callback_push_result(L, reporting->callback);
-    dg_work_call(L);
+    dg_work_call(L, 1);
 }
 
 /* The destination of a list when the method was called. A finalizer that runs between two datagrams may connect the

@@ -150,6 +150,7 @@ typedef struct dg_watch {
 typedef struct dg_job {
     struct dg_socket *next;    /* in the state's list of pending sockets */
     uint32_t report_limit;     /* callbacks that may still be called in this dispatch */
+    uint32_t calls;            /* deferred calls of its sends' callbacks: `close` comes after them */
     unsigned char pending;     /* set of dg_work_kind: work for the next drain */
     unsigned char running;     /* set of dg_work_kind: work of this drain that is not done yet */
     unsigned char queued;      /* the socket is in the list of pending sockets */

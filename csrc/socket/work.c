@@ -83,11 +83,14 @@ int dg_work_defer(lua_State *L)
         lua_pop(L, EVENT_PLACES); /* without a loop there are no events, and they must not pile up */
         return 0;
     }
+    dg_socket *caller = lua_isfunction(L, -3) ? lua_touserdata(L, -4) : NULL;
     push_events(L);
     lua_insert(L, -EVENT_PLACES - 1);
     for (int place = EVENT_PLACES - 1; place >= 0; place--)
         lua_rawseti(L, -2 - place, (int)state->end_event + place + 1);
     state->end_event += EVENT_PLACES;
+    if (caller != NULL)
+        caller->job.calls++;
     lua_pop(L, 1);
     wake(L, state);
     return 1;
@@ -187,9 +190,12 @@ void dg_work_cancel(lua_State *L, dg_state *state)
     lua_pop(L, 1);
 }
 
-void dg_work_call(lua_State *L)
+void dg_work_call(lua_State *L, int index)
 {
-    lua_pushboolean(L, 0);
+    if (index != 0)
+        lua_pushvalue(L, index);
+    else
+        lua_pushboolean(L, 0);
     lua_insert(L, -4);
     dg_work_defer(L);
 }
@@ -203,7 +209,7 @@ void dg_work_fail(lua_State *L, int index, int callback, lua_Integer value)
     lua_pushvalue(L, callback);
     lua_insert(L, -2);
     lua_pushinteger(L, value);
-    dg_work_call(L);
+    dg_work_call(L, dg_absindex(L, index));
 }
 
 unsigned dg_work_deferred(const dg_state *state)

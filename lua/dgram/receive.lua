@@ -285,7 +285,10 @@ local function join_queue(queue, waiter, timeout)
   error(err, 0)
 end
 
+--- Whether a call waits in the queue, after all that may run finalizers. A call of C makes the stack grow before the look, not
+-- behind it: where a stack grows the collector may run.
 local function is_queued(queue, waiter)
+  running()
   for i = queue.last, queue.first, -1 do
     if queue[i] == waiter then return true end
   end
