@@ -55,6 +55,7 @@ typedef struct dg_state {
     struct dg_socket *first_pending, *last_pending; /* sockets with pending work, oldest first (work.c) */
     struct dg_socket *current; /* the socket whose work is being done; it stays when a callback raises (drain.c) */
     unsigned pending_count;    /* sockets from first_pending to last_pending */
+    unsigned char to_flush;    /* one of them may have DG_WORK_FLUSH (work.c, drain.c) */
     unsigned watched;          /* sockets that have a poll handle (watch.c) */
     unsigned pending_closes;   /* pairs of handle and descriptor in registry[DG_REGISTRY_CLOSE_QUEUE] (watch.c) */
     unsigned handles;          /* handles that sockets have, and those that wait to be closed (watch.c, timers.c) */

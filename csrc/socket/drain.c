@@ -160,6 +160,7 @@ static void flush_pending(lua_State *L, dg_state *state)
             lua_pop(L, 1);
         }
     }
+    state->to_flush = 0;
 }
 
 static void run_events(lua_State *L, dg_state *state)
@@ -211,7 +212,7 @@ void dg_drain_run(lua_State *L, dg_state *state)
         serve(L, state);
     if (!state->turn.exhausted)
         run_open(L, state);
-    if (state->first_pending != NULL)
+    if (state->to_flush)
         flush_pending(L, state);
 }
 

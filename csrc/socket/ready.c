@@ -61,12 +61,31 @@ static void handle_rare_events(lua_State *L, int index, dg_socket *s)
         dg_watch_update(L, index, s);
 }
 
+/* The turn is used up. A socket that is reported again before it was served is not polled until then: else luv would
+ * report thousands of readable sockets up to 48 times in each turn. */
+static void await_turn(lua_State *L, int index, dg_socket *s)
+{
+    s->watch.awaits_turn = (s->job.pending & DG_WORK_READY) != 0;
+    dg_work_add(L, index, s, DG_WORK_READY);
+    if (s->watch.awaits_turn)
+        dg_watch_update(L, index, s);
+}
+
+static void end_waiting(lua_State *L, int index, dg_socket *s)
+{
+    dg_work_mark(s, DG_WORK_RESUME); /* if the poll cannot be started for want of memory, the next turn tries again */
+    s->watch.awaits_turn = 0;
+    dg_watch_update(L, index, s);
+}
+
 void dg_ready_serve(lua_State *L, int index, dg_socket *s)
 {
     if (s->state->turn.exhausted) {
-        dg_work_add(L, index, s, DG_WORK_READY);
+        await_turn(L, index, s);
         return;
     }
+    if (s->watch.awaits_turn)
+        end_waiting(L, index, s);
     if (s->watch.ready_events & ~(unsigned)DG_READABLE)
         handle_rare_events(L, index, s);
     int readable = (s->watch.ready_events & DG_READABLE) != 0;

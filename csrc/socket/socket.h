@@ -144,6 +144,7 @@ typedef struct dg_watch {
     unsigned char unreferenced;        /* socket:unref() was called */
     unsigned char handle_unreferenced; /* the handle does not keep the loop alive */
     unsigned char ready_events;        /* set of dg_ready_event: what luv reported and has not been handled */
+    unsigned char awaits_turn;         /* it is in the list of pending sockets, and not polled before it is served */
 } dg_watch;
 
 /* Deferred work. (work.c, drain.c; owed, owed_events: owed.c, too; report_limit: report.c, too) */

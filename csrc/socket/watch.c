@@ -147,7 +147,7 @@ static unsigned wanted_watch(const dg_socket *s)
 {
     unsigned watch = 0;
     if (s->life == DG_OPEN && (s->local.state == DG_BOUND || s->local.will_bind) && !(s->rx.stopped & DG_BAD_FD) &&
-        !s->rx.moderated)
+        !s->rx.moderated && !s->watch.awaits_turn)
         watch = dg_socket_takes_messages(s) ? DG_WATCH_READ : DG_WATCH_ALIVE;
     if (s->tx.blocked == DG_BLOCKED_POLL && s->fd >= 0)
         watch = (watch & DG_WATCH_READ) | DG_WATCH_WRITE;

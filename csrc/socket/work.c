@@ -37,6 +37,7 @@ static void wake(lua_State *L, dg_state *state)
 void dg_work_mark(dg_socket *s, unsigned kinds)
 {
     s->job.pending |= (unsigned char)kinds;
+    s->state->to_flush |= (kinds & DG_WORK_FLUSH) != 0;
     append_pending(s->state, s);
 }
 

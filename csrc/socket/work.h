@@ -31,8 +31,8 @@ void dg_work_commit(dg_socket *s, int prepared);
 void dg_work_cancel(lua_State *L, dg_state *state);
 /* Returns the dg_owed_event of this name, or 0. */
 unsigned dg_work_owed_event(const char *event);
-/* Pops a callback, an error and a value, and calls callback(error, value) later. The callback is of a send of the socket
- * at `index`; 0: of no socket. */
+/* Pops a callback, an error and a value, and calls callback(error, value) later. The callback is of a send of the
+ * socket at `index`; 0: of no socket. */
 void dg_work_call(lua_State *L, int index);
 /* Pops an error, and reports it later: to the callback at `callback` if that is a function (with `value` as second
  * argument), else by the socket's `error` event. */
