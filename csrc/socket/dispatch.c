@@ -147,12 +147,14 @@ static int needs_idle(const dg_state *state)
  * and stops it if none is: an idle handle without work would make that loop spin. */
 static int leave(lua_State *L, dg_state *state, enum origin origin)
 {
-    if (origin == FROM_POLL && dg_drain_unfinished(state))
-        run_protected(L, state, finish_drain);
-    else if (!state->idle_running && needs_idle(state))
+    if (origin == FROM_POLL && state->depth == 0) {
+        if (dg_drain_unfinished(state))
+            run_protected(L, state, finish_drain);
+    } else if (!state->idle_running && needs_idle(state)) {
         run_protected(L, state, start_idle_handle);
-    else if (state->idle_running && state->depth != 0 && origin == FROM_POLL && !needs_idle(state))
+    } else if (state->idle_running && origin == FROM_POLL && !needs_idle(state)) {
         run_protected(L, state, stop_idle_handle);
+    }
     return state->uncaught != 0 || state->dropped_errors != 0 ? dg_uncaught_raise(L, state) : 0;
 }
 
