@@ -116,11 +116,31 @@ for left in "$cache"/try.*; do # by a try that was killed
 done
 try=$cache/try.$$
 mkdir -m 700 "$try" # the new root has to be open to all of its users, but to nobody outside
-trap 'rm -rf --one-file-system "$try"' EXIT
+child=''
+# Ends the child. All processes of its namespaces end with it, but some time later, and may write until then.
+clean_up() {
+    if [ -n "$child" ]; then kill -KILL "$child" 2>/dev/null || :; fi
+    for _ in 1 2 3 4 5; do
+        if rm -rf --one-file-system "$try" 2>/dev/null; then return; fi
+        sleep 1
+    done
+    say "bare: $try is left"
+}
+trap clean_up EXIT
 trap 'exit 1' INT TERM HUP
-new_namespaces="unshare --mount --pid --fork --kill-child --"
+
+# Runs a command that takes long. A shell hears of a signal at once while it waits for a job in the background.
+attend() {
+    "$@" &
+    child=$!
+    ended=0
+    wait "$child" || ended=$?
+    child=''
+    return $ended
+}
+in_namespaces() { attend unshare --mount --pid --fork --kill-child -- "$@"; }
 mkdir "$try/probe"
-$new_namespaces mount -t proc proc "$try/probe" 2>"$try/log" ||
+in_namespaces mount -t proc proc "$try/probe" 2>"$try/log" ||
     lacks "needs the right to make namespaces and to mount: $(head -n 1 "$try/log")"
 
 # Where apt has this machine's Debian from, whatever format its sources are written in: other suites are there, too.
@@ -139,7 +159,8 @@ make_root() {
     [ -e "/usr/share/debootstrap/scripts/$suite" ] || script=sid
     say "bare: making a minimal $suite for $arch in $below"
     # shellcheck disable=SC2086 # an option or none, and a word or none
-    if ! debootstrap --variant=minbase --arch="$arch" $extra "$suite" "$try/made" "$mirror" $script >"$try/log" 2>&1; then
+    if ! in_namespaces debootstrap --variant=minbase --arch="$arch" $extra "$suite" "$try/made" "$mirror" $script \
+        >"$try/log" 2>&1; then
         tail -n 20 "$try/log" >&2
         lacks "debootstrap of $suite for $arch failed: $(grep '^[EW]:' "$try/log" | tail -n 1)"
     fi
@@ -150,11 +171,11 @@ make_root() {
 
 below=$cache/$suite-$arch debs=$cache/$suite-$arch.packages
 mkdir -p "$debs/partial"
-(
-    # Two tries at once must not make one root twice.
-    if command -v flock >/dev/null 2>&1; then flock 9; fi
-    [ -d "$below" ] || make_root
-) 9>"$below.lock"
+# Two tries at once must not make one root twice.
+exec 9>"$below.lock"
+if command -v flock >/dev/null 2>&1; then attend flock 9; fi
+[ -d "$below" ] || make_root
+exec 9>&-
 
 # How this machine reaches the network, and packages kept. Nothing that is lost with the power is of any value.
 echo "deb $mirror $suite main" >"$below/etc/apt/sources.list"
@@ -177,4 +198,4 @@ else
 fi
 if [ -n "$bring" ]; then cp -R "$bring" "$try/dgram"; fi
 
-$new_namespaces sh "$root/scripts/try-bare.sh" --inside "$try" "$below" "$debs" "$@"
+in_namespaces sh "$root/scripts/try-bare.sh" --inside "$try" "$below" "$debs" "$@"

@@ -34,6 +34,12 @@ local function record(socket)
   return seen
 end
 
+--- @return a bound socket, its port, what `record` notes of it, and a peer to send from
+local function recorded()
+  local socket, port = bound "udp4"
+  return socket, port, record(socket), peers.new()
+end
+
 local function send(peer, port, ...)
   for i = 1, select("#", ...) do peer:send((select(i, ...)), port) end
 end
@@ -47,8 +53,7 @@ describe("batch", function()
   loop.guard()
 
   it("is emitted on a socket that has no other listener, with all that one receive brought", function()
-    local socket, port = bound "udp4"
-    local seen, peer = record(socket), peers.new()
+    local socket, port, seen, peer = recorded()
     send(peer, port, "one", "", "three")
     loop.wait(function() return #seen.messages == 3 end)
     assert.same({ "batch one  three" }, seen.events)
@@ -128,8 +133,7 @@ describe("batch", function()
   end)
 
   it("comes before the message events of its datagrams; both see every datagram", function()
-    local socket, port = bound "udp4"
-    local seen, peer = record(socket), peers.new()
+    local socket, port, seen, peer = recorded()
     socket:on("message", seen.on_message)
     send(peer, port, "1", "2", "3")
     loop.wait(function() return #seen.events == 4 end)
@@ -139,8 +143,7 @@ describe("batch", function()
   end)
 
   it("has lists and rinfos of its own: a listener may change them", function()
-    local socket, port = bound "udp4"
-    local seen, peer = record(socket), peers.new()
+    local socket, port, seen, peer = recorded()
     socket:on("message", seen.on_message)
     seen.after = function(messages, rinfos)
       rinfos[1].size, rinfos[1].port = -1, nil
@@ -153,8 +156,7 @@ describe("batch", function()
   end)
 
   it("stops the messages of its datagrams by close", function()
-    local socket, port = bound "udp4"
-    local seen, peer = record(socket), peers.new()
+    local socket, port, seen, peer = recorded()
     socket:on("message", seen.on_message)
     seen.after = function() socket:close() end
     send(peer, port, "1", "2")
@@ -165,8 +167,7 @@ describe("batch", function()
   end)
 
   it("holds them back by pause until resume, and is not emitted for them again", function()
-    local socket, port = bound "udp4"
-    local seen, peer = record(socket), peers.new()
+    local socket, port, seen, peer = recorded()
     socket:on("message", seen.on_message)
     seen.after = function() socket:pause() end
     send(peer, port, "1", "2")
@@ -182,8 +183,7 @@ describe("batch", function()
   end)
 
   it("alone stops by pause, too, and goes on", function()
-    local socket, port = bound "udp4"
-    local seen, peer = record(socket), peers.new()
+    local socket, port, seen, peer = recorded()
     seen.after = function() socket:pause() end
     send(peer, port, "1", "2")
     loop.wait(function() return #seen.events > 0 end)
@@ -197,8 +197,7 @@ describe("batch", function()
   end)
 
   it("whose listener goes: nothing is emitted twice, nothing lost", function()
-    local socket, port = bound "udp4"
-    local seen, peer = record(socket), peers.new()
+    local socket, port, seen, peer = recorded()
     socket:on("message", seen.on_message)
     seen.after = function() socket:off("message", seen.on_message) end -- those that batch had are done with
     send(peer, port, "1", "2")
@@ -221,8 +220,7 @@ describe("batch", function()
   end)
 
   it("is left to wait in the kernel while nobody listens", function()
-    local socket, port = bound "udp4"
-    local seen, peer = record(socket), peers.new()
+    local socket, port, seen, peer = recorded()
     socket:off("batch", seen.on_batch)
     send(peer, port, "1", "2")
     loop.turn(5)
@@ -259,8 +257,7 @@ describe("batch", function()
       raised = raised + 1
     end)
     finally(function() dgram.setUncaughtHandler(nil) end)
-    local socket, port = bound "udp4"
-    local seen, peer = record(socket), peers.new()
+    local socket, port, seen, peer = recorded()
     socket:on("message", function(msg)
       seen.on_message(msg, { size = #msg })
       error("on purpose", 0)
@@ -422,8 +419,8 @@ describe("batch beside calls of receive", function()
   end
 
   it("hears of what a call waits for, and the call returns the first", function()
-    local socket, port = bound "udp4"
-    local seen, peer, got = record(socket), peers.new(), {}
+    local socket, port, seen, peer = recorded()
+    local got = {}
     spawn(function()
       for i = 1, 2 do got[i] = socket:receive() end
     end)
@@ -437,8 +434,7 @@ describe("batch beside calls of receive", function()
   end)
 
   it("hears on the next turn of what receive(0) and receiveMany() take, once", function()
-    local socket, port = bound "udp4"
-    local seen, peer = record(socket), peers.new()
+    local socket, port, seen, peer = recorded()
     socket:on("message", seen.on_message)
     send(peer, port, "1", "2", "3")
     local first = socket:receive(0)
@@ -453,9 +449,8 @@ describe("batch beside calls of receive", function()
   end)
 
   it("does not hear again of what its listener, or a message listener, takes by calls", function()
-    local socket, port = bound "udp4"
-    local seen, peer, taken = record(socket), peers.new(), {}
-    local got = {}
+    local socket, port, seen, peer = recorded()
+    local taken, got = {}, {}
     socket:on("message", function(msg) got[#got + 1] = msg end)
     seen.after = function()
       seen.after = nil
@@ -474,8 +469,7 @@ describe("batch beside calls of receive", function()
   end)
 
   it("of receive with a time-out in the main program runs the loop, and batch is emitted in it", function()
-    local socket, port = bound "udp4"
-    local seen, peer = record(socket), peers.new()
+    local socket, port, seen, peer = recorded()
     send(peer, port, "1", "2")
     assert.equal("1", (socket:receive(1000)))
     assert.same({ "batch 1 2" }, seen.events)
@@ -501,8 +495,8 @@ describe("batch beside calls of receive", function()
   end)
 
   it("goes on when the calls have ended: a pause, a time-out, a close", function()
-    local socket, port = bound "udp4"
-    local seen, peer, why = record(socket), peers.new(), {}
+    local socket, port, seen, peer = recorded()
+    local why = {}
     spawn(function() why[1] = select(2, socket:receive(1)) end)
     loop.wait(function() return why[1] ~= nil end)
     send(peer, port, "1")

@@ -3,6 +3,7 @@
 local loop = require "spec.support.loop"
 local child = require "spec.support.child"
 local example = require "spec.support.example"
+local file = require "spec.support.file"
 local sockets = require "spec.support.sockets"
 local unix = require "spec.support.unix"
 local uv = require "luv"
@@ -18,16 +19,10 @@ local function serving(supervisor)
   return now
 end
 
-local function serve(workers, file)
-  local supervisor = example.start("workers/supervisor", { 0, "127.0.0.1", workers, file })
+local function serve(workers, handler)
+  local supervisor = example.start("workers/supervisor", { 0, "127.0.0.1", workers, handler })
   local port = tonumber((supervisor:expect("listening on %S+ port (%d+)", "out", patience)))
   return supervisor, port, serving(supervisor)
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
 end
 
 --- Waits until every worker has a successor and has ended.
@@ -259,9 +254,9 @@ describe("examples/workers", function()
   it("a worker that does not start does not replace one that serves", function()
     local path = unix.path()
     local good = "arg[0] = 'examples/workers/worker.lua' dofile(arg[0])"
-    write(path, good)
+    file.write(path, good)
     local supervisor, port, pids = serve(2, path)
-    write(path, "os.exit(3)")
+    file.write(path, "os.exit(3)")
     supervisor:kill "sighup"
     supervisor:expect("worker 2 %(process %d+%) ended with status 3 before it was ready\n", "err", patience)
     assert.same(pids, serving(supervisor))
@@ -269,7 +264,7 @@ describe("examples/workers", function()
     each(list, "ask")
     all_answered(list)
     for _, one in ipairs(list) do assert.is_true(one.pid == pids[1] or one.pid == pids[2]) end
-    write(path, good)
+    file.write(path, good)
     supervisor:kill "sighup"
     replaced(supervisor, pids)
     each(list, "ask")
@@ -282,7 +277,7 @@ describe("examples/workers", function()
 
   it("does not begin where no worker starts", function()
     local path = unix.path()
-    write(path, "os.exit(3)")
+    file.write(path, "os.exit(3)")
     local supervisor = example.start("workers/supervisor", { 0, "127.0.0.1", 2, path }):wait(patience)
     assert.equal(1, supervisor.status)
     local line = "^supervisor: worker %d %(process %d+%) ended with status 3 before it was ready\n$"

@@ -4,24 +4,18 @@
 local loop = require "spec.support.loop"
 local can = require "spec.support.can"
 local example = require "spec.support.example"
+local file = require "spec.support.file"
 local sockets = require "spec.support.sockets"
 local unix = require "spec.support.unix"
 local uv = require "luv"
 local need = can.need
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 local function names()
   local list, scan = {}, assert(uv.fs_scandir "examples")
-  local file = uv.fs_scandir_next(scan)
-  while file do
-    list[#list + 1] = file:match "^(.*)%.lua$"
-    file = uv.fs_scandir_next(scan)
+  local name = uv.fs_scandir_next(scan)
+  while name do
+    list[#list + 1] = name:match "^(.*)%.lua$"
+    name = uv.fs_scandir_next(scan)
   end
   list[#list + 1] = "workers/supervisor"
   return list
@@ -85,7 +79,7 @@ describe("the programs in examples/", function()
   loop.guard()
 
   it("are named in docs/examples.md, and here", function()
-    local page = read "docs/examples.md"
+    local page = file.read "docs/examples.md"
     for _, name in ipairs(names()) do
       assert.is_truthy(page:find("(../examples/" .. name .. ".lua)", 1, true), name .. " is not in docs/examples.md")
       assert.is_table(wrong[name], name .. " is not in " .. debug.getinfo(1, "S").short_src)

@@ -3,6 +3,7 @@
 -- DGRAM_OOM=all tries every allocation, with shortages of several lengths; otherwise a sample of them.
 local can = require "spec.support.can"
 local child = require "spec.support.child"
+local file = require "spec.support.file"
 local loop = require "spec.support.loop"
 local uv = require "luv"
 
@@ -367,24 +368,10 @@ if uv.loop_alive() then error("the handle of a collected socket is left", 0) end
 uv.walk(function(handle) error("a handle is left: " .. tostring(handle), 0) end)
 ]]
 
-local function contents(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-end
-
 -- The compiler's arguments for this Lua, or nil and the reason why the host cannot be built.
 local function flags()
   if _VERSION < "Lua 5.4" then return nil, "the host is for Lua 5.4 and 5.5" end
-  if not contents "csrc/api/module.c" then return nil, "not run from the top of the source" end
+  if not file.read "csrc/api/module.c" then return nil, "not run from the top of the source" end
   for _, program in ipairs { "cc", "pkg-config" } do
     local found, reason = can.program(program)
     if not found then return nil, reason end
@@ -418,8 +405,8 @@ describe("without memory", function()
 
   lazy_setup(function()
     folder = assert(uv.fs_mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/dgram-oom-XXXXXX"))
-    write(folder .. "/scenario.lua", scenario)
-    write(folder .. "/collected.lua", collected)
+    file.write(folder .. "/scenario.lua", scenario)
+    file.write(folder .. "/collected.lua", collected)
   end)
 
   lazy_teardown(function()
@@ -438,7 +425,7 @@ describe("without memory", function()
   end
 
   local function run(script, first, apart, width)
-    if not contents(folder .. "/host") then build(folder) end
+    if not file.read(folder .. "/host") then build(folder) end
     local process = child.start(folder .. "/host", { folder .. "/" .. script, first, apart, width },
       { env = environment() }):wait(600)
     assert.equal(0, process.status, process.out .. process.err)

@@ -17,8 +17,7 @@ struct dg_socket;
 /* What the running dispatch may still do (dispatch.c, drain.c). Work that its callbacks add waits for the next
  * dispatch, so that the loop goes on whatever they do. */
 typedef struct dg_dispatch {
-    struct dg_socket *served;    /* the socket it is for; NULL: the idle callback */
-    struct dg_socket *socket;    /* the same, until its queue has been flushed */
+    struct dg_socket *socket;    /* the socket whose queue it will flush in the end; NULL: none, or that is done */
     unsigned char begun;         /* the work that was pending at its begin has been done */
     unsigned char entered;       /* the protected body has begun */
     unsigned char drain_opened;  /* `sockets` and `events` have been set */

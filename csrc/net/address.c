@@ -160,14 +160,6 @@ size_t dg_address_format(const dg_address *address, char text[DG_ADDRESS_TEXT])
     return strlen(text);
 }
 
-unsigned dg_address_port(const dg_address *address)
-{
-    if (address->length == 0 || address->u.any.sa_family == AF_UNIX)
-        return 0;
-    /* sin_port and sin6_port lie at the same place. */
-    return ntohs(address->u.in.sin_port);
-}
-
 void dg_address_set_port(dg_address *address, unsigned port)
 {
     address->u.in.sin_port = htons((in_port_t)port);

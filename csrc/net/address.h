@@ -80,7 +80,13 @@ void dg_address_loopback(dg_address *out, int family, unsigned port);
 size_t dg_address_format(const dg_address *address, char text[DG_ADDRESS_TEXT]);
 
 /* Returns the port, or 0 where there is none. */
-unsigned dg_address_port(const dg_address *address);
+static inline unsigned dg_address_port(const dg_address *address)
+{
+    if (address->length == 0 || address->u.any.sa_family == AF_UNIX)
+        return 0;
+    /* sin_port and sin6_port lie at the same place. */
+    return ntohs(address->u.in.sin_port);
+}
 void dg_address_set_port(dg_address *address, unsigned port);
 static inline int dg_address_equal(const dg_address *a, const dg_address *b)
 {

@@ -54,12 +54,12 @@ static unsigned most_slots(const dg_socket *s)
 
 int dg_batch_update_want(dg_socket *s, unsigned got)
 {
-    unsigned most = got != 0 ? most_slots(s) : DG_SLOTS;
     int full = got == s->rx.want;
+    unsigned most = got == 0 ? DG_SLOTS : full || s->rx.moderated ? most_slots(s) : got;
     if (s->rx.moderated)
         s->rx.want = (unsigned char)most;
     else if (got != 0)
-        s->rx.want = (unsigned char)(!full ? got : 2 * got < most ? 2 * got : most);
+        s->rx.want = (unsigned char)(2 * got < most ? 2 * got : most);
     return full && got > 1 && !s->rx.moderated;
 }
 

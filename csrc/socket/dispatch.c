@@ -38,12 +38,12 @@ static inline void serve(lua_State *L, dg_state *state, dg_socket *s)
         drain_work(L, state);
 }
 
-/* The body of a dispatch, which runs in its protected call. Arguments: the socket, or nil for the idle callback; the
- * state. After an error it is called again, and goes on behind the call that raised. */
+/* The body of a dispatch, which runs in its protected call. Argument: the socket, or nil for the idle callback. After
+ * an error it is called again, and goes on behind the call that raised. */
 static int body(lua_State *L)
 {
-    dg_state *state = lua_touserdata(L, 2);
-    dg_socket *s = state->dispatch.served;
+    dg_socket *s = lua_touserdata(L, 1);
+    dg_state *state = s != NULL ? s->state : dg_state_of(L);
     state->dispatch.entered = 1;
     if (!state->dispatch.begun) { /* deferred work is older than what is received now */
         state->dispatch.begun = 1;
@@ -80,11 +80,10 @@ static void run_body(lua_State *L, dg_state *state, dg_socket *s, int index)
     dg_turn turn;
     int status;
     dg_turn_enter(state, &turn);
-    state->dispatch.served = state->dispatch.socket = s;
+    state->dispatch.socket = s;
     state->dispatch.begun = state->dispatch.drain_opened = 0;
     state->depth++;
     lua_pushvalue(L, DG_UP_MESSAGE_HANDLER);
-    int handler = lua_gettop(L);
     do {
         state->dispatch.entered = 0;
         lua_pushvalue(L, DG_UP_BODY);
@@ -92,8 +91,7 @@ static void run_body(lua_State *L, dg_state *state, dg_socket *s, int index)
             lua_pushvalue(L, index);
         else
             lua_pushnil(L);
-        lua_pushlightuserdata(L, state);
-        status = lua_pcall(L, 2, 0, handler);
+        status = lua_pcall(L, 1, 0, -3); /* the handler is below the body and its argument */
         if (status != 0) {
             dg_uncaught_take(L, state);
             dg_turn_look(state);
@@ -108,26 +106,28 @@ static void run_body(lua_State *L, dg_state *state, dg_socket *s, int index)
 
 static int finish_drain(lua_State *L)
 {
-    dg_drain_finish(L, dg_state_of(L));
+    dg_drain_finish(L, lua_touserdata(L, 1));
     return 0;
 }
 
 static int start_idle_handle(lua_State *L)
 {
-    dg_idle_start(L, dg_state_of(L));
+    dg_idle_start(L, lua_touserdata(L, 1));
     return 0;
 }
 
 static int stop_idle_handle(lua_State *L)
 {
-    dg_idle_stop(L, dg_state_of(L));
+    dg_idle_stop(L, lua_touserdata(L, 1));
     return 0;
 }
 
+/* The function's argument is the state. */
 static void run_protected(lua_State *L, dg_state *state, lua_CFunction function)
 {
     lua_pushcfunction(L, function);
-    if (lua_pcall(L, 0, 0, 0) != 0) { /* there was no memory to start the idle handle: dgram.run tries again */
+    lua_pushlightuserdata(L, state);
+    if (lua_pcall(L, 1, 0, 0) != 0) { /* there was no memory to start the idle handle: dgram.run tries again */
         lua_pop(L, 1);
         state->dropped_errors++;
     }
@@ -147,12 +147,14 @@ static int needs_idle(const dg_state *state)
  * and stops it if none is: an idle handle without work would make that loop spin. */
 static int leave(lua_State *L, dg_state *state, enum origin origin)
 {
-    if (origin == FROM_POLL && dg_drain_unfinished(state))
-        run_protected(L, state, finish_drain);
-    else if (!state->idle_running && needs_idle(state))
+    if (origin == FROM_POLL && state->depth == 0) {
+        if (dg_drain_unfinished(state))
+            run_protected(L, state, finish_drain);
+    } else if (!state->idle_running && needs_idle(state)) {
         run_protected(L, state, start_idle_handle);
-    else if (state->idle_running && state->depth != 0 && origin == FROM_POLL && !needs_idle(state))
+    } else if (state->idle_running && origin == FROM_POLL && !needs_idle(state)) {
         run_protected(L, state, stop_idle_handle);
+    }
     return state->uncaught != 0 || state->dropped_errors != 0 ? dg_uncaught_raise(L, state) : 0;
 }
 

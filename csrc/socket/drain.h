@@ -14,11 +14,11 @@ DG_HIDDEN_BEGIN
 void dg_drain_open(dg_state *state);
 /* Does that work, as long as the turn has time. May raise what user code raises; to be called again then. */
 void dg_drain_run(lua_State *L, dg_state *state);
-/* Returns whether dg_drain_finish has something to do. */
+/* Returns whether dg_drain_finish has something to do, outside of all dispatches. */
 static inline int dg_drain_unfinished(const dg_state *state)
 {
-    return state->depth == 0 && (state->pending_closes != 0 || dg_work_has_work(state) || state->idle_running ||
-                                 state->watched == 0 || dg_turn_must_end(state));
+    return state->pending_closes != 0 || dg_work_has_work(state) || state->idle_running || state->watched == 0 ||
+           dg_turn_must_end(state);
 }
 /* Ends a dispatch: closes handles, and starts or stops the idle handle. */
 void dg_drain_finish(lua_State *L, dg_state *state);

@@ -145,11 +145,10 @@ static inline int push_origin(lua_State *L, const dg_receive_frame *frame, const
     return 4 + (s->rx.asked.set != 0 ? dg_asked_push(L, frame->base + LOCAL, s, &slot->with) : 0);
 }
 
-/* All allocating comes first, so no datagram is lost for want of memory: the cursor moves after it. A finalizer may
- * also set a receiver that takes a rinfo; then this function returns 1, and the caller calls it again, with_rinfo. */
-static inline int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, int with_rinfo)
+/* All allocating comes first, so no datagram is lost for want of memory: the cursor moves after it. */
+static inline void deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s)
 {
-    const int base = frame->base;
+    const int base = frame->base, with_rinfo = s->rx.takes_rinfo;
     const uint64_t before = s->rx.messages + s->rx.calls;
     const dg_received *slot = dg_arena_slot(s->rx.batch, s->rx.batch_at);
     const uint32_t size = dg_batch_size(slot, s->rx.batch_offset);
@@ -161,10 +160,10 @@ static inline int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, i
     }
     lua_pushlstring(L, slot->data + s->rx.batch_offset, size);
     s->rx.reader_depth = outer;
-    int gone = s->rx.messages + s->rx.calls != before || !dg_receive_pending(s) || !dg_receive_wants_messages(s);
-    if (gone || (s->rx.takes_rinfo && !with_rinfo)) {
+    if (s->rx.messages + s->rx.calls != before || !dg_receive_pending(s) || !dg_receive_wants_messages(s) ||
+        (s->rx.takes_rinfo && !with_rinfo)) {
         lua_settop(L, base + FRAME_SIZE - 1);
-        return !gone;
+        return;
     }
     int arguments = 1;
     if (with_rinfo) {
@@ -176,7 +175,6 @@ static inline int deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s, i
     }
     dg_batch_advance(s, slot, size);
     lua_call(L, arguments, 0);
-    return 0;
 }
 
 dg_receive_frame dg_receive_push_frame(lua_State *L, int index, const dg_socket *s)
@@ -195,15 +193,13 @@ dg_receive_frame dg_receive_push_frame(lua_State *L, int index, const dg_socket 
 
 void dg_receive_one(lua_State *L, dg_receive_frame *frame, dg_socket *s)
 {
-    if (deliver(L, frame, s, s->rx.takes_rinfo) && dg_receive_pending(s))
-        deliver(L, frame, s, 1);
+    deliver(L, frame, s);
 }
 
 void dg_receive_rest(lua_State *L, dg_receive_frame *frame, dg_socket *s)
 {
-    int makes_rinfo = 0;
     do
-        makes_rinfo = deliver(L, frame, s, makes_rinfo || s->rx.takes_rinfo);
+        deliver(L, frame, s);
     while (dg_receive_next(s) && !dg_turn_called(s->state) && s->rx.handed < DG_TURN_MESSAGES &&
            !(s->rx.receiving & DG_TAKES_LISTS));
 }

@@ -55,8 +55,8 @@ static inline int dg_receive_next(dg_socket *s)
     return dg_receive_pending(s);
 }
 /* Delivers the datagram under the cursor to the receiver, and moves the cursor past it before the call. A finalizer
- * that runs meanwhile may run the loop, which delivers this datagram, or close the socket. Then this function delivers
- * nothing, and the caller looks again. */
+ * that runs meanwhile may run the loop, which delivers this datagram, close the socket, or set a receiver that takes an
+ * rinfo, which is not made yet. Then this function delivers nothing, and the caller looks again. */
 void dg_receive_one(lua_State *L, dg_receive_frame *frame, dg_socket *s);
 /* Does so for what is left of the batch, within the budgets of the turn, until somebody listens to `batch`. */
 void dg_receive_rest(lua_State *L, dg_receive_frame *frame, dg_socket *s);

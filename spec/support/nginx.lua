@@ -3,6 +3,7 @@
 
 local can = require "spec.support.can"
 local child = require "spec.support.child"
+local file = require "spec.support.file"
 local loop = require "spec.support.loop"
 local unix = require "spec.support.unix"
 local uv = require "luv"
@@ -19,19 +20,6 @@ function nginx.installed()
     if uv.fs_access(root .. lua_module, "R") then return root end
   end
   return nil, "there is no nginx with Lua (scripts/nginx.sh gets one)"
-end
-
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
 end
 
 --- Replaces each text by the other one; each must be there.
@@ -67,12 +55,12 @@ function nginx.start(root, changes)
   local folder = unix.folder()
   assert(uv.fs_chmod(folder, 493)) -- 0755: the workers are another user
   for _, name in ipairs { "doorbell.lua", "ports.lua" } do
-    write(folder .. "/" .. name, read("examples/nginx/" .. name))
+    file.write(folder .. "/" .. name, file.read("examples/nginx/" .. name))
   end
-  local services = replace(read "examples/nginx/services.lua",
+  local services = replace(file.read "examples/nginx/services.lua",
     { ["port = 8125"] = "port = 0", ["port = 8107"] = "port = 0" })
-  write(folder .. "/services.lua", replace(services, changes or {}))
-  write(folder .. "/nginx.conf", replace(read "examples/nginx/nginx.conf", configuration(root, folder)))
+  file.write(folder .. "/services.lua", replace(services, changes or {}))
+  file.write(folder .. "/nginx.conf", replace(file.read "examples/nginx/nginx.conf", configuration(root, folder)))
   local env = {}
   for name, value in pairs(uv.os_environ()) do
     if not name:find "^LUA_" then env[#env + 1] = name .. "=" .. value end
@@ -105,7 +93,7 @@ function nginx:total(name)
 end
 
 --- error.log so far.
-function nginx:log() return read(self.folder .. "/error.log") .. self.process.err end
+function nginx:log() return file.read(self.folder .. "/error.log") .. self.process.err end
 
 --- Waits until fn() is true, which may take a request.
 function nginx.wait(fn, seconds)
@@ -119,7 +107,7 @@ end
 --- The ids of its workers, those that are to end included, as a list.
 function nginx:workers()
   local list = {}
-  for pid in read(("/proc/%d/task/%d/children"):format(self.process.pid, self.process.pid)):gmatch "%d+" do
+  for pid in file.read(("/proc/%d/task/%d/children"):format(self.process.pid, self.process.pid)):gmatch "%d+" do
     list[#list + 1] = tonumber(pid)
   end
   return list
