@@ -231,18 +231,81 @@ describe("a state that ends", function()
       for i = 1, 10 do uv.run "nowait" end
       collectgarbage()
     ]],
+    ["with receivers waiting, and sends queued"] = [[
+      a, b = dgram.createSocket "udp4", dgram.createSocket "udp4"
+      for _, s in ipairs { a, b } do
+        s:bind(0, "127.0.0.1")
+        coroutine.wrap(function() s:receive() error "not to be resumed" end)()
+        coroutine.wrap(function() s:receive(60000) error "not to be resumed" end)()
+      end
+      for i = 1, 3 do uv.run "nowait" end
+      for i = 1, 100 do a:send("hello", b:address().port, "127.0.0.1", print) end
+    ]],
+    ["inside a coroutine that has received, with others waiting"] = [[
+      a = dgram.createSocket "udp4"
+      a:bind(0, "127.0.0.1")
+      coroutine.wrap(function() a:receive() os.exit(0, true) end)()
+      coroutine.wrap(function() a:receive(60000) end)()
+      for i = 1, 10 do a:send("hello", a:address().port, "127.0.0.1") end
+      dgram.run()
+    ]],
+    ["with sends that wait for room in a peer's queue"] = [[
+      a, b = dgram.socketpair()
+      for i = 1, 2000 do a:send("datagram " .. i, print) end
+      coroutine.wrap(function() a:receive() error "not to be resumed" end)()
+      for i = 1, 3 do uv.run "nowait" end
+    ]],
+    -- luv's own finalizer runs the loop until their callbacks have come. Lua 5.1 and LuaJIT may have closed dgram's module
+    -- before, so it has to stay where it is (CMakeLists.txt: nodelete).
+    ["with look-ups under way"] = [[
+      a = dgram.createSocket "udp4"
+      for i = 1, 10 do a:send("hello", 9, i % 2 == 0 and "localhost" or "127.0.0.1.", error) end
+      b = dgram.createSocket "udp4"
+      b:bind(0, "localhost")
+      c = dgram.createSocket "udp4"
+      c:connect(9, "localhost")
+      uv.getaddrinfo("localhost", nil, nil, function() pcall(a.send, a, "hello", 9, "127.0.0.1") end)
+    ]],
+    -- No function of luv's may be called after it: there is no loop any more, and luv crashes.
+    ["after uv.loop_close()"] = [[
+      a = dgram.createSocket "udp4"
+      b = dgram.createSocket "udp4"
+      b:bind(0, "127.0.0.1")
+      b:close()
+      dgram.run()
+      assert(uv.loop_close() == 0)
+    ]],
   }
+
+  -- The end of the program, and os.exit with the request to close the state, which plain Lua 5.1 does not have.
+  local ends = { "" }
+  if _VERSION ~= "Lua 5.1" or rawget(_G, "jit") then ends[2] = "os.exit(true, true)" end
 
   for name, code in pairs(endings) do
     it(name .. " ends quietly", function()
       for _, order in ipairs { { "dgram", "luv" }, { "luv", "dgram" } } do
-        local source = ([[require %q require %q local dgram, uv = require "dgram", require "luv" %s]])
-          :format(order[1], order[2], code)
-        local process = child.lua(source)
-        assert.same({ 0, 0, "" }, { process.status, process.signal, process.err })
+        for _, last in ipairs(ends) do
+          local source = ([[require %q require %q local dgram, uv = require "dgram", require "luv" %s %s]])
+            :format(order[1], order[2], code, last)
+          local process = child.lua(source)
+          assert.same({ 0, 0, "" }, { process.status, process.signal, process.err })
+        end
       end
     end)
   end
+
+  it("has its loop as long as a socket is bound: uv.loop_close() is refused, and changes nothing", function()
+    assert.equal("EBUSY\nhello\n0\n", child.lua_ok [[
+      local dgram, uv = require "dgram", require "luv"
+      local s
+      s = dgram.createSocket("udp4", function(msg) print(msg) s:close() end)
+      s:bind(0, "127.0.0.1")
+      print((select(3, uv.loop_close())))
+      s:send("hello", s:address().port, "127.0.0.1")
+      dgram.run()
+      print((uv.loop_close()))
+    ]])
+  end)
 end)
 
 describe("several Lua states", function()
