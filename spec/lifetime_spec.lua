@@ -2,6 +2,8 @@
 -- What ends, ends: nothing spins, the loop closes after the last socket, a Lua state ends with sockets open, and several
 -- states do not meet.
 local loop = require "spec.support.loop"
+local c_module = require "spec.support.c_module"
+local can = require "spec.support.can"
 local child = require "spec.support.child"
 local faults = require "spec.support.faults"
 local peers = require "spec.support.peer"
@@ -9,7 +11,7 @@ local sockets = require "spec.support.sockets"
 local uv = require "luv"
 local dgram = require "dgram"
 
-local new = sockets.new
+local need, new = can.need, sockets.new
 
 describe("nothing spins", function()
   loop.guard()
@@ -359,6 +361,79 @@ describe("several Lua states", function()
       loop.run()
     end)
   end
+
+  -- A server here, a client in another state: their loops take turns.
+  local prelude = [[
+    local dgram = require "dgram"
+    local states = %s
+    local on_message
+    local server = dgram.createSocket("udp4", function(...) on_message(...) end)
+    local port = server:bindSync({ address = "127.0.0.1" }).port
+    function on_message(msg, rinfo) server:reply(msg, rinfo) end
+
+    local other = states.new()
+    other:run(("package.path, package.cpath, port = %%q, %%q, %%d"):format(package.path, package.cpath, port))
+    other:run [=[
+      dgram, got = require "dgram", 0
+      client = dgram.createSocket("udp4", function()
+        got = got + 1
+        client:send("again", port, "127.0.0.1")
+      end)
+      client:bind(0, "127.0.0.1")
+      client:send("first", port, "127.0.0.1")
+    ]=]
+    local function busy()
+      other:run [=[
+        waiting = dgram.createSocket "udp4"
+        waiting:bind(0, "127.0.0.1")
+        coroutine.wrap(function() waiting:receive() end)()
+        coroutine.wrap(function() waiting:receive(60000) end)()
+        dgram.step()
+        for _ = 1, 100 do client:send("queued", port, "127.0.0.1", function() end) end
+        client:send("to a name", port, "localhost")
+      ]=]
+    end
+  ]]
+
+  it("share a thread, and one goes on where the other one ends in the midst of it", function()
+    local load_it = need(pending, c_module.expression "states")
+    assert.equal("here\n", child.lua_ok("%s", prelude:format(load_it) .. [[
+      repeat
+        dgram.step(1)
+        local got = tonumber(other:run "dgram.step(1) return got")
+      until got >= 20
+      busy()
+      other:close()
+      collectgarbage()
+      local last = dgram.createSocket "udp4"
+      function on_message(msg)
+        if msg == "here" then print(msg) server:close() end
+      end
+      last:send("here", port, "127.0.0.1", function() last:close() end)
+      dgram.run()
+    ]]))
+  end)
+
+  it("run their loops, and end, in each other's listeners", function()
+    local load_it = need(pending, c_module.expression "states")
+    assert.equal("ended inside\n", child.lua_ok("%s", prelude:format(load_it) .. [[
+      function on_message(msg, rinfo)
+        server:reply(msg, rinfo)
+        if not other then return end
+        if tonumber(other:run "dgram.step() return got") < 5 then return end
+        busy()
+        other:close()
+        other = nil
+        print "ended inside"
+        server:close()
+      end
+      local timer = require("luv").new_timer()
+      timer:start(1, 1, function()
+        if other then other:run "dgram.step()" else timer:close() end
+      end)
+      dgram.run()
+    ]]))
+  end)
 end)
 
 describe("any call in any order with any argument", function()
