@@ -29,13 +29,15 @@ dependencies = {
   "luv",
 }
 
--- Straight into the rock's own folders, in one step: the type "builtin" would leave objects beside the sources.
+-- Straight into the rock's own folders, in one step: the type "builtin" would leave objects beside the sources. CMakeLists.txt
+-- says what nodelete is for; Apple's linker does not know it.
 build = {
   type = "command",
   install_command = [[
     set -e
     mkdir -p '$(LIBDIR)/dgram' '$(LUADIR)'
-    $(CC) $(CFLAGS) $(LIBFLAG) -I'$(LUA_INCDIR)' csrc/*/*.c -o '$(LIBDIR)/dgram/core.so'
+    uname | grep -q Darwin || set -- -Wl,-z,nodelete
+    $(CC) $(CFLAGS) $(LIBFLAG) "$@" -I'$(LUA_INCDIR)' csrc/*/*.c -o '$(LIBDIR)/dgram/core.so'
     cp -R lua/dgram '$(LUADIR)'
   ]],
 }

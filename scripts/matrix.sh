@@ -20,6 +20,8 @@ lua5.5|the core of the spec in Debian testing, Lua 5.5
 bookworm|the commands of the README and the whole spec in a bare Debian 12
 trixie|the same in Debian 13
 forky|the same in Debian testing, there on Lua 5.5, too
+neovim-trixie|the part in Neovim, and the ends of states, with what Debian 13 has of Neovim, LuaJIT and luv
+neovim-forky|the same in Debian testing
 i386|the core in Debian 12 with 32 bits, Lua 5.4; numbers on LuaJIT
 arm64|the core in Debian 12 under qemu (aarch64), Lua 5.4; numbers on LuaJIT
 armhf|the core in Debian 12 under qemu (32-bit ARM), Lua 5.4; numbers on LuaJIT
@@ -31,6 +33,10 @@ on_build() { # BUILD PART
     echo "scripts/setup.sh core $1 && DGRAM_NO_SETUP=1 DGRAM_BUILD=$1 scripts/test.sh --run=$2"
 }
 
+# In a bare root: what is of interest with its Neovim and LuaJIT. The spec would skip Neovim's part, were it missing.
+with_neovim='scripts/setup.sh neovim && nvim --version | head -n 1 &&
+    DGRAM_NO_SETUP=1 DGRAM_BUILD=luajit scripts/test.sh spec/neovim_spec.lua spec/lifetime_spec.lua'
+
 bare() {
     scripts/try-bare.sh --worktree "$@"
 }
@@ -40,6 +46,7 @@ run() {
         lua5.[1-4] | luajit) DGRAM_BUILD=$1 scripts/test.sh ;;
         lua5.5) bare forky "$(on_build lua5.5 core)" ;;
         bookworm | trixie | forky) bare "$1" ;;
+        neovim-*) bare "${1#*-}" "$with_neovim" ;;
         i386) bare --arch i386 bookworm "$(on_build lua5.4 core)" "$(on_build luajit numbers)" ;;
         arm64 | armhf)
             bare bookworm "scripts/emulated.sh $1 lua5.4 --run=core" "scripts/emulated.sh $1 luajit --run=numbers"
@@ -95,7 +102,7 @@ END
     printf '%s: %s, %d passed, %d failed, %d skipped, in %d s%s\n' "$1" $verdict "$passed" "$failed" "$skipped" $seconds \
         "${why:+ ($why)}"
     table="$table
-$(printf '%-9s %-8s %7d %7d %8d %6d' "$1" $verdict "$passed" "$failed" "$skipped" $seconds)"
+$(printf '%-13s %-8s %7d %7d %8d %6d' "$1" $verdict "$passed" "$failed" "$skipped" $seconds)"
 }
 
 if [ "${1:-}" = --cell ]; then
@@ -103,7 +110,7 @@ if [ "${1:-}" = --cell ]; then
     exit
 fi
 if [ "${1:-}" = --list ]; then
-    echo "$cells" | awk -F'|' '{ printf "%-10s %s\n", $1, $2 }'
+    echo "$cells" | awk -F'|' '{ printf "%-14s %s\n", $1, $2 }'
     exit
 fi
 # shellcheck disable=SC2046 # a list of words
@@ -113,7 +120,7 @@ for name in "$@"; do
 done
 
 mkdir -p build/matrix
-table=$(printf '%-9s %-8s %7s %7s %8s %6s' cell result passed failed skipped s)
+table=$(printf '%-13s %-8s %7s %7s %8s %6s' cell result passed failed skipped s)
 for name in "$@"; do cell "$name"; done
 
 printf '\n%s\n' "$table"

@@ -11,6 +11,7 @@
 #   scripts/setup.sh build NAME   what one build needs (see scripts/build.sh)
 #   scripts/setup.sh core NAME    that, busted, and luajit, which reads options: enough for the files of the spec that
 #                                 talk to no other program
+#   scripts/setup.sh neovim       that for LuaJIT, and Neovim: enough for spec/neovim_spec.lua
 #   scripts/setup.sh bare         what scripts/try-bare.sh needs: debootstrap
 #
 # Where the distribution has a Lua, but its luv is not for that one (lua5.5), luv is built from the distribution's own
@@ -52,6 +53,7 @@ packages() {
         check) build_packages lua5.4 && echo lua-check clang-format codespell ;;
         build) build_packages "${2:-lua5.4}" ;;
         core) build_packages "${2:-lua5.4}" && echo lua-busted luajit ;;
+        neovim) packages core luajit && echo neovim ;;
         bare) echo debootstrap debian-archive-keyring ;;
         release)
             echo dpkg-dev git zip unzip && build_packages rock
@@ -69,7 +71,7 @@ packages() {
             command -v npm >/dev/null 2>&1 || echo npm # for scripts/node26.sh
             for name in lua5.1 lua5.2 lua5.3 luajit clang asan rock; do build_packages "$name"; done
             ;;
-        *) die "sets are demo, test, check, counts, bare, bench, release, ci, and build NAME, core NAME" ;;
+        *) die "sets are demo, test, check, counts, neovim, bare, bench, release, ci, and build NAME, core NAME" ;;
     esac
 }
 

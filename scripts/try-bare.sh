@@ -7,7 +7,11 @@
 # SUITE: bookworm (the default; Debian 12), trixie (13), forky (testing; there the spec runs with Lua 5.5, too), or another.
 # --arch: an architecture that this machine can run, such as i386. --worktree: the files as they are now, in place of HEAD.
 # --bring: a folder that is in the clone, too, by its own name.
-# COMMANDs: in place of the README's, each of which is run twice here, the second time briefly.
+# COMMANDs: in place of the README's, each of which is run twice here, the second time briefly. So that a suite's Neovim is
+# tried, for example (scripts/matrix.sh neovim-trixie):
+#
+#   scripts/try-bare.sh trixie 'scripts/setup.sh neovim &&
+#       DGRAM_NO_SETUP=1 DGRAM_BUILD=luajit scripts/test.sh spec/neovim_spec.lua'
 #
 # Needs root, debootstrap, and the right to mount and to make namespaces; says what is missing, and ends with status 77
 # then. The mirror is the one that this machine's apt uses (or DGRAM_MIRROR). The root as debootstrap made it, and the

@@ -236,4 +236,42 @@ describe("after fork(2)", function()
   it("children use the master's own socket", function()
     serves "local function take() return master end"
   end)
+
+  local conversation = [[
+    local function converse()
+      local got, one, two = 0, dgram.createSocket "udp4", dgram.createSocket "udp4"
+      one:on("message", function(msg, rinfo) one:reply(msg, rinfo) end)
+      two:on("message", function()
+        got = got + 1
+        if got == 3 then one:close() two:close() end
+      end)
+      one:bind(0, "127.0.0.1", function()
+        for i = 1, 3 do two:send("number " .. i, one:address().port, "127.0.0.1") end
+      end)
+      dgram.run()
+      return got
+    end
+  ]]
+
+  it("that comes before the first bind, each process has a loop of its own", function()
+    local forks = need(pending, fork.prelude())
+    assert.equal("3\t3\t3\n", runs(forks .. conversation .. [[
+      local first, second = in_child(converse), in_child(converse)
+      print(converse(), wait(first), wait(second))
+    ]]))
+  end)
+
+  it("of a process with a loop, a child that only ends, or runs another program, takes nothing from it", function()
+    local forks = need(pending, fork.prelude())
+    assert.equal("0\nheard\n", runs(forks .. [[
+      local s
+      s = dgram.createSocket("udp4", function(msg) print(msg) s:close() end)
+      s:bind(0, "127.0.0.1")
+      for _ = 1, 3 do dgram.run "nowait" end
+      assert(has_epoll()) -- by io.popen, which starts a program
+      print(wait(in_child(function() return 0 end))) -- by _exit(2)
+      s:send("heard", s:address().port, "127.0.0.1")
+      dgram.run()
+    ]]))
+  end)
 end)

@@ -2,6 +2,8 @@
 -- What ends, ends: nothing spins, the loop closes after the last socket, a Lua state ends with sockets open, and several
 -- states do not meet.
 local loop = require "spec.support.loop"
+local c_module = require "spec.support.c_module"
+local can = require "spec.support.can"
 local child = require "spec.support.child"
 local faults = require "spec.support.faults"
 local peers = require "spec.support.peer"
@@ -9,7 +11,7 @@ local sockets = require "spec.support.sockets"
 local uv = require "luv"
 local dgram = require "dgram"
 
-local new = sockets.new
+local need, new = can.need, sockets.new
 
 describe("nothing spins", function()
   loop.guard()
@@ -231,18 +233,81 @@ describe("a state that ends", function()
       for i = 1, 10 do uv.run "nowait" end
       collectgarbage()
     ]],
+    ["with receivers waiting, and sends queued"] = [[
+      a, b = dgram.createSocket "udp4", dgram.createSocket "udp4"
+      for _, s in ipairs { a, b } do
+        s:bind(0, "127.0.0.1")
+        coroutine.wrap(function() s:receive() error "not to be resumed" end)()
+        coroutine.wrap(function() s:receive(60000) error "not to be resumed" end)()
+      end
+      for i = 1, 3 do uv.run "nowait" end
+      for i = 1, 100 do a:send("hello", b:address().port, "127.0.0.1", print) end
+    ]],
+    ["inside a coroutine that has received, with others waiting"] = [[
+      a = dgram.createSocket "udp4"
+      a:bind(0, "127.0.0.1")
+      coroutine.wrap(function() a:receive() os.exit(0, true) end)()
+      coroutine.wrap(function() a:receive(60000) end)()
+      for i = 1, 10 do a:send("hello", a:address().port, "127.0.0.1") end
+      dgram.run()
+    ]],
+    ["with sends that wait for room in a peer's queue"] = [[
+      a, b = dgram.socketpair()
+      for i = 1, 2000 do a:send("datagram " .. i, print) end
+      coroutine.wrap(function() a:receive() error "not to be resumed" end)()
+      for i = 1, 3 do uv.run "nowait" end
+    ]],
+    -- luv's own finalizer runs the loop until their callbacks have come. Lua 5.1 and LuaJIT may have closed dgram's module
+    -- before, so it has to stay where it is (CMakeLists.txt: nodelete).
+    ["with look-ups under way"] = [[
+      a = dgram.createSocket "udp4"
+      for i = 1, 10 do a:send("hello", 9, i % 2 == 0 and "localhost" or "127.0.0.1.", error) end
+      b = dgram.createSocket "udp4"
+      b:bind(0, "localhost")
+      c = dgram.createSocket "udp4"
+      c:connect(9, "localhost")
+      uv.getaddrinfo("localhost", nil, nil, function() pcall(a.send, a, "hello", 9, "127.0.0.1") end)
+    ]],
+    -- No function of luv's may be called after it: there is no loop any more, and luv crashes.
+    ["after uv.loop_close()"] = [[
+      a = dgram.createSocket "udp4"
+      b = dgram.createSocket "udp4"
+      b:bind(0, "127.0.0.1")
+      b:close()
+      dgram.run()
+      assert(uv.loop_close() == 0)
+    ]],
   }
+
+  -- The end of the program, and os.exit with the request to close the state, which plain Lua 5.1 does not have.
+  local ends = { "" }
+  if _VERSION ~= "Lua 5.1" or rawget(_G, "jit") then ends[2] = "os.exit(true, true)" end
 
   for name, code in pairs(endings) do
     it(name .. " ends quietly", function()
       for _, order in ipairs { { "dgram", "luv" }, { "luv", "dgram" } } do
-        local source = ([[require %q require %q local dgram, uv = require "dgram", require "luv" %s]])
-          :format(order[1], order[2], code)
-        local process = child.lua(source)
-        assert.same({ 0, 0, "" }, { process.status, process.signal, process.err })
+        for _, last in ipairs(ends) do
+          local source = ([[require %q require %q local dgram, uv = require "dgram", require "luv" %s %s]])
+            :format(order[1], order[2], code, last)
+          local process = child.lua(source)
+          assert.same({ 0, 0, "" }, { process.status, process.signal, process.err })
+        end
       end
     end)
   end
+
+  it("has its loop as long as a socket is bound: uv.loop_close() is refused, and changes nothing", function()
+    assert.equal("EBUSY\nhello\n0\n", child.lua_ok [[
+      local dgram, uv = require "dgram", require "luv"
+      local s
+      s = dgram.createSocket("udp4", function(msg) print(msg) s:close() end)
+      s:bind(0, "127.0.0.1")
+      print((select(3, uv.loop_close())))
+      s:send("hello", s:address().port, "127.0.0.1")
+      dgram.run()
+      print((uv.loop_close()))
+    ]])
+  end)
 end)
 
 describe("several Lua states", function()
@@ -296,6 +361,79 @@ describe("several Lua states", function()
       loop.run()
     end)
   end
+
+  -- A server here, a client in another state: their loops take turns.
+  local prelude = [[
+    local dgram = require "dgram"
+    local states = %s
+    local on_message
+    local server = dgram.createSocket("udp4", function(...) on_message(...) end)
+    local port = server:bindSync({ address = "127.0.0.1" }).port
+    function on_message(msg, rinfo) server:reply(msg, rinfo) end
+
+    local other = states.new()
+    other:run(("package.path, package.cpath, port = %%q, %%q, %%d"):format(package.path, package.cpath, port))
+    other:run [=[
+      dgram, got = require "dgram", 0
+      client = dgram.createSocket("udp4", function()
+        got = got + 1
+        client:send("again", port, "127.0.0.1")
+      end)
+      client:bind(0, "127.0.0.1")
+      client:send("first", port, "127.0.0.1")
+    ]=]
+    local function busy()
+      other:run [=[
+        waiting = dgram.createSocket "udp4"
+        waiting:bind(0, "127.0.0.1")
+        coroutine.wrap(function() waiting:receive() end)()
+        coroutine.wrap(function() waiting:receive(60000) end)()
+        dgram.step()
+        for _ = 1, 100 do client:send("queued", port, "127.0.0.1", function() end) end
+        client:send("to a name", port, "localhost")
+      ]=]
+    end
+  ]]
+
+  it("share a thread, and one goes on where the other one ends in the midst of it", function()
+    local load_it = need(pending, c_module.expression "states")
+    assert.equal("here\n", child.lua_ok("%s", prelude:format(load_it) .. [[
+      repeat
+        dgram.step(1)
+        local got = tonumber(other:run "dgram.step(1) return got")
+      until got >= 20
+      busy()
+      other:close()
+      collectgarbage()
+      local last = dgram.createSocket "udp4"
+      function on_message(msg)
+        if msg == "here" then print(msg) server:close() end
+      end
+      last:send("here", port, "127.0.0.1", function() last:close() end)
+      dgram.run()
+    ]]))
+  end)
+
+  it("run their loops, and end, in each other's listeners", function()
+    local load_it = need(pending, c_module.expression "states")
+    assert.equal("ended inside\n", child.lua_ok("%s", prelude:format(load_it) .. [[
+      function on_message(msg, rinfo)
+        server:reply(msg, rinfo)
+        if not other then return end
+        if tonumber(other:run "dgram.step() return got") < 5 then return end
+        busy()
+        other:close()
+        other = nil
+        print "ended inside"
+        server:close()
+      end
+      local timer = require("luv").new_timer()
+      timer:start(1, 1, function()
+        if other then other:run "dgram.step()" else timer:close() end
+      end)
+      dgram.run()
+    ]]))
+  end)
 end)
 
 describe("any call in any order with any argument", function()

@@ -14,9 +14,17 @@ local function neovim()
   return can.program "nvim"
 end
 
---- Starts Neovim with the plugin, on a script.
-local function start(source)
-  local program = need(pending, neovim())
+local function runs_scripts()
+  local program, reason = neovim()
+  if not program then return nil, reason end
+  local minor = child.start(program, { "--version" }):wait().out:match "^NVIM v0%.(%d+)"
+  if minor and tonumber(minor) < 9 then return nil, "this Neovim has no option -l" end
+  return program
+end
+
+--- Starts Neovim with the plugin, on a script; or as the interpreter of the script.
+local function start(source, as_interpreter)
+  local program = need(pending, (as_interpreter and runs_scripts or neovim)())
   local script = unix.path "script.lua"
   local prelude = [[
     local function tell(...)
@@ -36,6 +44,7 @@ local function start(source)
   for name, value in pairs(uv.os_environ()) do
     if not name:find "^LUA_" then env[#env + 1] = name .. "=" .. value end
   end
+  if as_interpreter then return child.start(program, { "-u", "NONE", "-i", "NONE", "-l", script }, { env = env }) end
   return child.start(program, { "--headless", "-u", "NONE", "-i", "NONE", "-n",
     "--cmd", ("set rtp^=%s/examples/neovim"):format(uv.cwd()), "-c", "runtime plugin/datagrams.lua",
     "-c", "luafile " .. script }, { env = env })
@@ -106,6 +115,22 @@ describe("in Neovim", function()
     timer:close()
     client:close()
     loop.run()
+    assert.equal("", process.err)
+  end)
+
+  it("a script of nvim -l ends with sockets open", function()
+    local process = ends_well(start([[
+      local got
+      local s = dgram.createSocket("udp4", function(msg) got = msg end)
+      s:bind(0, "127.0.0.1")
+      coroutine.wrap(function() dgram.createSocket("udp4"):bind(0, "127.0.0.1"):receive() end)()
+      for _ = 1, 3 do s:send("to itself", s:address().port, "127.0.0.1", function() end) end
+      wait(function() return got end)
+      tell(got, select(2, pcall(dgram.run)).code)
+      s:send("on its way", s:address().port, "127.0.0.1", function() end)
+      s:send("to a name", s:address().port, "localhost", function() end)
+    ]], true))
+    assert.equal("to itself\tERR_INVALID_STATE\n", process.out)
     assert.equal("", process.err)
   end)
 
