@@ -103,6 +103,7 @@ local function link(space, name, mtu, router, its_name, net)
   space:ip(("link add %s mtu %d type veth peer name %s mtu %d netns %s"):format(name, mtu, its_name, mtu, router.name))
   for side, end_ in ipairs { { space, name }, { router, its_name } } do
     local where, interface = end_[1], end_[2]
+    no_detection(where) -- neighbours are asked from the link-local address, and that only so many times
     where:ip(("addr add 10.78.%d.%d/24 dev %s"):format(net, side, interface))
     where:ip(("addr add fd78:%d::%d/64 dev %s nodad"):format(net, side, interface))
     where:ip(("link set %s up"):format(interface))
