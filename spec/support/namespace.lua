@@ -80,10 +80,21 @@ local function no_detection(space)
   child.start(assert(can.program "ip"), { "netns", "exec", space.name, "sh", "-c", files }):wait()
 end
 
+-- The link-layer address of one side of a link.
+local function hardware(net, side)
+  return ("02:00:00:00:%02x:%02x"):format(net, side)
+end
+
+-- The two sides of a link know each other: asking takes several tries, each a second later, where much else goes on.
+local function introduce(space, interface, address, net, side)
+  space:ip(("neigh replace %s lladdr %s dev %s nud permanent"):format(address, hardware(net, side), interface))
+end
+
 --- Two namespaces and a pair of interfaces between them. Each has fields: name, interface, ip4, ip6 (link-local).
 function namespace.pair()
   local a, b = namespace.new(), namespace.new()
-  run_ip(("link add dga netns %s type veth peer name dgb netns %s"):format(a.name, b.name))
+  run_ip(("link add dga address %s netns %s type veth peer name dgb address %s netns %s"):format(
+    hardware(0, 1), a.name, hardware(0, 2), b.name))
   for i, space in ipairs { a, b } do
     no_detection(space)
     space.interface = i == 1 and "dga" or "dgb"
@@ -96,17 +107,26 @@ function namespace.pair()
     space:ip(("addr add %s/24 brd 10.77.0.255 dev %s"):format(space.ip4, space.interface))
     space:ip(("addr add %s/64 dev %s nodad"):format(space.ip6, space.interface))
   end
+  for side, ends in ipairs { { b, a }, { a, b } } do
+    introduce(ends[1], ends[1].interface, ends[2].ip4, 0, side)
+    introduce(ends[1], ends[1].interface, ends[2].ip6, 0, side)
+  end
   return a, b
 end
 
 local function link(space, name, mtu, router, its_name, net)
-  space:ip(("link add %s mtu %d type veth peer name %s mtu %d netns %s"):format(name, mtu, its_name, mtu, router.name))
+  space:ip(("link add %s mtu %d address %s type veth peer name %s mtu %d address %s netns %s"):format(
+    name, mtu, hardware(net, 1), its_name, mtu, hardware(net, 2), router.name))
   for side, end_ in ipairs { { space, name }, { router, its_name } } do
     local where, interface = end_[1], end_[2]
     no_detection(where) -- neighbours are asked from the link-local address, and that only so many times
     where:ip(("addr add 10.78.%d.%d/24 dev %s"):format(net, side, interface))
     where:ip(("addr add fd78:%d::%d/64 dev %s nodad"):format(net, side, interface))
     where:ip(("link set %s up"):format(interface))
+  end
+  for side, end_ in ipairs { { router, its_name }, { space, name } } do
+    introduce(end_[1], end_[2], ("10.78.%d.%d"):format(net, side), net, side)
+    introduce(end_[1], end_[2], ("fd78:%d::%d"):format(net, side), net, side)
   end
   space:ip(("route add default via 10.78.%d.2"):format(net))
   space:ip(("-6 route add default via fd78:%d::2 dev %s"):format(net, name))
