@@ -147,6 +147,7 @@ void dg_drain_open(dg_state *state)
  * are done. The reports wait. */
 static void flush_pending(lua_State *L, dg_state *state)
 {
+    state->to_flush = 0; /* what a flush notes again is for the next dispatch */
     for (unsigned left = state->pending_count; left != 0 && state->first_pending != NULL; left--) {
         dg_socket *s = dg_work_next(state);
         unsigned pending = s->job.pending;
@@ -160,7 +161,6 @@ static void flush_pending(lua_State *L, dg_state *state)
             lua_pop(L, 1);
         }
     }
-    state->to_flush = 0;
 }
 
 static void run_events(lua_State *L, dg_state *state)

@@ -135,7 +135,7 @@ typedef struct dg_tx {
     unsigned char errors_in_making; /* callbacks whose error object is being made: `close` comes after them */
 } dg_tx;
 
-/* luv's poll handle for the descriptor, and what it reported. (watch.c; ready_events: ready.c) */
+/* luv's poll handle for the descriptor, and what it reported. (watch.c; ready_events, awaits_turn: ready.c) */
 typedef struct dg_watch {
     unsigned close_serial;             /* serial of the request to close the handle; 0: there was none */
     unsigned char has_handle;          /* DG_SLOT_POLL has a handle */

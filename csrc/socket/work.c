@@ -210,7 +210,7 @@ void dg_work_fail(lua_State *L, int index, int callback, lua_Integer value)
     lua_pushvalue(L, callback);
     lua_insert(L, -2);
     lua_pushinteger(L, value);
-    dg_work_call(L, dg_absindex(L, index));
+    dg_work_call(L, index);
 }
 
 unsigned dg_work_deferred(const dg_state *state)

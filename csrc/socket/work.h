@@ -35,7 +35,7 @@ unsigned dg_work_owed_event(const char *event);
  * socket at `index`; 0: of no socket. */
 void dg_work_call(lua_State *L, int index);
 /* Pops an error, and reports it later: to the callback at `callback` if that is a function (with `value` as second
- * argument), else by the socket's `error` event. */
+ * argument), else by the socket's `error` event. The indices are positive. */
 void dg_work_fail(lua_State *L, int index, int callback, lua_Integer value);
 
 /* For drain.c. A deferred call is four values: the socket or false, the event's name or the function, two arguments. */
