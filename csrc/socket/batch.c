@@ -7,6 +7,7 @@ enum {
     MOST_BYTES = 256 * 1024, /* of a batch: more would leave the CPU's cache before it is delivered */
     MOST_LISTED = 64 * 1024, /* likewise, where `batch` has all of its strings at a time */
     STRING_BYTES = 64,       /* of a string beside its text, and of its places in the lists */
+    LEAST_SLOTS = 2,         /* of a receive: a slot in vain costs less than waking up for a second datagram */
     ENOUGH_FOR_GRO = 4,      /* datagrams of one receive after which UDP_GRO is turned on */
 };
 
@@ -54,12 +55,14 @@ static unsigned most_slots(const dg_socket *s)
 
 int dg_batch_update_want(dg_socket *s, unsigned got)
 {
-    int full = got == s->rx.want;
-    unsigned most = got == 0 ? DG_SLOTS : full || s->rx.moderated ? most_slots(s) : got;
-    if (s->rx.moderated)
-        s->rx.want = (unsigned char)most;
-    else if (got != 0)
-        s->rx.want = (unsigned char)(2 * got < most ? 2 * got : most);
+    if (got == 0)
+        return 0;
+    const int full = got == s->rx.want;
+    const unsigned most = most_slots(s);
+    unsigned want = s->rx.moderated ? most : full ? 2 * got : got;
+    if (want < LEAST_SLOTS)
+        want = LEAST_SLOTS;
+    s->rx.want = (unsigned char)(want < most ? want : most);
     return full && got > 1 && !s->rx.moderated;
 }
 
