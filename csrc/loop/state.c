@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "state.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "../net/descriptor.h"
@@ -8,14 +9,13 @@
 static int state_gc(lua_State *L)
 {
     dg_state *state = lua_touserdata(L, 1);
-    if (state->pending_closes != 0)
-        dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
-    for (; state->pending_closes != 0; state->pending_closes--) {
-        lua_rawgeti(L, -1, (int)(2 * state->pending_closes));
-        if (lua_tointeger(L, -1) >= 0)
-            dg_descriptor_close((int)lua_tointeger(L, -1));
-        lua_pop(L, 1);
+    while (state->pending_closes != 0) {
+        const int fd = state->close_fds[--state->pending_closes];
+        if (fd >= 0)
+            dg_descriptor_close(fd);
     }
+    free(state->close_fds);
+    state->close_fds = NULL;
     if (state->timer_fd >= 0)
         dg_descriptor_close(state->timer_fd);
     state->timer_fd = -1;
@@ -73,10 +73,11 @@ dg_state *dg_state_of(lua_State *L)
 void dg_state_push_callback(lua_State *L, lua_CFunction function)
 {
     dg_registry_push(L);
-    lua_rawgeti(L, -1, DG_REGISTRY_MESSAGE_HANDLER);
-    lua_rawgeti(L, -2, DG_REGISTRY_BODY);
-    lua_remove(L, -3);
-    lua_pushcclosure(L, function, 3);
+    static const int places[] = {DG_REGISTRY_BODY, DG_REGISTRY_MESSAGE_HANDLER};
+    for (int i = 0; i < DG_CALLBACK_UPVALUES - 1; i++)
+        lua_rawgeti(L, -1 - i, places[i]);
+    lua_remove(L, -DG_CALLBACK_UPVALUES);
+    lua_pushcclosure(L, function, DG_CALLBACK_UPVALUES);
 }
 
 dg_arena *dg_state_take_arena(dg_state *state)

@@ -56,9 +56,10 @@ typedef struct dg_state {
     unsigned pending_count;    /* sockets from first_pending to last_pending */
     unsigned char to_flush;    /* one of them may have DG_WORK_FLUSH (work.c, drain.c) */
     unsigned watched;          /* sockets that have a poll handle (watch.c) */
-    unsigned pending_closes;   /* pairs of handle and descriptor in registry[DG_REGISTRY_CLOSE_QUEUE] (watch.c) */
+    unsigned pending_closes;   /* handles in registry[DG_REGISTRY_CLOSE_QUEUE] (watch.c) */
+    int *close_fds;            /* the descriptor to close with each of them, or -1 (watch.c) */
     unsigned handles;          /* handles that sockets have, and those that wait to be closed (watch.c, timers.c) */
-    unsigned close_places;     /* pairs that there is room for in that table (watch.c) */
+    unsigned close_places;     /* handles that there is room for, in the table and the array (watch.c) */
     unsigned close_serials;    /* serial of the newest request to close a socket's handles (watch.c) */
     unsigned closed_serial;    /* requests up to this serial are done (watch.c) */
     unsigned depth;            /* dispatches on the C stack; inside of one the idle handle is not needed */
@@ -102,10 +103,12 @@ dg_state *dg_state_of(lua_State *L);
 /* Pushes a callback for luv that calls one of the state's functions. Pops its first upvalue: the socket, the socket's
  * light userdata, or nil. dg_dispatch_configure comes before. */
 void dg_state_push_callback(lua_State *L, lua_CFunction function);
-/* The upvalues of such a callback. It needs no table look-up for what it uses at each wake-up. */
+/* The upvalues of such a callback. It needs no table look-up for what it uses at each wake-up. The message handler is
+ * one of them in Lua 5.1 alone: from Lua 5.2 on a function without upvalues is no object, and is just pushed. */
 #define DG_UP_SOCKET lua_upvalueindex(1)
-#define DG_UP_MESSAGE_HANDLER lua_upvalueindex(2)
-#define DG_UP_BODY lua_upvalueindex(3)
+#define DG_UP_BODY lua_upvalueindex(2)
+#define DG_UP_MESSAGE_HANDLER lua_upvalueindex(3)
+enum { DG_CALLBACK_UPVALUES = LUA_VERSION_NUM >= 502 ? 2 : 3 };
 
 /* Takes an arena to receive into, or returns NULL without memory; gives it back. */
 dg_arena *dg_state_take_arena(dg_state *state);

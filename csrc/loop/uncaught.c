@@ -4,8 +4,7 @@
 #include "../lua/error.h"
 #include "idle.h"
 
-/* The message handler of protected calls: notes the traceback, and returns the error as it is. */
-static int message_handler(lua_State *L)
+int dg_uncaught_handler(lua_State *L)
 {
     dg_traceback(L, NULL, 1);
     dg_registry_set(L, DG_REGISTRY_TRACEBACK);
@@ -225,13 +224,13 @@ static int set_handler(lua_State *L)
 
 void dg_uncaught_open(lua_State *L)
 {
-    lua_pushcfunction(L, message_handler);
+    lua_pushcfunction(L, dg_uncaught_handler);
     dg_registry_set(L, DG_REGISTRY_MESSAGE_HANDLER);
 }
 
 void dg_uncaught_add(lua_State *L)
 {
-    static const luaL_Reg core[] = {{"messageHandler", message_handler},
+    static const luaL_Reg core[] = {{"messageHandler", dg_uncaught_handler},
                                     {"finish", core_finish},
                                     {"failed", core_failed},
                                     {"xpcall", core_xpcall},

@@ -8,6 +8,18 @@
 
 DG_HIDDEN_BEGIN
 
+/* The message handler of protected calls: notes the traceback, and returns the error as it is. */
+int dg_uncaught_handler(lua_State *L);
+/* Pushes it, in a callback of dg_state_push_callback's. Allocates nothing. */
+static inline void dg_uncaught_push_handler(lua_State *L)
+{
+#if LUA_VERSION_NUM >= 502
+    lua_pushcfunction(L, dg_uncaught_handler);
+#else
+    lua_pushvalue(L, DG_UP_MESSAGE_HANDLER);
+#endif
+}
+
 /* Pops an error that a protected call with the state's message handler caught, and hands it to the handler or keeps it.
  * Never raises: an error that there is no memory to keep is counted. */
 void dg_uncaught_take(lua_State *L, dg_state *state);

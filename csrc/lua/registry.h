@@ -25,7 +25,7 @@ enum dg_registry_place {
     DG_REGISTRY_HANDLER,         /* the function given to setUncaughtHandler */
     DG_REGISTRY_HOOKS,           /* functions of the Lua side that C calls, by name (init.lua) */
     DG_REGISTRY_UV,              /* luv's module table, once it was found, or the loop of setLoop */
-    DG_REGISTRY_CLOSE_QUEUE,     /* handles that wait to be closed, each with a descriptor to close, or -1 */
+    DG_REGISTRY_CLOSE_QUEUE,     /* handles that wait to be closed (watch.c) */
     DG_REGISTRY_IDLE,            /* luv's idle handle, while there is one */
     DG_REGISTRY_MODERATE,        /* moderation.c's function for protected calls */
     DG_REGISTRY_TIMER,           /* the poll handle of the timer, while there is one */

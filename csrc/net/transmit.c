@@ -56,7 +56,7 @@ static unsigned lay_out(const dg_transmitter *transmitter, const dg_queue *queue
 /* So many datagrams of a failed GSO batch, from its front, were sent or failed singly. */
 static void count_singles(dg_transmitter *transmitter, unsigned count)
 {
-    transmitter->single -= transmitter->single < count ? transmitter->single : count;
+    transmitter->single = (unsigned char)(transmitter->single < count ? 0 : transmitter->single - count);
 }
 
 static void mark_failed(dg_transmitter *transmitter, dg_queue *queue, int error)
@@ -121,7 +121,7 @@ static void handle_gso_error(dg_transmitter *transmitter, const dg_route *route,
     }
     if (error == -EIO)
         transmitter->offloads.segments = 0;
-    transmitter->single = count;
+    transmitter->single = (unsigned char)count; /* DG_MOST_SEGMENTS at most */
 }
 
 /* The first message failed. The kernel reports an earlier datagram's error only once. So the message is sent again; if

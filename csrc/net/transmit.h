@@ -15,7 +15,7 @@ enum dg_hears_late { DG_HEARS_NONE, DG_HEARS_HARD, DG_HEARS_ALL };
 
 typedef struct dg_transmitter {
     dg_offloads offloads;
-    uint32_t single;          /* so many waiting datagrams from the front go singly, because their GSO batch failed */
+    unsigned char single;     /* so many waiting datagrams from the front go singly, because their GSO batch failed */
     unsigned char hears_late; /* dg_hears_late */
     int deferred_error;       /* an error that may be an earlier datagram's: the next call will show whose */
     int late_error;           /* an error that was an earlier datagram's, for the owner to take */

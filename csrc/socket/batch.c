@@ -58,11 +58,14 @@ int dg_batch_update_want(dg_socket *s, unsigned got)
     if (got == 0)
         return 0;
     const int full = got == s->rx.want;
-    const unsigned most = most_slots(s);
-    unsigned want = s->rx.moderated ? most : full ? 2 * got : got;
-    if (want < LEAST_SLOTS)
+    unsigned want = s->rx.moderated ? DG_SLOTS : full ? 2 * got : got;
+    if (want <= LEAST_SLOTS) {
         want = LEAST_SLOTS;
-    s->rx.want = (unsigned char)(want < most ? want : most);
+    } else {
+        const unsigned most = most_slots(s);
+        want = want < most ? want : most;
+    }
+    s->rx.want = (unsigned char)want;
     return full && got > 1 && !s->rx.moderated;
 }
 
@@ -71,7 +74,7 @@ int dg_batch_receive(dg_socket *s)
     int got = receive_batch(s, s->rx.want);
     coalesce_if_it_pays(s, got);
     s->rx.batch_at = s->rx.batch_offset = s->rx.announced = 0;
-    s->rx.batch_count = got > 0 ? (unsigned)got : 0;
+    s->rx.batch_count = got > 0 ? (unsigned char)got : 0;
     if (got == -EAGAIN || got == -EWOULDBLOCK) {
         s->rx.has_strangers = 0;
         return 0;
@@ -136,5 +139,5 @@ void dg_batch_remove_refused(dg_socket *s)
             *dg_arena_slot(s->rx.batch, kept++) = *slot;
     }
     if (kept < s->rx.batch_count)
-        s->rx.batch_count = kept;
+        s->rx.batch_count = (unsigned char)kept;
 }

@@ -14,10 +14,10 @@ static int place(const dg_callbacks *callbacks, unsigned serial)
 static void push_slots(lua_State *L, const dg_callbacks *callbacks, int owner)
 {
     dg_getuservalue(L, owner);
-    if (callbacks->key == NULL)
+    if (!callbacks->of_lane)
         return;
     lua_rawgeti(L, -1, DG_SLOT_LANES);
-    dg_rawgetp(L, -1, callbacks->key);
+    dg_rawgetp(L, -1, callbacks);
     lua_insert(L, -3);
     lua_pop(L, 2);
 }

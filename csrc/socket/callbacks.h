@@ -13,12 +13,12 @@
 DG_HIDDEN_BEGIN
 
 typedef struct dg_callbacks {
-    unsigned waiting;    /* tags that were added and not yet taken */
-    unsigned head, tail; /* serials of the callback taken last, and of the callback added last */
-    unsigned room;       /* places of the ring, a power of two; 0: there is no ring */
-    unsigned rings;      /* how many rings there were: a larger ring replaces the old one */
-    const void *last;    /* address of the callback added last; while tags are waiting the ring keeps it alive */
-    const void *key;     /* NULL: the ring is the socket's; else the lane (lanes.h) whose ring it is */
+    unsigned waiting;      /* tags that were added and not yet taken */
+    unsigned head, tail;   /* serials of the callback taken last, and of the callback added last */
+    unsigned room;         /* places of the ring, a power of two; 0: there is no ring */
+    unsigned rings;        /* how many rings there were: a larger ring replaces the old one */
+    unsigned char of_lane; /* the ring is a lane's (lanes.h), not the socket's own */
+    const void *last;      /* address of the callback added last; while tags are waiting the ring keeps it alive */
 } dg_callbacks;
 
 /* The callback tag of a datagram in the send queue: 0 without a callback, else the serial of its callback, with these

@@ -83,7 +83,7 @@ static void run_body(lua_State *L, dg_state *state, dg_socket *s, int index)
     state->dispatch.socket = s;
     state->dispatch.begun = state->dispatch.drain_opened = 0;
     state->depth++;
-    lua_pushvalue(L, DG_UP_MESSAGE_HANDLER);
+    dg_uncaught_push_handler(L);
     do {
         state->dispatch.entered = 0;
         lua_pushvalue(L, DG_UP_BODY);

@@ -48,10 +48,10 @@ static void forget_table(lua_State *L, int index, const dg_lane *lane)
     dg_getuservalue(L, index);
     lua_rawgeti(L, -1, DG_SLOT_LANES);
     if (lua_istable(L, -1)) {
-        dg_rawgetp(L, top + 2, lane);
+        dg_rawgetp(L, top + 2, &lane->callbacks);
         if (!lua_isnil(L, -1)) {
             lua_pushnil(L);
-            dg_rawsetp(L, top + 2, lane);
+            dg_rawsetp(L, top + 2, &lane->callbacks);
         }
     }
     lua_settop(L, top);
@@ -63,10 +63,10 @@ static int make_tables(lua_State *L)
 {
     dg_lane *lane = lua_touserdata(L, 2);
     push_tables(L, 1);
-    dg_rawgetp(L, 4, lane);
+    dg_rawgetp(L, 4, &lane->callbacks);
     if (lua_isnil(L, -1)) {
         lua_createtable(L, DG_SLOTS_AT_FIRST, 0);
-        dg_rawsetp(L, 4, lane);
+        dg_rawsetp(L, 4, &lane->callbacks);
     }
     dg_callbacks_make_room(L, &lane->callbacks, 1, (unsigned)lua_tointeger(L, 3));
     return 0;
@@ -80,7 +80,7 @@ static dg_lane *new_lane(dg_socket *s, const dg_address *to)
     memset(lane, 0, sizeof *lane);
     dg_address_copy(&lane->route.to, to);
     dg_queue_init(&lane->queue, &s->state->spare);
-    lane->callbacks.key = lane;
+    lane->callbacks.of_lane = 1;
     return lane;
 }
 

@@ -114,7 +114,7 @@ void dg_lists_deliver(lua_State *L, dg_receive_frame *frame, dg_socket *s)
     int whole = dg_lists_mark(s) == lists.mark && dg_receive_pending(s) && append_slots(L, frame, s, &lists, end);
     dg_receive_release(s, outer);
     if (whole && dg_receive_pending(s) && (s->rx.receiving & DG_TAKES_LISTS)) {
-        s->rx.announced = end;
+        s->rx.announced = (unsigned char)end;
         while (!dg_receive_wants_messages(s) && s->rx.batch_at < end)
             dg_batch_pass_slot(s);
         lua_rawgeti(L, frame->base, DG_SLOT_LISTS);

@@ -79,13 +79,13 @@ typedef struct dg_binding {
 } dg_binding;
 
 /* From the kernel to the receiver. (receive.c, batch.c, lists.c, listen.c; calls of receive: lone.c, timers.c;
- * busy_poll.c; from `interval` on moderation.c) */
+ * busy_poll.c; interval and window_at: moderation.c) */
 typedef struct dg_rx {
-    dg_arena *batch; /* received and not yet delivered: slots [batch_at .. batch_count) */
-    unsigned batch_count, batch_at;
-    unsigned announced;          /* the first slots, up to this one, have been in a `batch` event */
-    uint32_t batch_offset;       /* bytes of the first of these slots that are delivered */
-    unsigned reader_depth;       /* depth of the dispatch that reads the batch, which must stay then; 0: none does */
+    dg_arena *batch;       /* received and not yet delivered: slots [batch_at .. batch_count) */
+    uint32_t batch_offset; /* bytes of the first of these slots that are delivered */
+    unsigned reader_depth; /* depth of the dispatch that reads the batch, which must stay then; 0: none does */
+    unsigned char batch_count, batch_at;
+    unsigned char announced;     /* the first slots, up to this one, have been in a `batch` event */
     unsigned char receiving;     /* set of dg_takers: who receives */
     unsigned char takes_rinfo;   /* the receiver may have a second parameter */
     unsigned char stopped;       /* set of dg_stopped: why nothing is received */
@@ -100,6 +100,8 @@ typedef struct dg_rx {
     unsigned char hears_errors;  /* the option recvErrors (icmp.c) */
     unsigned char has_deadline;  /* a timer is started for one of the calls (timers.c) */
     unsigned char time_in_ns;    /* timestamps are integers (asked.c) */
+    unsigned char wakes;         /* wake-ups in the window (moderation.c) */
+    unsigned char moderated;     /* its poll is stopped, and the timer's callback receives (moderation.c) */
     dg_asked asked;              /* what the kernel tells with each datagram (asked.c) */
     uint32_t dropped;            /* datagrams that the kernel had dropped when it was last asked */
     uint32_t handed, handed_in;  /* datagrams that were handed out in a turn of the loop; the turn's serial */
@@ -112,8 +114,6 @@ typedef struct dg_rx {
     uint32_t received_before; /* datagrams that had come before the last such wait, modulo 2^32 */
     uint32_t interval;        /* the option moderation: microseconds; 0: never */
     uint32_t window_at;       /* when the window of wake-ups began (dg_timer_clock) */
-    unsigned char wakes;      /* wake-ups in the window */
-    unsigned char moderated;  /* its poll is stopped, and the timer's callback receives */
 } dg_rx;
 
 /* From send to the kernel. (send_queue.c; awaiting_*: send_names.c; lanes: lanes.c; errors_in_making: report.c; the
@@ -170,8 +170,8 @@ typedef struct dg_socket {
     unsigned char v6only;      /* the option ipv6Only */
     unsigned char may_segment; /* the option gso */
     unsigned char kept_alive;  /* registry[DG_REGISTRY_KEPT_ALIVE] has it */
-    dg_job job;
     dg_watch watch;
+    dg_job job;
     dg_rx rx;
     dg_tx tx;
     dg_peer peer;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "watch.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 #include "../net/descriptor.h"
+#include "../lua/error.h"
 #include "../loop/due.h"
 #include "../loop/idle.h"
 #include "../loop/luv.h"
@@ -21,16 +25,30 @@ static const char *const modes[] = {NULL, "r", "w", "rw", "d", "rd", "wd", "rwd"
 
 enum { UNKNOWN = 2 }; /* handle_unreferenced of a handle that another socket had */
 
+enum { CLOSE_PLACES_AT_FIRST = 8 };
+
+/* The close queue is a table of handles, and an array with the descriptor that is closed with each. */
+static void set_place(lua_State *L, dg_state *state, unsigned place, int fd)
+{
+    lua_rawseti(L, -2, (int)place + 1);
+    state->close_fds[place] = fd;
+}
+
 /* A finalizer that finds no memory cannot try again later, so a handle's place in the close queue is there before the
  * handle is. Free places hold false: the table could shrink if they were nil. */
 static void reserve_place(lua_State *L, dg_state *state)
 {
+    if (state->handles < state->close_places)
+        return;
+    const unsigned places = state->close_places != 0 ? 2 * state->close_places : CLOSE_PLACES_AT_FIRST;
+    int *fds = realloc(state->close_fds, places * sizeof *fds);
+    if (fds == NULL)
+        dg_error_raise_system(L, -ENOMEM, "new_poll", NULL);
+    state->close_fds = fds;
     dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
-    for (; state->close_places <= state->handles; state->close_places++) {
-        for (int i = 1; i <= 2; i++) {
-            lua_pushboolean(L, 0);
-            lua_rawseti(L, -2, (int)(2 * state->close_places) + i);
-        }
+    for (; state->close_places < places; state->close_places++) {
+        lua_pushboolean(L, 0);
+        set_place(L, state, state->close_places, -1);
     }
     lua_pop(L, 1);
 }
@@ -193,10 +211,7 @@ static void queue_handles(lua_State *L, int index, dg_socket *s, int fd)
             lua_pop(L, 1);
             continue;
         }
-        int place = (int)(2 * state->pending_closes++);
-        lua_rawseti(L, -2, place + 1);
-        lua_pushinteger(L, slots[i] == DG_SLOT_POLL ? fd : -1);
-        lua_rawseti(L, -2, place + 2);
+        set_place(L, state, state->pending_closes++, slots[i] == DG_SLOT_POLL ? fd : -1);
         lua_pushnil(L);
         lua_rawseti(L, -3, slots[i]);
     }
@@ -235,17 +250,15 @@ void dg_watch_release(lua_State *L, int index, dg_socket *s)
 static void reuse_handle(lua_State *L, int index, dg_socket *s, unsigned place)
 {
     dg_state *state = s->state;
-    int last = (int)(2 * --state->pending_closes), at = (int)(2 * place);
+    const unsigned last = --state->pending_closes;
     dg_getuservalue(L, index);
     dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
-    lua_rawgeti(L, -1, at + 1);
+    lua_rawgeti(L, -1, (int)place + 1);
     lua_rawseti(L, -3, DG_SLOT_POLL);
-    for (int i = 1; i <= 2; i++) {
-        lua_rawgeti(L, -1, last + i);
-        lua_rawseti(L, -2, at + i);
-    }
+    lua_rawgeti(L, -1, (int)last + 1);
+    set_place(L, state, place, state->close_fds[last]);
     lua_pushboolean(L, 0);
-    lua_rawseti(L, -2, last + 1);
+    lua_rawseti(L, -2, (int)last + 1);
     lua_pop(L, 2);
     state->watched++;
     s->watch.has_handle = 1;
@@ -254,14 +267,13 @@ static void reuse_handle(lua_State *L, int index, dg_socket *s, unsigned place)
 
 /* Returns the descriptor's number that a place of the close queue keeps taken; -1: there is none, or the program has
  * closed the handle itself. The queue is on top of the stack. */
-static int reusable_fd(lua_State *L, unsigned place)
+static int reusable_fd(lua_State *L, const dg_state *state, unsigned place)
 {
-    lua_rawgeti(L, -1, (int)(2 * place + 2));
-    int number = (int)lua_tointeger(L, -1);
-    lua_rawgeti(L, -2, (int)(2 * place + 1));
+    int number = state->close_fds[place];
+    lua_rawgeti(L, -1, (int)place + 1);
     if (number >= 0 && dg_luv_is_closing(L))
         number = -1;
-    lua_pop(L, 2);
+    lua_pop(L, 1);
     return number;
 }
 
@@ -273,13 +285,12 @@ int dg_watch_open(lua_State *L, int index, dg_socket *s)
     index = dg_absindex(L, index);
     dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
     while (number < 0 && place-- != 0)
-        number = reusable_fd(L, place);
+        number = reusable_fd(L, state, place);
     int fd = number >= 0 ? dg_descriptor_open_as(s->family, number) : dg_descriptor_open(s->family);
     if (number >= 0 && fd == number) {
         reuse_handle(L, index, s, place);
     } else if (number >= 0 && !dg_descriptor_is_open(number)) { /* another thread has taken the number meanwhile */
-        lua_pushinteger(L, -1);
-        lua_rawseti(L, -2, (int)(2 * place + 2));
+        state->close_fds[place] = -1;
     }
     lua_pop(L, 1);
     return fd;
@@ -331,17 +342,15 @@ void dg_watch_close_pending(lua_State *L, dg_state *state)
         return;
     dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
     while (state->pending_closes != 0) {
-        unsigned last = --state->pending_closes;
+        const unsigned last = --state->pending_closes;
+        const int fd = state->close_fds[last];
         state->handles--;
-        lua_rawgeti(L, -1, (int)(2 * last + 2));
-        int fd = (int)lua_tointeger(L, -1);
-        lua_pop(L, 1);
-        lua_rawgeti(L, -1, (int)(2 * last + 1));
+        lua_rawgeti(L, -1, (int)last + 1);
+        lua_pushboolean(L, 0);
+        lua_rawseti(L, -3, (int)last + 1); /* before the call: a finalizer may use the place then */
         dg_luv_call(L, "close");
         if (fd >= 0)
             dg_descriptor_close(fd);
-        lua_pushboolean(L, 0);
-        lua_rawseti(L, -2, (int)(2 * last + 1));
     }
     lua_pop(L, 1);
 }
