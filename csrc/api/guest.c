@@ -136,11 +136,10 @@ static int guest_step(lua_State *L)
     return run(L, "nowait");
 }
 
-static const luaL_Reg no_methods[] = {{NULL, NULL}};
 static const luaL_Reg core[] = {
     {"pollfd", guest_pollfd}, {"timeout", guest_timeout}, {"step", guest_step}, {NULL, NULL}};
 
 void dg_guest_open(lua_State *L)
 {
-    dg_socket_add(L, no_methods, core);
+    dg_socket_add(L, NULL, core);
 }

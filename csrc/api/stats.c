@@ -54,9 +54,8 @@ static int socket_stats(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {{"stats", socket_stats}, {NULL, NULL}};
-static const luaL_Reg core[] = {{NULL, NULL}};
 
 void dg_stats_open(lua_State *L)
 {
-    dg_socket_add(L, methods, core);
+    dg_socket_add(L, methods, NULL);
 }

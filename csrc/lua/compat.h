@@ -96,11 +96,11 @@ static inline void dg_getuservalue(lua_State *L, int index)
 #endif
 }
 
-/* Sets the functions into the table on top of the stack. They have no upvalues: from Lua 5.2 on such a function is no
- * object, so loading the module makes none, and a call reads none. */
+/* Sets the functions (NULL: none) into the table on top of the stack. They have no upvalues: from Lua 5.2 on such a
+ * function is no object, so loading the module makes none, and a call reads none. */
 static inline void dg_setfuncs(lua_State *L, const luaL_Reg *functions)
 {
-    for (; functions->name != NULL; functions++) {
+    for (; functions != NULL && functions->name != NULL; functions++) {
         lua_pushcfunction(L, functions->func);
         lua_setfield(L, -2, functions->name);
     }

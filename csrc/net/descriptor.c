@@ -282,8 +282,7 @@ static int drop_one(int fd)
     header.msg_iovlen = 1;
     header.msg_control = &control;
 #if defined(SO_PASSCRED)
-    header.msg_controllen =
-        CMSG_SPACE(sizeof(struct ucred)); /* there is no room for descriptors, so none are received */
+    header.msg_controllen = CMSG_SPACE(sizeof(struct ucred)); /* no room for descriptors: none are received */
 #endif
     ssize_t length = recvmsg(fd, &header, MSG_DONTWAIT);
     return length > 0 || (length == 0 && header.msg_controllen != 0) || (length < 0 && errno == EINTR);

@@ -132,9 +132,9 @@ static void handle_error(dg_transmitter *transmitter, dg_queue *queue, unsigned 
         transmitter->deferred_error = error;
         return;
     }
+    /* If the errors differ, the first one was not the message's. */
     if (transmitter->deferred_error != 0 && transmitter->deferred_error != error)
-        transmitter->late_error =
-            transmitter->deferred_error; /* the errors differ: the first one was not the message's */
+        transmitter->late_error = transmitter->deferred_error;
     transmitter->deferred_error = 0;
     if (count > 1)
         handle_gso_error(transmitter, dg_queue_route(queue, dg_queue_waiting(queue, 0)), count, error);

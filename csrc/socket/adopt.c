@@ -110,10 +110,9 @@ static int core_adopt(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg methods[] = {{NULL, NULL}};
 static const luaL_Reg core[] = {{"adopt", core_adopt}, {NULL, NULL}};
 
 void dg_adopt_open(lua_State *L)
 {
-    dg_socket_add(L, methods, core);
+    dg_socket_add(L, NULL, core);
 }

@@ -105,10 +105,9 @@ int dg_asked_push(lua_State *L, int index, const dg_socket *s, const dg_ancillar
     return 8;
 }
 
-static const luaL_Reg no_methods[] = {{NULL, NULL}};
 static const luaL_Reg core[] = {{"ask", core_ask}, {NULL, NULL}};
 
 void dg_asked_open(lua_State *L)
 {
-    dg_socket_add(L, no_methods, core);
+    dg_socket_add(L, NULL, core);
 }

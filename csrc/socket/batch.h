@@ -11,8 +11,8 @@ DG_HIDDEN_BEGIN
 
 /* Receives the next batch. Returns how many slots are filled, or a negative errno. */
 int dg_batch_receive(dg_socket *s);
-/* Sets how many slots the next receive offers: twice as many if all were filled, else as many as were filled. A
- * moderated socket always offers as many as it may. Returns whether to receive again at once. */
+/* Sets how many slots the next receive offers: twice as many if all were filled, else as many as were filled, and at
+ * least two. A moderated socket always offers as many as it may. Returns whether to receive again at once. */
 int dg_batch_update_want(dg_socket *s, unsigned got);
 /* Returns how many datagrams a slot has from an offset on. */
 static inline unsigned dg_batch_datagrams(const dg_received *slot, uint32_t offset)

@@ -26,12 +26,8 @@ static int prepare_body(lua_State *L)
 
 int dg_bind_prepare(lua_State *L, int index, dg_socket *s, int *has_event)
 {
-    index = dg_absindex(L, index);
-    lua_pushcfunction(L, prepare_body);
-    lua_pushvalue(L, index);
-    lua_pushlightuserdata(L, s);
     s->local.will_bind = 1;
-    int status = lua_pcall(L, 2, 1, 0);
+    int status = dg_socket_call(L, index, s, prepare_body, 0, 1);
     s->local.will_bind = 0;
     if (status != 0)
         return 0;
@@ -49,11 +45,8 @@ static int protected_update(lua_State *L)
 /* Nothing was bound, so luv need not watch. */
 static void undo_watch(lua_State *L, int index, dg_socket *s)
 {
-    index = dg_absindex(L, index);
-    lua_pushcfunction(L, protected_update);
-    lua_pushvalue(L, index);
-    lua_pushlightuserdata(L, s);
-    if (lua_pcall(L, 2, 0, 0) != 0) /* without memory the next change of state stops the poll */
+    if (dg_socket_call(L, index, s, protected_update, 0, 0) !=
+        0) /* without memory the next change of state stops the poll */
         lua_pop(L, 1);
 }
 

@@ -70,10 +70,9 @@ static int core_set_busy_poll(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg methods[] = {{NULL, NULL}};
 static const luaL_Reg core[] = {{"setBusyPoll", core_set_busy_poll}, {NULL, NULL}};
 
 void dg_busy_poll_open(lua_State *L)
 {
-    dg_socket_add(L, methods, core);
+    dg_socket_add(L, NULL, core);
 }

@@ -64,7 +64,7 @@ unsigned dg_close_work(const dg_socket *s)
     return DG_WORK_CLOSE | (s->rx.has_calls ? (unsigned)DG_WORK_CALLS : 0);
 }
 
-static void begin_close(lua_State *L, int index, dg_socket *s)
+void dg_close_begin(lua_State *L, int index, dg_socket *s)
 {
     dg_getuservalue(L, index);
     dg_socket_target_nobody(L, lua_gettop(L));
@@ -73,6 +73,11 @@ static void begin_close(lua_State *L, int index, dg_socket *s)
     dg_bind_end_lookup(s);
     dg_connect_end_lookup(s);
     dg_receive_drop(s);
+}
+
+static void close_socket(lua_State *L, int index, dg_socket *s)
+{
+    dg_close_begin(L, index, s);
     /* What the kernel takes goes now, so that mostly the port is free when close() returns. */
     dg_work_add(L, index, s, DG_WORK_FLUSH | dg_close_work(s));
     dg_send_queue_flush_all(L, index, s);
@@ -86,7 +91,7 @@ static int core_close(lua_State *L)
 {
     dg_socket *s = dg_socket_running(L);
     lua_settop(L, 1);
-    begin_close(L, 1, s);
+    close_socket(L, 1, s);
     return 1;
 }
 
@@ -96,7 +101,7 @@ static int core_close_plain(lua_State *L)
     dg_socket *s = dg_socket_running(L);
     if (lua_gettop(L) != 1)
         return 0;
-    begin_close(L, 1, s);
+    close_socket(L, 1, s);
     return 1;
 }
 
@@ -114,7 +119,7 @@ static int socket_meta_close(lua_State *L)
 {
     dg_socket *s = dg_socket_check(L);
     if (s->life == DG_OPEN)
-        begin_close(L, 1, s);
+        close_socket(L, 1, s);
     return 0;
 }
 

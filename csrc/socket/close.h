@@ -7,6 +7,8 @@
 
 DG_HIDDEN_BEGIN
 
+/* The socket is closing from now on: nothing is received, bound or connected any more. Allocates nothing. */
+void dg_close_begin(lua_State *L, int index, dg_socket *s);
 /* Closes the descriptor if the socket is closing and nothing waits to be sent; emits `close` when all is reported. */
 void dg_close_finish(lua_State *L, int index, dg_socket *s);
 /* Returns the work to note for a socket that closes: calls of receive that wait end, too. */

@@ -124,10 +124,9 @@ static int core_open(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg no_methods[] = {{NULL, NULL}};
 static const luaL_Reg core[] = {{"open", core_open}, {NULL, NULL}};
 
 void dg_create_open(lua_State *L)
 {
-    dg_socket_add(L, no_methods, core);
+    dg_socket_add(L, NULL, core);
 }

@@ -5,9 +5,7 @@
 
 #include "../net/descriptor.h"
 #include "../lua/error.h"
-#include "bind.h"
 #include "close.h"
-#include "connect.h"
 #include "receive.h"
 #include "send_queue.h"
 #include "watch.h"
@@ -35,13 +33,7 @@ static int take_descriptor(lua_State *L, dg_socket *s)
     int fd = s->watch.has_handle ? dg_descriptor_duplicate(s->fd) : s->fd;
     if (fd < 0)
         return fd;
-    dg_getuservalue(L, 1);
-    dg_socket_target_nobody(L, lua_gettop(L));
-    lua_pop(L, 1);
-    s->life = DG_CLOSING;
-    dg_bind_end_lookup(s);
-    dg_connect_end_lookup(s);
-    dg_receive_drop(s);
+    dg_close_begin(L, 1, s);
     dg_receive_keep_dropped(s);
     dg_unix_file_forget(&s->local.file); /* it is the file of whoever has the descriptor */
     if (fd == s->fd)
@@ -93,9 +85,8 @@ static int socket_detach(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {{"detach", socket_detach}, {NULL, NULL}};
-static const luaL_Reg core[] = {{NULL, NULL}};
 
 void dg_detach_open(lua_State *L)
 {
-    dg_socket_add(L, methods, core);
+    dg_socket_add(L, methods, NULL);
 }

@@ -96,10 +96,9 @@ static int core_hear_errors(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg no_methods[] = {{NULL, NULL}};
 static const luaL_Reg core[] = {{"hearErrors", core_hear_errors}, {NULL, NULL}};
 
 void dg_icmp_open(lua_State *L)
 {
-    dg_socket_add(L, no_methods, core);
+    dg_socket_add(L, NULL, core);
 }

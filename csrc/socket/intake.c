@@ -56,10 +56,9 @@ static int core_set_intake(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg no_methods[] = {{NULL, NULL}};
 static const luaL_Reg core[] = {{"setIntake", core_set_intake}, {NULL, NULL}};
 
 void dg_intake_open(lua_State *L)
 {
-    dg_socket_add(L, no_methods, core);
+    dg_socket_add(L, NULL, core);
 }

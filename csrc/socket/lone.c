@@ -244,6 +244,5 @@ void dg_lone_open(lua_State *L)
 #endif
         {NULL, NULL}
     };
-    static const luaL_Reg methods[] = {{NULL, NULL}};
-    dg_socket_add(L, methods, core);
+    dg_socket_add(L, NULL, core);
 }

@@ -272,12 +272,11 @@ static int core_set_moderation(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg methods[] = {{NULL, NULL}};
 static const luaL_Reg core[] = {{"setModeration", core_set_moderation}, {NULL, NULL}};
 
 void dg_moderation_open(lua_State *L)
 {
-    dg_socket_add(L, methods, core);
+    dg_socket_add(L, NULL, core);
     lua_pushcfunction(L, run_step);
     dg_registry_set(L, DG_REGISTRY_MODERATE);
 }

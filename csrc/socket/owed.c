@@ -73,10 +73,9 @@ static int core_listened(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg methods[] = {{NULL, NULL}};
 static const luaL_Reg core[] = {{"listened", core_listened}, {NULL, NULL}};
 
 void dg_owed_open(lua_State *L)
 {
-    dg_socket_add(L, methods, core);
+    dg_socket_add(L, NULL, core);
 }

@@ -38,10 +38,9 @@ static int core_pair(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg no_methods[] = {{NULL, NULL}};
 static const luaL_Reg core[] = {{"pair", core_pair}, {NULL, NULL}};
 
 void dg_pair_open(lua_State *L)
 {
-    dg_socket_add(L, no_methods, core);
+    dg_socket_add(L, NULL, core);
 }

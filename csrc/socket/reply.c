@@ -100,9 +100,8 @@ static int socket_reply(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {{"reply", socket_reply}, {NULL, NULL}};
-static const luaL_Reg core[] = {{NULL, NULL}};
 
 void dg_reply_open(lua_State *L)
 {
-    dg_socket_add(L, methods, core);
+    dg_socket_add(L, methods, NULL);
 }

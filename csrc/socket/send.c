@@ -181,9 +181,7 @@ static const luaL_Reg methods[] = {
     {NULL, NULL},
 };
 
-static const luaL_Reg core[] = {{NULL, NULL}};
-
 void dg_send_open(lua_State *L)
 {
-    dg_socket_add(L, methods, core);
+    dg_socket_add(L, methods, NULL);
 }

@@ -99,8 +99,8 @@ static int put_all(lua_State *L, dg_socket *s, int list, const dg_route *route, 
         has_room = dg_send_queue_put(L, s, &payload, &t.route, &reporting);
         lua_pop(L, 1);
         keep_destination(&t, s);
-        if (i + 1 < count && t.route.options.set ==
-                                 0) /* the last one goes through dg_send_queue_put, which returns the method's result */
+        /* The last one goes through dg_send_queue_put, which returns the method's result. */
+        if (i + 1 < count && t.route.options.set == 0)
             i += append_within_credit(L, s, list, i + 1, count - 1, &t.plain, &reporting);
     }
     complete(L, &reporting);

@@ -179,10 +179,9 @@ static int core_send_resolved(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg methods[] = {{NULL, NULL}};
 static const luaL_Reg core[] = {{"sendResolved", core_send_resolved}, {NULL, NULL}};
 
 void dg_send_names_open(lua_State *L)
 {
-    dg_socket_add(L, methods, core);
+    dg_socket_add(L, NULL, core);
 }

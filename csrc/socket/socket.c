@@ -88,6 +88,20 @@ void dg_socket_push(lua_State *L, const dg_socket *s)
     lua_remove(L, -2);
 }
 
+int dg_socket_call(lua_State *L, int index, dg_socket *s, lua_CFunction body, int arguments, int results)
+{
+    const int first = lua_gettop(L) + 1 - arguments;
+    if (index < 0 && index > LUA_REGISTRYINDEX)
+        index += first;
+    lua_pushcfunction(L, body);
+    lua_insert(L, first);
+    lua_pushvalue(L, index);
+    lua_insert(L, first + 1);
+    lua_pushlightuserdata(L, s);
+    lua_insert(L, first + 2);
+    return lua_pcall(L, arguments + 2, results, 0);
+}
+
 static int must_live(const dg_socket *s)
 {
     if (s->job.queued || s->job.pending != 0 || s->job.running != 0 || s->state->current == s || s->tx.blocked ||

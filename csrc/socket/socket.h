@@ -191,6 +191,10 @@ void dg_socket_raise_closed(lua_State *L);
 /* Pushes the userdata of a socket, or nil while it is being collected. */
 void dg_socket_push(lua_State *L, const dg_socket *s);
 
+/* Calls body(socket, its light userdata, ...) in protected mode, with the `arguments` values on top of the stack, which
+ * it pops; `index` is the socket's without them. Returns lua_pcall's status, and leaves the error or the results. */
+int dg_socket_call(lua_State *L, int index, dg_socket *s, lua_CFunction body, int arguments, int results);
+
 /* Keeps the socket at `index` from being collected while it has work or may receive, and else ends that. Changes that
  * also matter to the poll call dg_watch_update, which calls this. */
 void dg_socket_keep_alive(lua_State *L, int index, dg_socket *s);
@@ -244,7 +248,7 @@ static inline int dg_socket_unreferenced(const dg_socket *s)
     return s->watch.unreferenced && !s->tx.blocked && !s->tx.waits_for_peers && s->tx.awaiting_lookup == 0;
 }
 
-/* Adds functions to core and to the table of methods, which are on top of the stack in this order. */
+/* Adds functions to core and to the table of methods, which are on top of the stack in this order. NULL: none. */
 void dg_socket_add(lua_State *L, const luaL_Reg *methods, const luaL_Reg *core);
 /* Adds a method whose only upvalue is the light userdata `data`. The table of methods is on top of the stack. */
 void dg_socket_add_closure(lua_State *L, const char *name, lua_CFunction function, const void *data);

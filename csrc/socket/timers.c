@@ -65,12 +65,9 @@ void dg_timers_deadline(lua_State *L, int index, dg_socket *s, lua_Number millis
         dg_work_add(L, index, s, DG_WORK_CALLS);
         return;
     }
-    lua_pushcfunction(L, deadline_body);
-    lua_pushvalue(L, index);
-    lua_pushlightuserdata(L, s);
     lua_pushnumber(L, milliseconds);
     s->watch.busy = 1; /* as in watch.c */
-    int status = lua_pcall(L, 3, 0, 0);
+    int status = dg_socket_call(L, index, s, deadline_body, 1, 0);
     s->watch.busy = 0;
     s->rx.has_deadline = status == 0;
     if (s->life == DG_CLOSING)

@@ -142,7 +142,6 @@ static int watch_body(lua_State *L)
 
 static void watch_for(lua_State *L, int index, dg_socket *s, unsigned watch)
 {
-    index = dg_absindex(L, index);
     if (watch == 0) {
         if (s->watch.watching != 0 && !s->state->luv_gone)
             stop_poll(L, index, s);
@@ -150,12 +149,9 @@ static void watch_for(lua_State *L, int index, dg_socket *s, unsigned watch)
     }
     if (!dg_luv_present(L))
         return;
-    lua_pushcfunction(L, watch_body);
-    lua_pushvalue(L, index);
-    lua_pushlightuserdata(L, s);
     lua_pushinteger(L, (lua_Integer)watch);
     s->watch.busy = 1; /* a finalizer that closes the socket while luv allocates must not close the descriptor yet */
-    int status = lua_pcall(L, 3, 0, 0);
+    int status = dg_socket_call(L, index, s, watch_body, 1, 0);
     s->watch.busy = 0;
     if (status != 0)
         lua_error(L);
@@ -306,14 +302,8 @@ void dg_watch_forget(lua_State *L, int index, dg_socket *s)
 {
     if (s->fd < 0)
         return;
-    if (s->watch.has_handle) {
-        index = dg_absindex(L, index);
-        lua_pushcfunction(L, protected_release);
-        lua_pushvalue(L, index);
-        lua_pushlightuserdata(L, s);
-        if (lua_pcall(L, 2, 0, 0) != 0)
-            lua_pop(L, 1);
-    }
+    if (s->watch.has_handle && dg_socket_call(L, index, s, protected_release, 0, 0) != 0)
+        lua_pop(L, 1);
     s->watch.has_handle = s->watch.watching = 0;
     if (s->fd >= 0)
         dg_descriptor_close(s->fd);
