@@ -118,12 +118,14 @@ describe("a socket with many wake-ups", function()
         dispatches = dispatches + (turns ~= heard_in and 1 or 0)
         heard_in = turns
       end
+      local began = uv.hrtime()
       run_until(function() return turns >= 10 and stream.all_heard() end)
+      local intervals = math.ceil((uv.hrtime() - began) / 1000 / INTERVAL) -- mostly one, but not on a busy machine
       idle:close()
       check:close()
       stream.check()
-      assert.is_true(dispatches <= 2) -- one, unless an interval ended just then
-      assert.is_true(stream.socket:stats().receiveCalls - before.receiveCalls <= 4)
+      assert.is_true(dispatches <= 1 + intervals)
+      assert.is_true(stream.socket:stats().receiveCalls - before.receiveCalls <= 3 + intervals)
       stream.finish()
     end)
   end
