@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The socket: the userdata, its parts, and how methods reach it (dg_socket_check, dg_socket_running). What is done with
- * a part is the affair of the file that the part's comment names.
+ * a part is the affair of the files that the part's comment names.
  *
  *     unbound --bind--> bound --close--> closing --all sent--> closed
  *
@@ -59,15 +59,15 @@ enum dg_takers { DG_TAKES_MESSAGES = 1, DG_TAKES_LISTS = 2 };
  * fired. */
 enum dg_ready_event { DG_READABLE = 1, DG_WRITABLE = 2, DG_ERROR = 4, DG_STOPPED = 8, DG_RETRY = 16 };
 
-/* The connected peer. (connect.c; adopt.c) */
+/* The connected peer. (connect.c; adopt.c and pair.c, which set it, too) */
 typedef struct dg_peer {
     dg_address *address; /* its address; NULL until the first connect, and old after a disconnect */
     unsigned serial;     /* changes with each connect and disconnect */
     unsigned char state; /* dg_peer_state */
 } dg_peer;
 
-/* Where the socket is bound, and who else may have its descriptor. (bind.c; adopt.c and connect.c, which bind it,
- * too) */
+/* Where the socket is bound, and who else may have its descriptor. (bind.c; adopt.c, connect.c and pair.c, which bind
+ * it, too; file: close.c and detach.c end it; shares_file: socket.c, too) */
 typedef struct dg_binding {
     dg_unix_file file;
     unsigned device;           /* the interface that it was bound to before it was connected to a peer with a zone */
@@ -117,7 +117,8 @@ typedef struct dg_rx {
 } dg_rx;
 
 /* From send to the kernel. (send_queue.c; awaiting_*: send_names.c; lanes: lanes.c; errors_in_making: report.c; the
- * transmitter's offloads: create.c, adopt.c, and whoever shares the descriptor) */
+ * transmitter's offloads: create.c, adopt.c, and socket.c and raw_options.c, which share the descriptor; hears_late:
+ * create.c, adopt.c, icmp.c) */
 typedef struct dg_tx {
     dg_queue queue;
     dg_transmitter transmitter;
@@ -135,7 +136,8 @@ typedef struct dg_tx {
     unsigned char errors_in_making; /* callbacks whose error object is being made: `close` comes after them */
 } dg_tx;
 
-/* luv's poll handle for the descriptor, and what it reported. (watch.c; ready_events, awaits_turn: ready.c) */
+/* luv's poll handle for the descriptor, and what it reported. (watch.c; ready_events, awaits_turn: ready.c, and watch.c
+ * obeys the latter; busy: timers.c, too) */
 typedef struct dg_watch {
     unsigned close_serial;             /* serial of the request to close the handle; 0: there was none */
     unsigned char has_handle;          /* DG_SLOT_POLL has a handle */
@@ -144,7 +146,7 @@ typedef struct dg_watch {
     unsigned char unreferenced;        /* socket:unref() was called */
     unsigned char handle_unreferenced; /* the handle does not keep the loop alive */
     unsigned char ready_events;        /* set of dg_ready_event: what luv reported and has not been handled */
-    unsigned char awaits_turn;         /* it is in the list of pending sockets, and not polled before it is served */
+    unsigned char awaits_turn;         /* it has DG_WORK_READY, was reported again, and is not polled until served */
 } dg_watch;
 
 /* Deferred work. (work.c, drain.c; owed, owed_events: owed.c, too; report_limit: report.c, too) */
@@ -159,17 +161,17 @@ typedef struct dg_job {
     unsigned char owed_events; /* set of dg_owed_event: events to note then */
 } dg_job;
 
-/* Each part has one file that changes it, named above. Others call that file's functions, or only read. create.c sets
- * all parts up. */
+/* The comment of each part names the files that change it; their headers do so inline. All other files call their
+ * functions, or only read. create.c sets all parts up; adopt.c fits them to a descriptor that others opened. */
 typedef struct dg_socket {
     const void *tag; /* &dg_socket_tag: no other userdata begins with it */
     dg_state *state;
-    int fd; /* -1: closed */
+    int fd; /* -1: closed (watch.c closes it; create.c, adopt.c, detach.c) */
     int family;
-    unsigned char life;        /* dg_life */
+    unsigned char life;        /* dg_life (close.c) */
     unsigned char v6only;      /* the option ipv6Only */
     unsigned char may_segment; /* the option gso */
-    unsigned char kept_alive;  /* registry[DG_REGISTRY_KEPT_ALIVE] has it */
+    unsigned char kept_alive;  /* registry[DG_REGISTRY_KEPT_ALIVE] has it (socket.c) */
     dg_watch watch;
     dg_job job;
     dg_rx rx;

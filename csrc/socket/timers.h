@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A socket's timers of luv. Both end with its poll (watch.h). */
+/* A socket's two timers of luv, for retries and for calls of receive with a time-out. Both end with its poll
+ * (watch.h). */
 #ifndef DG_SOCKET_TIMERS_H
 #define DG_SOCKET_TIMERS_H
 

@@ -157,6 +157,9 @@ static void watch_for(lua_State *L, int index, dg_socket *s, unsigned watch)
         lua_error(L);
 }
 
+/* Returns what the poll has to watch for, a set of dg_watch_for. A socket that the timer receives from (moderation.c),
+ * or that was reported again before its turn (ready.c), is not polled for reading meanwhile; who ends that calls
+ * dg_watch_update. */
 static unsigned wanted_watch(const dg_socket *s)
 {
     unsigned watch = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A socket's handles of luv: the poll that watches its descriptor, and the timer for retries. This is the only file
- * that starts, stops and closes them. They call the state's on_poll, on_alive and on_retry.
+/* A socket's handles of luv. This file makes, starts and stops the poll that watches the descriptor, which calls the
+ * state's on_poll or on_alive; timers.h does so with the socket's timers. All of them are closed here.
  *
  * A handle is only stopped when its socket closes. It is closed later, from inside the loop, because luv 1.44 crashes
  * at the end of a state whose loop did not run after a handle was closed. */
