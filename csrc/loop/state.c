@@ -16,6 +16,7 @@ static int state_gc(lua_State *L)
     }
     free(state->close_fds);
     state->close_fds = NULL;
+    state->close_places = 0;
     if (state->timer_fd >= 0)
         dg_descriptor_close(state->timer_fd);
     state->timer_fd = -1;
@@ -73,11 +74,13 @@ dg_state *dg_state_of(lua_State *L)
 void dg_state_push_callback(lua_State *L, lua_CFunction function)
 {
     dg_registry_push(L);
-    static const int places[] = {DG_REGISTRY_BODY, DG_REGISTRY_MESSAGE_HANDLER};
-    for (int i = 0; i < DG_CALLBACK_UPVALUES - 1; i++)
-        lua_rawgeti(L, -1 - i, places[i]);
-    lua_remove(L, -DG_CALLBACK_UPVALUES);
-    lua_pushcclosure(L, function, DG_CALLBACK_UPVALUES);
+    const int registry = lua_gettop(L);
+    lua_rawgeti(L, registry, DG_REGISTRY_BODY);
+#if LUA_VERSION_NUM < 502
+    lua_rawgeti(L, registry, DG_REGISTRY_MESSAGE_HANDLER);
+#endif
+    lua_remove(L, registry);
+    lua_pushcclosure(L, function, lua_gettop(L) - registry + 2);
 }
 
 dg_arena *dg_state_take_arena(dg_state *state)

@@ -108,7 +108,6 @@ void dg_state_push_callback(lua_State *L, lua_CFunction function);
 #define DG_UP_SOCKET lua_upvalueindex(1)
 #define DG_UP_BODY lua_upvalueindex(2)
 #define DG_UP_MESSAGE_HANDLER lua_upvalueindex(3)
-enum { DG_CALLBACK_UPVALUES = LUA_VERSION_NUM >= 502 ? 2 : 3 };
 
 /* Takes an arena to receive into, or returns NULL without memory; gives it back. */
 dg_arena *dg_state_take_arena(dg_state *state);

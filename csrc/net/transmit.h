@@ -9,6 +9,8 @@
 
 DG_HIDDEN_BEGIN
 
+_Static_assert(DG_MOST_SEGMENTS <= 255 && DG_SLOTS <= 255, "counts of them are unsigned char");
+
 /* Which errors of a send may be an earlier datagram's, which an ICMP message has told: none, as on a Unix socket; those
  * that every connected socket hears; all that there are (IP_RECVERR, ip(7)). */
 enum dg_hears_late { DG_HEARS_NONE, DG_HEARS_HARD, DG_HEARS_ALL };

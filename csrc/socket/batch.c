@@ -59,13 +59,11 @@ int dg_batch_update_want(dg_socket *s, unsigned got)
         return 0;
     const int full = got == s->rx.want;
     unsigned want = s->rx.moderated ? DG_SLOTS : full ? 2 * got : got;
-    if (want <= LEAST_SLOTS) {
-        want = LEAST_SLOTS;
-    } else {
+    if (want > LEAST_SLOTS) {
         const unsigned most = most_slots(s);
         want = want < most ? want : most;
     }
-    s->rx.want = (unsigned char)want;
+    s->rx.want = (unsigned char)(want > LEAST_SLOTS ? want : LEAST_SLOTS);
     return full && got > 1 && !s->rx.moderated;
 }
 

@@ -19,14 +19,15 @@ enum { NO_MODE = -1 }; /* the umask decides the file's mode */
  * userdata. Returns whether `listening` will be emitted. */
 static int prepare_body(lua_State *L)
 {
-    dg_watch_update(L, 1, lua_touserdata(L, 2));
+    dg_socket *s = lua_touserdata(L, 2);
+    s->local.will_bind = 1;
+    dg_watch_update(L, 1, s);
     lua_pushboolean(L, dg_work_prepare(L, 1, "listening"));
     return 1;
 }
 
 int dg_bind_prepare(lua_State *L, int index, dg_socket *s, int *has_event)
 {
-    s->local.will_bind = 1;
     int status = dg_socket_call(L, index, s, prepare_body, 0, 1);
     s->local.will_bind = 0;
     if (status != 0)
@@ -42,11 +43,10 @@ static int protected_update(lua_State *L)
     return 0;
 }
 
-/* Nothing was bound, so luv need not watch. */
+/* Nothing was bound, so luv need not watch. Without memory the next change of state stops the poll. */
 static void undo_watch(lua_State *L, int index, dg_socket *s)
 {
-    if (dg_socket_call(L, index, s, protected_update, 0, 0) !=
-        0) /* without memory the next change of state stops the poll */
+    if (dg_socket_call(L, index, s, protected_update, 0, 0) != 0)
         lua_pop(L, 1);
 }
 

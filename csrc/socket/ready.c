@@ -65,7 +65,7 @@ static void handle_rare_events(lua_State *L, int index, dg_socket *s)
  * report thousands of readable sockets up to 48 times in each turn. */
 static void await_turn(lua_State *L, int index, dg_socket *s)
 {
-    s->watch.awaits_turn = (s->job.pending & DG_WORK_READY) != 0;
+    s->watch.awaits_turn |= (s->job.pending & DG_WORK_READY) != 0;
     dg_work_add(L, index, s, DG_WORK_READY);
     if (s->watch.awaits_turn)
         dg_watch_update(L, index, s);

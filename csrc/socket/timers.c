@@ -51,6 +51,9 @@ static void update_time(lua_State *L)
 static int deadline_body(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, 2);
+    s->watch.busy = 1; /* as in watch.c */
+    if (s->fd < 0)
+        return 0;
     if (!s->watch.has_handle) /* who closes the one closes the other */
         dg_watch_make(L, 1, s);
     update_time(L);
@@ -66,7 +69,6 @@ void dg_timers_deadline(lua_State *L, int index, dg_socket *s, lua_Number millis
         return;
     }
     lua_pushnumber(L, milliseconds);
-    s->watch.busy = 1; /* as in watch.c */
     int status = dg_socket_call(L, index, s, deadline_body, 1, 0);
     s->watch.busy = 0;
     s->rx.has_deadline = status == 0;

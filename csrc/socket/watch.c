@@ -27,36 +27,44 @@ enum { UNKNOWN = 2 }; /* handle_unreferenced of a handle that another socket had
 
 enum { CLOSE_PLACES_AT_FIRST = 8 };
 
-/* The close queue is a table of handles, and an array with the descriptor that is closed with each. */
+/* The close queue is a table of handles, and an array with the descriptor that is closed with each. This pops a handle
+ * into a place; the table is below it. */
 static void set_place(lua_State *L, dg_state *state, unsigned place, int fd)
 {
     lua_rawseti(L, -2, (int)place + 1);
     state->close_fds[place] = fd;
 }
 
-/* A finalizer that finds no memory cannot try again later, so a handle's place in the close queue is there before the
- * handle is. Free places hold false: the table could shrink if they were nil. */
-static void reserve_place(lua_State *L, dg_state *state)
+/* Free places hold false: the table could shrink if they were nil. The table is on top of the stack. */
+static void clear_place(lua_State *L, dg_state *state, unsigned place)
+{
+    lua_pushboolean(L, 0);
+    set_place(L, state, place, -1);
+}
+
+/* Makes sure that the close queue has a place for one handle more than there are. Runs no finalizer. */
+static void reserve_place(lua_State *L, dg_state *state, const char *constructor)
 {
     if (state->handles < state->close_places)
         return;
     const unsigned places = state->close_places != 0 ? 2 * state->close_places : CLOSE_PLACES_AT_FIRST;
     int *fds = realloc(state->close_fds, places * sizeof *fds);
     if (fds == NULL)
-        dg_error_raise_system(L, -ENOMEM, "new_poll", NULL);
+        dg_error_raise_system(L, -ENOMEM, constructor, NULL);
     state->close_fds = fds;
     dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
-    for (; state->close_places < places; state->close_places++) {
-        lua_pushboolean(L, 0);
-        set_place(L, state, state->close_places, -1);
-    }
+    for (; state->close_places < places; state->close_places++)
+        clear_place(L, state, state->close_places);
     lua_pop(L, 1);
 }
 
+/* A finalizer that finds no memory cannot try again later, so a handle's place in the close queue is there before the
+ * handle is. A finalizer that runs in the constructor may make another handle, which takes that place. */
 void dg_watch_new_handle(lua_State *L, dg_state *state, const char *constructor, int arguments)
 {
-    reserve_place(L, state);
+    reserve_place(L, state, constructor);
     dg_luv_new(L, constructor, arguments);
+    reserve_place(L, state, constructor);
 }
 
 void dg_watch_make(lua_State *L, int index, dg_socket *s)
@@ -116,11 +124,23 @@ static void reference_poll(lua_State *L, int index, dg_socket *s)
     s->watch.handle_unreferenced = (unsigned char)unreferenced;
 }
 
-static void stop_poll(lua_State *L, int index, dg_socket *s)
+/* Arguments: the socket, its light userdata. */
+static int stop_body(lua_State *L)
 {
-    push_poll(L, index);
+    dg_socket *s = lua_touserdata(L, 2);
+    s->watch.busy = 1; /* a finalizer that runs the loop meanwhile must not have the handle closed */
+    push_poll(L, 1);
     dg_luv_call(L, "poll_stop");
     s->watch.watching = 0;
+    return 0;
+}
+
+/* Stops the poll. Returns 0, or the status of a protected call, whose error is on the stack. */
+static int stop_poll(lua_State *L, int index, dg_socket *s)
+{
+    const int status = dg_socket_call(L, index, s, stop_body, 0, 0);
+    s->watch.busy = 0;
+    return status;
 }
 
 /* Makes the poll watch for `watch`, which is not empty. Arguments: the socket, its light userdata, watch. */
@@ -128,6 +148,9 @@ static int watch_body(lua_State *L)
 {
     dg_socket *s = lua_touserdata(L, 2);
     unsigned watch = (unsigned)lua_tointeger(L, 3);
+    s->watch.busy = 1; /* a finalizer that closes the socket while luv allocates must not close the descriptor yet */
+    if (s->fd < 0)     /* one has done so before this began */
+        return 0;
     if (!s->watch.has_handle)
         dg_watch_make(L, 1, s);
     if (watch != s->watch.watching) {
@@ -143,14 +166,13 @@ static int watch_body(lua_State *L)
 static void watch_for(lua_State *L, int index, dg_socket *s, unsigned watch)
 {
     if (watch == 0) {
-        if (s->watch.watching != 0 && !s->state->luv_gone)
-            stop_poll(L, index, s);
+        if (s->watch.watching != 0 && !s->state->luv_gone && stop_poll(L, index, s) != 0)
+            lua_error(L);
         return;
     }
     if (!dg_luv_present(L))
         return;
     lua_pushinteger(L, (lua_Integer)watch);
-    s->watch.busy = 1; /* a finalizer that closes the socket while luv allocates must not close the descriptor yet */
     int status = dg_socket_call(L, index, s, watch_body, 1, 0);
     s->watch.busy = 0;
     if (status != 0)
@@ -224,7 +246,7 @@ static void queue_handles(lua_State *L, int index, dg_socket *s, int fd)
 void dg_watch_release(lua_State *L, int index, dg_socket *s)
 {
     dg_state *state = s->state;
-    int fd = s->fd;
+    const int fd = s->fd;
     index = dg_absindex(L, index);
     if (!s->watch.has_handle || state->luv_gone) {
         s->fd = -1;
@@ -232,12 +254,14 @@ void dg_watch_release(lua_State *L, int index, dg_socket *s)
         dg_descriptor_close(fd);
         return;
     }
-    push_poll(L, index);
+    const int status = stop_poll(L, index, s);
     queue_handles(L, index, s, fd);
     s->fd = -1;
     s->watch.close_serial = ++state->close_serials;
-    dg_luv_call(L, "poll_stop"); /* if this raises, the descriptor stays as it is until its handle is closed */
-    dg_descriptor_retire(fd);    /* likewise if this fails */
+    if (status == 0)
+        dg_descriptor_retire(fd);
+    else /* the descriptor stays as it is until its handle is closed, and also where that failed */
+        lua_pop(L, 1);
     if (state->depth == 0) {
         dg_idle_start(L, state);
         dg_due_note(L, state);
@@ -256,8 +280,7 @@ static void reuse_handle(lua_State *L, int index, dg_socket *s, unsigned place)
     lua_rawseti(L, -3, DG_SLOT_POLL);
     lua_rawgeti(L, -1, (int)last + 1);
     set_place(L, state, place, state->close_fds[last]);
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, -2, (int)last + 1);
+    clear_place(L, state, last);
     lua_pop(L, 2);
     state->watched++;
     s->watch.has_handle = 1;
@@ -265,14 +288,17 @@ static void reuse_handle(lua_State *L, int index, dg_socket *s, unsigned place)
 }
 
 /* Returns the descriptor's number that a place of the close queue keeps taken; -1: there is none, or the program has
- * closed the handle itself. The queue is on top of the stack. */
+ * closed the handle itself. The queue is on top of the stack. A finalizer that runs meanwhile may empty the queue. */
 static int reusable_fd(lua_State *L, const dg_state *state, unsigned place)
 {
     int number = state->close_fds[place];
     lua_rawgeti(L, -1, (int)place + 1);
     if (number >= 0 && dg_luv_is_closing(L))
         number = -1;
-    lua_pop(L, 1);
+    lua_rawgeti(L, -2, (int)place + 1);
+    if (place >= state->pending_closes || state->close_fds[place] != number || !lua_rawequal(L, -1, -2))
+        number = -1;
+    lua_pop(L, 2);
     return number;
 }
 
@@ -284,7 +310,7 @@ int dg_watch_open(lua_State *L, int index, dg_socket *s)
     index = dg_absindex(L, index);
     dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
     while (number < 0 && place-- != 0)
-        number = reusable_fd(L, state, place);
+        number = place < state->pending_closes ? reusable_fd(L, state, place) : -1;
     int fd = number >= 0 ? dg_descriptor_open_as(s->family, number) : dg_descriptor_open(s->family);
     if (number >= 0 && fd == number) {
         reuse_handle(L, index, s, place);
@@ -323,27 +349,50 @@ void dg_watch_abandon(lua_State *L, int index, dg_socket *s)
     if (!s->watch.has_handle)
         return;
     index = dg_absindex(L, index);
-    push_poll(L, index);
+    if (stop_poll(L, index, s) != 0)
+        lua_pop(L, 1);
     queue_handles(L, index, s, -1);
-    dg_luv_call(L, "poll_stop");
+}
+
+/* Argument: a handle. */
+static int close_body(lua_State *L)
+{
+    dg_luv_call(L, "close");
+    return 0;
+}
+
+/* Closes the handle that was queued last. Its place is free before that, because a finalizer may use it meanwhile. */
+static void close_last(lua_State *L, dg_state *state)
+{
+    lua_pushcfunction(L, close_body);
+    dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
+    const unsigned last = --state->pending_closes;
+    const int fd = state->close_fds[last];
+    lua_rawgeti(L, -1, (int)last + 1);
+    lua_insert(L, -2);
+    clear_place(L, state, last);
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_insert(L, -3); /* the handle, the function, the handle */
+    int status = lua_pcall(L, 1, 0, 0);
+    if (status == LUA_ERRMEM) { /* the next dispatch tries again */
+        dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
+        lua_pushvalue(L, -3);
+        set_place(L, state, state->pending_closes++, fd);
+        lua_pop(L, 1);
+        lua_error(L);
+    }
+    if (status != 0) /* the program has closed it, and it is gone */
+        lua_pop(L, 1);
+    state->handles--;
+    if (fd >= 0)
+        dg_descriptor_close(fd);
+    lua_pop(L, 1);
 }
 
 void dg_watch_close_pending(lua_State *L, dg_state *state)
 {
     state->closed_serial = state->close_serials;
-    if (state->pending_closes == 0 || state->luv_gone)
-        return;
-    dg_registry_get(L, DG_REGISTRY_CLOSE_QUEUE);
-    while (state->pending_closes != 0) {
-        const unsigned last = --state->pending_closes;
-        const int fd = state->close_fds[last];
-        state->handles--;
-        lua_rawgeti(L, -1, (int)last + 1);
-        lua_pushboolean(L, 0);
-        lua_rawseti(L, -3, (int)last + 1); /* before the call: a finalizer may use the place then */
-        dg_luv_call(L, "close");
-        if (fd >= 0)
-            dg_descriptor_close(fd);
-    }
-    lua_pop(L, 1);
+    while (state->pending_closes != 0 && !state->luv_gone)
+        close_last(L, state);
 }
