@@ -161,7 +161,7 @@ static int core_set_waiting(lua_State *L)
     dg_socket *s = dg_socket_check(L);
     s->rx.has_calls = 1;
     const unsigned char before = s->rx.stopped;
-    dg_receive_set_waiting(s, lua_toboolean(L, 2) || s->rx.lone);
+    dg_receive_set_waiting(s, lua_toboolean(L, 2) || s->rx.lone || s->rx.queued);
     if (s->rx.stopped == before)
         return 0;
     lua_settop(L, 1);

@@ -24,11 +24,20 @@ local token = {}
 
 --- ---- The queue of a socket: [first .. last], emptied to 1 and 0. One that waits alone is C's to know (lone.h); it is
 -- brought here where anything else comes to it.
+--
+-- The collector may run where any function is called (Lua 5.2 has it run there), and finalizers may receive. So the queue is
+-- whole at each call, and what was seen before a call is looked at again behind it.
+
+--- From now on the queue has somebody: whoever waited alone comes first.
+local function open_places(queue)
+  local lone = core.openQueue(queue.socket)
+  if lone then queue[1], queue.last = lone, 1 end
+end
 
 local function bring_lone(queue)
   if queue.last ~= 0 then return end
-  local lone = core.openQueue(queue.socket)
-  if lone then queue[1], queue.last = lone, 1 else core.closeQueue(queue.socket) end
+  open_places(queue)
+  if queue.last == 0 then core.closeQueue(queue.socket, queue) end
 end
 
 local function forget_deadline(queue, waiter)
@@ -42,12 +51,13 @@ end
 -- served goes on where another with a time-out has come by now; then it rings too early, which does no harm.
 local function settle(queue)
   if queue.last == 0 then
-    core.closeQueue(queue.socket)
+    core.closeQueue(queue.socket, queue)
     if not queue.listeners then core.setWaiting(queue.socket, false) end
   end
   if queue.timed == 0 and (queue.due or queue.rang) then
     queue.due, queue.rang = nil, nil
     core.setDeadline(queue.socket, nil)
+    if queue.due then core.setDeadline(queue.socket, 0) end -- for a call that has come meanwhile
   end
 end
 
@@ -56,19 +66,37 @@ local function remove(queue, waiter)
   local first, last = queue.first, queue.last
   local at = first
   while at <= last and queue[at] ~= waiter do at = at + 1 end
-  if at > last then return false end
-  for i = at, last do queue[i] = queue[i + 1] end
-  if first == last then queue.first, queue.last = 1, 0 else queue.last = last - 1 end
+  local found = at <= last
+  if at == first then
+    queue[first] = nil
+    queue.first = first + 1
+  elseif found then
+    for i = at, last do queue[i] = queue[i + 1] end
+    queue.last = last - 1
+  end
+  if queue.first > queue.last then queue.first, queue.last = 1, 0 end
   forget_deadline(queue, waiter)
-  return true
+  return found
 end
 
 local function give_up(queue, waiter)
   if remove(queue, waiter) then settle(queue) end
 end
 
---- A call in a coroutine waits here until dgram resumes it; whoever else does is yielded to again.
-local function wait_in_coroutine()
+--- Whether a call waits in the queue, after all that may run finalizers. A call of C makes the stack grow before the look, not
+-- behind it: where a stack grows the collector may run.
+local function is_queued(queue, waiter)
+  running()
+  for i = queue.last, queue.first, -1 do
+    if queue[i] == waiter then return true end
+  end
+  return false
+end
+
+--- A call in a coroutine waits here until dgram resumes it; whoever else does is yielded to again. Returns the token where it
+-- does not stand in the queue any more.
+local function wait_in_coroutine(queue)
+  if not is_queued(queue, running()) then return token end
   local first, message, rinfo
   repeat first, message, rinfo = yield() until first == token
   return message, rinfo
@@ -92,39 +120,45 @@ local metatable = {
   end,
 }
 
---- Whether it still waits. What has raised since is dead; and Lua 5.1 and 5.2 do not tell before where it cannot yield.
-local function still_waits(waiter)
-  if type(waiter) == "table" then return true end
-  if status(waiter) ~= "suspended" then return false end
-  if is_yieldable or not info then return true end
-  local caller = info(waiter, 1, "f")
-  return caller ~= nil and caller.func == wait
+--- "suspended" for one that waits; "running" or "normal" for one that is about to, where a finalizer asks; nil for one that
+-- does not any more: it is dead; or it could not yield, which Lua 5.1 and 5.2 do not tell before, and goes on elsewhere.
+local function waits(waiter)
+  if type(waiter) == "table" then return "suspended" end
+  local now, level, frame = status(waiter), 0, nil
+  if now == "dead" then return nil end
+  if is_yieldable then return now end
+  if not info then return now == "suspended" and now or nil end
+  repeat
+    level = level + 1
+    frame = info(waiter, level, "f")
+  until not frame or frame.func == wait
+  return frame and now or nil
 end
 
---- The one that has waited longest, taken out of the queue; nil where nobody waits.
-local function take_first(queue)
+--- The one that has waited longest, and how it waits; nil where nobody does.
+local function first_of(queue)
   while queue.last ~= 0 do
-    local first = queue.first
-    local waiter = queue[first]
-    queue[first] = nil
-    if first == queue.last then
-      queue.first, queue.last = 1, 0
-      core.closeQueue(queue.socket) -- the next call of the one that is served may wait alone
-    else
-      queue.first = first + 1
+    local waiter = queue[queue.first]
+    local how = waits(waiter)
+    if queue[queue.first] == waiter then -- else a finalizer was served
+      if how then return waiter, how end
+      remove(queue, waiter)
     end
-    if queue.timed ~= 0 then forget_deadline(queue, waiter) end
-    if still_waits(waiter) then return waiter end
   end
+end
+
+--- The same, taken out of the queue; nil where nobody can be served now.
+local function take_first(queue)
+  local waiter, how = first_of(queue)
+  if how ~= "suspended" then return nil end
+  remove(queue, waiter)
+  if queue.last == 0 then core.closeQueue(queue.socket, queue) end -- the next call of the one that is served may wait alone
+  return waiter
 end
 
 local function has_waiters(queue)
   bring_lone(queue)
-  while queue.last ~= 0 do
-    if still_waits(queue[queue.first]) then return true end
-    remove(queue, queue[queue.first])
-  end
-  return false
+  return first_of(queue) ~= nil
 end
 
 local function failed(co, err)
@@ -146,25 +180,39 @@ end
 --- What nobody could be given, after all; it goes first to whoever comes next.
 local function put_back(queue, message, rinfo)
   core.setLone(queue.socket, false)
-  queue.left = queue.left or {}
-  table.insert(queue.left, { message, rinfo })
+  local entry, new = { message, rinfo }, {}
+  local left = queue.left or new
+  left[#left + 1] = entry
+  queue.left = left
 end
 
-local function take_left(queue)
-  local entry = table.remove(queue.left, 1)
-  if not queue.left[1] then
+local function next_left(queue)
+  local left = queue.left
+  if not left then return nil end
+  local entry = left[1]
+  for i = 1, #left do left[i] = left[i + 1] end
+  if not left[1] then
     queue.left = nil
     core.setLone(queue.socket, not queue.listeners)
+    if queue.left then core.setLone(queue.socket, false) end -- something was put back meanwhile
   end
   return entry[1], entry[2]
 end
 
+--- The same for a call: nil where the socket is paused.
+local function take_left(queue)
+  if not core.isPaused(queue.socket) then return next_left(queue) end
+end
+
 --- A socket's receiver: the listeners see a datagram, and then the call that has waited longest.
 local function receiver_of(queue, listeners)
-  local function serve(message, rinfo)
+  local serve
+  function serve(message, rinfo)
     local waiter = take_first(queue)
     if waiter then
       wake(waiter, message, rinfo)
+    elseif queue.last ~= 0 and pcall(core.callLater, serve, message, rinfo) then
+      return -- a finalizer has run the loop before the one that comes next could yield
     elseif not listeners and not core.hasLists(queue.socket) then
       put_back(queue, message, rinfo)
     end
@@ -213,10 +261,10 @@ end
 function emitter.joined(self)
   local queue = core.private(self).calls
   if not queue or not queue.left then return end
-  local messages, rinfos = {}, {}
-  for i, entry in ipairs(queue.left) do messages[i], rinfos[i] = entry[1], entry[2] end
+  local messages, rinfos, told = {}, {}, {}
+  for i, entry in ipairs(queue.left or {}) do messages[i], rinfos[i], told[entry] = entry[1], entry[2], true end
   if not tell_batch_listeners(self, messages, rinfos, 1) then return end
-  for _ = 1, #messages do take_left(queue) end
+  while queue.left and told[queue.left[1]] do next_left(queue) end
 end
 
 function emitter.join(self, listeners)
@@ -226,7 +274,9 @@ function emitter.join(self, listeners)
   queue.listeners = listeners
   core.setLone(self, not listeners and not queue.left)
   core.setWaiting(self, listeners ~= nil or queue.last ~= 0)
-  while listeners and queue.left do tell_listeners(self, take_left(queue)) end
+  if listeners then
+    for message, rinfo in next_left, queue do tell_listeners(self, message, rinfo) end
+  end
   return receiver_of(queue, listeners)
 end
 
@@ -260,7 +310,11 @@ end
 local function arm(queue, due, timeout)
   if queue.due and queue.due <= due then return end
   core.setDeadline(queue.socket, math.ceil(timeout))
-  queue.due = due
+  if queue.due and queue.due < due then
+    core.setDeadline(queue.socket, 0) -- for a call that has come meanwhile: it rings too early
+  else
+    queue.due = due
+  end
 end
 
 local function start_waiting(queue, waiter, timeout)
@@ -274,8 +328,7 @@ local function start_waiting(queue, waiter, timeout)
 end
 
 local function join_queue(queue, waiter, timeout)
-  if queue.last == 0 then queue[1], queue.last = core.openQueue(queue.socket), 0 end
-  if queue[1] and queue.last == 0 then queue.last = 1 end
+  if queue.last == 0 then open_places(queue) end
   local last = queue.last + 1
   queue[last] = waiter
   queue.last = last
@@ -283,16 +336,6 @@ local function join_queue(queue, waiter, timeout)
   if done then return end
   pcall(give_up, queue, waiter)
   error(err, 0)
-end
-
---- Whether a call waits in the queue, after all that may run finalizers. A call of C makes the stack grow before the look, not
--- behind it: where a stack grows the collector may run.
-local function is_queued(queue, waiter)
-  running()
-  for i = queue.last, queue.first, -1 do
-    if queue[i] == waiter then return true end
-  end
-  return false
 end
 
 local function raise_state(message)
@@ -327,14 +370,21 @@ local function wait_for_one(queue, timeout)
   if is_yieldable and not is_yieldable() then
     raise_state "this coroutine cannot yield here, across a call of C"
   end
-  repeat
+  while true do
     join_queue(queue, co, timeout)
-    if is_queued(queue, co) then return wait(queue) end
+    if is_queued(queue, co) then
+      local message, rinfo = wait(queue)
+      if message ~= token then return message, rinfo end
+    end
     -- what a finalizer did inside of that has taken it for dead, because it did not wait yet
+    forget_deadline(queue, co)
     settle(queue)
     if core.state(queue.socket) ~= "open" then return nil, "closed" end
-  until queue.left and queue.last == 0 and not core.isPaused(queue.socket)
-  return take_left(queue)
+    if queue.left and queue.last == 0 then
+      local message, rinfo = take_left(queue)
+      if message then return message, rinfo end
+    end
+  end
 end
 
 --- ---- Arguments
@@ -379,7 +429,10 @@ local function receive_now(self, queue)
   if queue then
     if has_waiters(queue) then return nothing(self, core.state(self) ~= "open" and "closed" or nil) end
     settle(queue)
-    if queue.left and not core.isPaused(self) then return take_left(queue) end
+    if queue.left then
+      local message, rinfo = take_left(queue)
+      if message then return message, rinfo end
+    end
   end
   local message, rinfo, was_announced = core.take(self, FROM_KERNEL)
   if not message then return nothing(self, rinfo) end
@@ -406,8 +459,9 @@ local function receive(self, timeout, surplus)
     queue = queue or open_queue(self)
   end
   if queue.last == 0 and not queue.listeners then
-    if queue.left and not core.isPaused(self) then return take_left(queue) end
-    local message, rinfo = core.take(self, FROM_BATCH_IN_TURN)
+    local message, rinfo
+    if queue.left then message, rinfo = take_left(queue) end
+    if not message then message, rinfo = core.take(self, FROM_BATCH_IN_TURN) end
     if message or rinfo then return message, rinfo end
   end
   return wait_for_one(queue, timeout)
@@ -418,9 +472,11 @@ Socket.receive = receive
 --- Appends what is there to the two lists; tells listeners of it. Returns what core.take said where there is nothing.
 local function take_many(self, queue, messages, rinfos, most, from)
   local before = #messages
-  while queue and queue.left and #messages < most and not core.isPaused(self) do
+  while queue and queue.left and #messages < most do
+    local message, rinfo = take_left(queue)
+    if not message then break end
     local at = #messages + 1
-    messages[at], rinfos[at] = take_left(queue)
+    messages[at], rinfos[at] = message, rinfo
   end
   local beside = #messages
   local done, count, said, announced = pcall(core.takeMany, self, messages, rinfos, most, from)
@@ -512,6 +568,7 @@ end
 local function expire(queue)
   local time, nearest = core.clock(), nil
   local deadlines, expired = queue.deadlines, {}
+  if queue.expired then return end -- a finalizer was first; from here to the end of the queue no function is called
   for i = queue.first, queue.last do
     local due = deadlines[queue[i]]
     if due and due <= time then
@@ -527,7 +584,8 @@ local function expire(queue)
     local due = deadlines[waiter]
     queue[i] = nil
     if due and due <= time then
-      forget_deadline(queue, waiter)
+      deadlines[waiter] = nil
+      queue.timed = queue.timed - 1
     else
       kept = kept + 1
       queue[kept] = waiter
@@ -552,8 +610,10 @@ function calls.finish(self)
       queue.expired = nil
       break
     end
+    local how = waits(waiter)
+    if how and how ~= "suspended" then return true end -- a finalizer has run the loop before it could yield
     queue.ended = at
-    if still_waits(waiter) then wake(waiter, nil, "timeout") end
+    if how then wake(waiter, nil, "timeout") end
   end
   settle(queue)
   return queue.expired ~= nil or (queue.last ~= 0 and core.state(self) ~= "open")
