@@ -676,6 +676,14 @@ describe("sendBlockList", function()
     loop.run()
   end)
 
+  it("knows its words to the last byte", function()
+    local list = made { "addAddress", "1.2.3.4" }
+    faults.raised(faults.bad_value, list.addAddress, list, "1.2.3.5", "ipv4\0")
+    assert.is_false(list:check("1.2.3.4", "ipv4\0"))
+    assert.is_nil(list["size\0"])
+    assert.equal(1, list.size)
+  end)
+
   it("must be a list, like receiveBlockList", function()
     local before = loop.descriptors()
     for _, name in ipairs { "sendBlockList", "receiveBlockList" } do

@@ -536,6 +536,28 @@ describe("receive in a coroutine", function()
     assert.are.equal("closed", ends[2])
   end)
 
+  it("gets its datagram though a listener raises, whose error is told", function()
+    local socket, port = bound "udp4"
+    local got, errors = {}, {}
+    socket:on("message", function() error "oops" end)
+    spawn(function()
+      for _ = 1, 2 do got[#got + 1] = socket:receive() end
+    end)
+    dgram.setUncaughtHandler(function(err, traceback) errors[#errors + 1] = { err, traceback } end)
+    local peer = peers.new()
+    for i = 1, 3 do peer:send(tostring(i), port) end
+    loop.wait(function() return #errors == 3 end)
+    dgram.setUncaughtHandler(nil)
+    assert.are.same({ "1", "2" }, got)
+    for i = 1, 3 do
+      assert.matches("oops", errors[i][1])
+      assert.matches("receive_calls_spec", errors[i][2])
+    end
+    peer:close()
+    socket:close()
+    loop.run()
+  end)
+
   it("has its errors told as a listener's are, and the others go on", function()
     local socket, port = bound "udp4"
     local got, errors = {}, {}

@@ -172,6 +172,17 @@ describe("reply", function()
     close(socket)
   end)
 
+  it("to a path that goes on behind a NUL is EINVAL", function()
+    local path = unix.path()
+    local receiver = new "unix_dgram"
+    receiver:bindSync { path = path }
+    local sender = new "unix_dgram"
+    sender:bindSync()
+    assert.equal("EINVAL", told(sender, { address = path .. "\0other" }))
+    assert.is_nil((receiver:receive(0)))
+    close(receiver, sender)
+  end)
+
   it("raises for a rinfo that is no table, a wrong message, a wrong callback, too many arguments", function()
     local socket, rinfo = new "udp4", { address = "127.0.0.1", port = 9 }
     for _, bad in ipairs { false, 1, "127.0.0.1", print } do

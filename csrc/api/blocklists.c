@@ -183,9 +183,8 @@ static int check(lua_State *L)
     dg_rule rule;
     size_t length;
     dg_error_surplus(L, 3);
-    const char *text = dg_rule_check_string(L, 2, (dg_argument){"address", 0}, &length),
-               *family = dg_rule_check_family(L, 3);
-    int is_ipv4 = family == NULL || strcasecmp(family, "ipv4") == 0;
+    const char *text = dg_rule_check_string(L, 2, (dg_argument){"address", 0}, &length);
+    int is_ipv4 = dg_rule_check_family(L, 3) == NULL || dg_rule_is_family(L, 3, "ipv4");
     int status = dg_rule_address(&rule, is_ipv4 ? AF_INET : AF_INET6, text, length);
     lua_pushboolean(L, status == DG_RULE_GOOD && dg_blocklist_has_key(list, rule.first));
     return 1;
@@ -224,10 +223,9 @@ static int to_json(lua_State *L)
 static int get_field(lua_State *L)
 {
     const dg_blocklist *list = check_self(L);
-    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
-    if (strcmp(name, "rules") == 0)
+    if (dg_is_text(L, 2, "rules"))
         return push_rules(L, list);
-    if (strcmp(name, "size") == 0) {
+    if (dg_is_text(L, 2, "size")) {
         lua_pushinteger(L, (lua_Integer)list->count);
         return 1;
     }

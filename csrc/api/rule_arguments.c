@@ -22,12 +22,17 @@ const char *dg_rule_check_family(lua_State *L, int index)
     return lua_isnoneornil(L, index) ? NULL : dg_rule_check_string(L, index, (dg_argument){"family", 0}, NULL);
 }
 
+int dg_rule_is_family(lua_State *L, int index, const char *family)
+{
+    return dg_rawlen(L, index) == strlen(family) && strcasecmp(lua_tostring(L, index), family) == 0;
+}
+
 static int check_family(lua_State *L, int index)
 {
     const char *text = dg_rule_check_family(L, index);
-    if (text == NULL || strcasecmp(text, "ipv4") == 0)
+    if (text == NULL || dg_rule_is_family(L, index, "ipv4"))
         return AF_INET;
-    if (strcasecmp(text, "ipv6") != 0)
+    if (!dg_rule_is_family(L, index, "ipv6"))
         dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE",
                        "The \"family\" argument must be \"ipv4\" or \"ipv6\". Received \"%s\"", text);
     return AF_INET6;

@@ -27,6 +27,8 @@ extern const dg_rule_reader dg_rule_addresses, dg_rule_cidrs, dg_rule_texts;
 const char *dg_rule_check_string(lua_State *L, int index, dg_argument which, size_t *length);
 /* Does the same for the family; returns NULL for nil. */
 const char *dg_rule_check_family(lua_State *L, int index);
+/* Returns whether the string at `index` is a family's name, "ipv4" or "ipv6", in any case of letters. */
+int dg_rule_is_family(lua_State *L, int index, const char *family);
 
 /* Reads the rule at `index`; the family is at the index `family`, if that is not 0. Returns whether there is one: only
  * for dg_rule_texts a text may be no rule. */

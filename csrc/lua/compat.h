@@ -7,6 +7,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdint.h>
+#include <string.h>
 
 static inline int dg_absindex(lua_State *L, int index)
 {
@@ -37,6 +38,13 @@ static inline size_t dg_rawlen(lua_State *L, int index)
 #else
     return lua_objlen(L, index);
 #endif
+}
+
+/* Returns whether the value is this string, to its last byte. */
+static inline int dg_is_text(lua_State *L, int index, const char *text)
+{
+    return lua_type(L, index) == LUA_TSTRING && dg_rawlen(L, index) == strlen(text) &&
+           memcmp(lua_tostring(L, index), text, strlen(text)) == 0;
 }
 
 /* Pushes t[i], raw, and returns its type. */

@@ -40,8 +40,8 @@ static int find_sender(lua_State *L, dg_socket *s, dg_address *out)
     }
     if (length == 0)
         return -EDESTADDRREQ;
-    if (s->family == AF_UNIX)
-        return dg_address_unix(out, text, length);
+    if (s->family == AF_UNIX) /* a path ends at its first NUL, a name that begins with one does not (unix(7)) */
+        return text[0] != '\0' && strlen(text) != length ? -EINVAL : dg_address_unix(out, text, length);
     if (strlen(text) != length || !dg_isinteger(L, PORT, &port) || port < 1 || port > 65535)
         return -EDESTADDRREQ;
     int status = dg_destination_parse(s, text, length, (unsigned)port, out);

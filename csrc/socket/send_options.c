@@ -29,20 +29,20 @@ static void take(lua_State *L, dg_send_options *out, texts *t)
     const int value = lua_gettop(L), key = value - 1;
     if (lua_type(L, key) != LUA_TSTRING)
         dg_error_arg_type(L, key, "name of an option", "a string");
-    const char *name = lua_tostring(L, key);
-    if (strcmp(name, "tos") == 0) {
+    if (dg_is_text(L, key, "tos")) {
         out->tos = byte_value(L, value, "options.tos", 0);
         out->set |= DG_SEND_TOS;
-    } else if (strcmp(name, "ttl") == 0) {
+    } else if (dg_is_text(L, key, "ttl")) {
         out->ttl = byte_value(L, value, "options.ttl", 1);
         out->set |= DG_SEND_TTL;
-    } else if (strcmp(name, "localAddress") == 0) {
+    } else if (dg_is_text(L, key, "localAddress")) {
         t->source = dg_argument_address(L, value, "options.localAddress");
-    } else if (strcmp(name, "interface") == 0) {
+    } else if (dg_is_text(L, key, "interface")) {
         t->interface_name = dg_argument_address(L, value, "options.interface");
     } else {
         dg_error_raise(L, "TypeError", "ERR_INVALID_ARG_VALUE",
-                       "Unknown option \"%s\" for a datagram; there are: interface, localAddress, tos, ttl", name);
+                       "Unknown option \"%s\" for a datagram; there are: interface, localAddress, tos, ttl",
+                       lua_tostring(L, key));
     }
 }
 

@@ -195,7 +195,8 @@ void dg_socket_push(lua_State *L, const dg_socket *s);
 
 /* Calls body(socket, its light userdata, ...) in protected mode, with the `arguments` values on top of the stack, which
  * it pops; `index` is the socket's without them. Returns lua_pcall's status, and leaves the error or the results. In
- * Lua 5.1 it may raise before the call, for want of memory or out of a finalizer: what has to be undone, `body` does. */
+ * Lua 5.1 it may raise before the call, for want of memory or out of a finalizer: so `body` does what is undone later.
+ */
 int dg_socket_call(lua_State *L, int index, dg_socket *s, lua_CFunction body, int arguments, int results);
 
 /* Keeps the socket at `index` from being collected while it has work or may receive, and else ends that. Changes that

@@ -307,11 +307,18 @@ local function look_up_with(loop, find)
   end
 end
 
+--- A module of somebody else's, which a loop is made with.
+local function need(name)
+  local found, module = pcall(require, name)
+  if found then return module end
+  error(core.error("Error", "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM", ("There is no module %s"):format(name)), 0)
+end
+
 --- With lua-posix: poll(2).
 function poll.posix(...)
   check.surplus(0, ...)
-  local sockets = require "posix.sys.socket"
-  local loop = poll.new(require "posix.poll".poll)
+  local sockets = need "posix.sys.socket"
+  local loop = poll.new(need "posix.poll".poll)
   local reasons = { [-2] = "EAI_NONAME", [-3] = "EAI_AGAIN" }
   look_up_with(loop, function(name, family)
     local list, _, code = sockets.getaddrinfo(name, nil,
@@ -326,7 +333,7 @@ end
 -- a socket that nobody reads hears of none.
 function poll.luasocket(...)
   check.surplus(0, ...)
-  local luasocket = require "socket"
+  local luasocket = need "socket"
   local objects = setmetatable({}, { __mode = "v" })
   local Object = { getfd = function(object) return object.fd end, dirty = function() return false end }
   Object.__index = Object
@@ -362,7 +369,7 @@ end
 --- With LuaJIT's FFI: poll(2). Names cannot be looked up, unless createSocket is given `lookup`.
 function poll.ffi(...)
   check.surplus(0, ...)
-  local ffi, bit = require "ffi", require "bit"
+  local ffi, bit = need "ffi", need "bit"
   -- names of our own: the program may have declared poll(2) for itself
   pcall(ffi.cdef, [[
     struct dgram_pollfd { int fd; short events, revents; };

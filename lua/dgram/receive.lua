@@ -124,15 +124,16 @@ local metatable = {
 -- does not any more: it is dead; or it could not yield, which Lua 5.1 and 5.2 do not tell before, and goes on elsewhere.
 local function waits(waiter)
   if type(waiter) == "table" then return "suspended" end
-  local now, level, frame = status(waiter), 0, nil
+  local now, level = status(waiter), 0
   if now == "dead" then return nil end
   if is_yieldable then return now end
   if not info then return now == "suspended" and now or nil end
-  repeat
+  while true do
     level = level + 1
-    frame = info(waiter, level, "f")
-  until not frame or frame.func == wait
-  return frame and now or nil
+    local frame = info(waiter, level, "f")
+    if not frame then return nil end
+    if frame.func == wait then return now end
+  end
 end
 
 --- The one that has waited longest, and how it waits; nil where nobody does.
@@ -220,8 +221,17 @@ local function receiver_of(queue, listeners)
   end
   if not listeners then return core.loneServe and core.loneServe(queue.socket, serve, failed, token) or serve end
   return function(message, rinfo)
-    listeners(message, rinfo)
+    local done, err, trace = true, nil, nil
+    if queue.last == 0 then
+      listeners(message, rinfo)
+    else -- the call gets the datagram though a listener raises
+      done, err = core.xpcall(listeners, function(raised)
+        trace = traceback and traceback()
+        return raised
+      end, message, rinfo)
+    end
     if queue.last ~= 0 and core.state(queue.socket) == "open" then serve(message, rinfo) end
+    if not done then core.failed(err, trace) end
   end
 end
 
