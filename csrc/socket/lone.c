@@ -24,13 +24,10 @@ static int core_open_queue(lua_State *L)
     return 1;
 }
 
-/* core.closeQueue(socket, queue): it has nobody any more, unless somebody has joined it since the caller looked: a
- * finalizer may have run in between. */
+/* core.closeQueue(socket): it has nobody any more. */
 static int core_close_queue(lua_State *L)
 {
-    dg_socket *s = dg_socket_check(L);
-    lua_getfield(L, 2, "last");
-    s->rx.queued = lua_tointeger(L, -1) != 0;
+    dg_socket_check(L)->rx.queued = 0;
     return 0;
 }
 

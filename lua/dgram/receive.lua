@@ -28,16 +28,21 @@ local token = {}
 -- The collector may run where any function is called (Lua 5.2 has it run there), and finalizers may receive. So the queue is
 -- whole at each call, and what was seen before a call is looked at again behind it.
 
---- From now on the queue has somebody: whoever waited alone comes first.
+--- From now on the queue has somebody. Whoever waited alone stands in it, too.
 local function open_places(queue)
   local lone = core.openQueue(queue.socket)
-  if lone then queue[1], queue.last = lone, 1 end
+  if not lone then return end
+  local last = queue.last + 1
+  queue[last] = lone
+  queue.last = last
 end
 
 local function bring_lone(queue)
   if queue.last ~= 0 then return end
   open_places(queue)
-  if queue.last == 0 then core.closeQueue(queue.socket, queue) end
+  if queue.last ~= 0 then return end
+  core.closeQueue(queue.socket)
+  if queue.last ~= 0 then open_places(queue) end -- for a call that has come meanwhile
 end
 
 local function forget_deadline(queue, waiter)
@@ -51,7 +56,8 @@ end
 -- served goes on where another with a time-out has come by now; then it rings too early, which does no harm.
 local function settle(queue)
   if queue.last == 0 then
-    core.closeQueue(queue.socket, queue)
+    core.closeQueue(queue.socket)
+    if queue.last ~= 0 then open_places(queue) end -- for a call that has come meanwhile
     if not queue.listeners then core.setWaiting(queue.socket, false) end
   end
   if queue.timed == 0 and (queue.due or queue.rang) then
@@ -96,7 +102,7 @@ end
 --- A call in a coroutine waits here until dgram resumes it; whoever else does is yielded to again. Returns the token where it
 -- does not stand in the queue any more.
 local function wait_in_coroutine(queue)
-  if not is_queued(queue, running()) then return token end
+  if not is_yieldable and not is_queued(queue, running()) then return token end
   local first, message, rinfo
   repeat first, message, rinfo = yield() until first == token
   return message, rinfo
@@ -124,12 +130,11 @@ local metatable = {
 -- does not any more: it is dead; or it could not yield, which Lua 5.1 and 5.2 do not tell before, and goes on elsewhere.
 local function waits(waiter)
   if type(waiter) == "table" then return "suspended" end
-  local now, level = status(waiter), 0
+  local now = status(waiter)
+  if is_yieldable then return now ~= "dead" and now or nil end
   if now == "dead" then return nil end
-  if is_yieldable then return now end
   if not info then return now == "suspended" and now or nil end
-  while true do
-    level = level + 1
+  for level = 1, math.huge do
     local frame = info(waiter, level, "f")
     if not frame then return nil end
     if frame.func == wait then return now end
@@ -152,8 +157,16 @@ end
 local function take_first(queue)
   local waiter, how = first_of(queue)
   if how ~= "suspended" then return nil end
-  remove(queue, waiter)
-  if queue.last == 0 then core.closeQueue(queue.socket, queue) end -- the next call of the one that is served may wait alone
+  local first = queue.first
+  queue[first] = nil
+  if first == queue.last then
+    queue.first, queue.last = 1, 0
+    core.closeQueue(queue.socket) -- the next call of the one that is served may wait alone
+    if queue.last ~= 0 then open_places(queue) end
+  else
+    queue.first = first + 1
+  end
+  if queue.timed ~= 0 then forget_deadline(queue, waiter) end
   return waiter
 end
 
