@@ -73,14 +73,10 @@ local function remove(queue, waiter)
   local at = first
   while at <= last and queue[at] ~= waiter do at = at + 1 end
   local found = at <= last
-  if at == first then
-    queue[first] = nil
-    queue.first = first + 1
-  elseif found then
+  if found then
     for i = at, last do queue[i] = queue[i + 1] end
-    queue.last = last - 1
+    if first == last then queue.first, queue.last = 1, 0 else queue.last = last - 1 end
   end
-  if queue.first > queue.last then queue.first, queue.last = 1, 0 end
   forget_deadline(queue, waiter)
   return found
 end
