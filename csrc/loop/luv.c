@@ -242,8 +242,23 @@ void dg_luv_new(lua_State *L, const char *constructor, int arguments)
     guard(L);
 }
 
+/* Returns whether luv has finalized the handle on top of the stack, which it takes for none then (1.44), or uses all the
+ * same, and crashes (1.51). A socket that is collected together with its handle, which the program had closed, has such
+ * a one. What luv leaves behind has no metatable, or no pointer in it. */
+static int is_gone(lua_State *L)
+{
+    if (lua_type(L, -1) != LUA_TUSERDATA)
+        return 0;
+    if (!lua_getmetatable(L, -1))
+        return 1;
+    lua_pop(L, 1);
+    return dg_rawlen(L, -1) >= sizeof(void *) && *(void **)lua_touserdata(L, -1) == NULL;
+}
+
 int dg_luv_is_closing(lua_State *L)
 {
+    if (is_gone(L))
+        return 1;
     dg_luv_push(L, "is_closing");
     lua_pushvalue(L, -2);
     lua_call(L, 1, 1);
