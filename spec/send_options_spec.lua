@@ -418,6 +418,12 @@ describe("wrong options of a datagram", function()
     { faults.bad_type, true, { 1 } },
   }
 
+  it("raise where a name goes on behind a NUL", function()
+    local socket = new "udp4"
+    faults.raised(faults.bad_value, socket.send, socket, "x", 9, "127.0.0.1", { ["ttl\0"] = 1 })
+    close(socket)
+  end)
+
   for _, case in ipairs(cases) do
     it(("raise, and nothing is sent: %s, %s"):format(tostring(case[2]), case[1].code), function()
       local socket = new "udp4"

@@ -242,9 +242,9 @@ void dg_luv_new(lua_State *L, const char *constructor, int arguments)
     guard(L);
 }
 
-/* Returns whether luv has finalized the handle on top of the stack, which it takes for none then (1.44), or uses all the
- * same, and crashes (1.51). A socket that is collected together with its handle, which the program had closed, has such
- * a one. What luv leaves behind has no metatable, or no pointer in it. */
+/* Returns whether luv has finalized the handle on top of the stack. Luv takes such a handle for none (1.44), or uses it
+ * all the same, and crashes (1.51). A socket has one that is collected together with its handle, which the program had
+ * closed. What luv leaves behind has no metatable, or no pointer in it. */
 static int is_gone(lua_State *L)
 {
     if (lua_type(L, -1) != LUA_TUSERDATA)

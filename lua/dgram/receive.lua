@@ -149,7 +149,8 @@ local function first_of(queue)
   end
 end
 
---- The same, taken out of the queue; nil where nobody can be served now.
+--- The same, taken out of the queue; nil where nobody can be served now. Each datagram comes this way, so it does without the
+-- search of `remove`.
 local function take_first(queue)
   local waiter, how = first_of(queue)
   if how ~= "suspended" then return nil end
@@ -216,8 +217,7 @@ end
 
 --- A socket's receiver: the listeners see a datagram, and then the call that has waited longest.
 local function receiver_of(queue, listeners)
-  local serve
-  function serve(message, rinfo)
+  local function serve(message, rinfo)
     local waiter = take_first(queue)
     if waiter then
       wake(waiter, message, rinfo)
